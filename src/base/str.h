@@ -1,0 +1,45 @@
+/*
+ * base/str.h - a growing string below a talloc context.
+ */
+#ifndef PGARK_BASE_STR_H
+#define PGARK_BASE_STR_H
+
+#include "base/mem.h"
+
+typedef struct Str
+{
+    void *ctx;
+    char *data; /* always NUL-terminated */
+    size_t len;
+    size_t capacity;
+} Str;
+
+/* str_new returns an empty Str below ctx; str_clear makes it empty again and keeps the room. */
+Str *str_new(void *ctx);
+void str_clear(Str *s);
+
+/* str_add, str_addn, str_addc, str_addf append. */
+void str_add(Str *s, const char *text);
+void str_addn(Str *s, const char *text, size_t n);
+void str_addc(Str *s, char c);
+void str_addf(Str *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+/* str_format_bytes writes "427.1 MB" (powers of 1024, kB MB GB TB) into buf and returns buf. */
+#define STR_BYTES_LEN 24
+char *str_format_bytes(char buf[STR_BYTES_LEN], uint64_t bytes);
+
+/* str_format_duration writes "0.42 s", "3.2 s", "4m12s", "2h03m" for ms milliseconds; returns buf.
+ */
+char *str_format_duration(char buf[STR_BYTES_LEN], int64_t ms);
+
+/* str_equal compares, NULL equal to NULL only. */
+bool str_equal(const char *a, const char *b);
+
+/* str_hex writes 2*n lower-case hex digits and a NUL into out. */
+void str_hex(char *out, const void *data, size_t n);
+
+/* str_one_line copies text into buf (size bytes) with control characters as spaces and the
+ * end cut at a UTF-8 boundary with "..." when it does not fit; returns buf. For messages. */
+char *str_one_line(char *buf, size_t size, const char *text);
+
+#endif

@@ -1,0 +1,107 @@
+/*
+ * config/options.h - every option of every command, declared once.
+ *
+ * The table in options.c generates the parser, --help, the man pages and the shell completions.
+ * Precedence: command line > environment (PGARK_*) > configuration file (--config FILE, ini) > default.
+ */
+#ifndef PGARK_CONFIG_OPTIONS_H
+#define PGARK_CONFIG_OPTIONS_H
+
+#include "base/error.h"
+#include "base/mem.h"
+
+typedef enum Command
+{
+    CMD_NONE = 0,
+    CMD_BACKUP = 1 << 0,
+    CMD_RESTORE = 1 << 1,
+    CMD_LIST = 1 << 2,
+    CMD_SHOW = 1 << 3,
+    CMD_VERIFY = 1 << 4,
+    CMD_EXPIRE = 1 << 5,
+    CMD_CHECK = 1 << 6,
+} Command;
+
+typedef enum OptionId
+{
+    /* connection */
+    OPT_DBNAME,     /* -d --dbname=CONNINFO */
+    OPT_NODE,       /* --node=CONNINFO, repeated */
+    OPT_FLEET,      /* --fleet=FILE */
+    OPT_MAP,        /* --map=CONTENT=CONNINFO, repeated (restore) */
+    OPT_HOST,       /* -h */
+    OPT_PORT,       /* -p */
+    OPT_USERNAME,   /* -U */
+    OPT_NO_PASSWORD,/* -w */
+    OPT_PASSWORD,   /* -W: prompt */
+    OPT_ROLE,       /* not in this release unless declared in the table */
+    /* repository */
+    OPT_REPO,       /* --repo=URI, env PGARK_REPO */
+    OPT_KEY,        /* --key=KEY (backup) */
+    /* work */
+    OPT_JOBS,       /* -j --jobs, 1..256, default 2, per node */
+    OPT_COMPRESS,   /* -Z --compress, default zstd:1 */
+    OPT_FORMAT,     /* --format=auto|text|binary */
+    OPT_CHUNK_SIZE, /* --chunk-size=SIZE (kB/MB/GB suffix), default 256MB, at least one block (8kB) */
+    OPT_CUT,        /* --cut=strict|barrier|none */
+    OPT_CUT_TIMEOUT,       /* duration, default 30s */
+    OPT_LOCK_WAIT_TIMEOUT, /* duration as pg_dump's (ms, or with unit), default 0: wait for ever */
+    OPT_PG_DUMP,    /* --pg-dump=PATH */
+    OPT_DRY_RUN,
+    OPT_NO_SYNC,
+    OPT_CREATE,     /* -C */
+    OPT_NO_ANALYZE,
+    OPT_QUICK,      /* verify */
+    OPT_KEEP,       /* expire */
+    OPT_OLDER_THAN, /* expire, days */
+    OPT_ALL,        /* list */
+    OPT_TABLES,     /* show: rows of the table list, default 20, 0 all */
+    /* output */
+    OPT_OUTPUT,     /* --output=text|json */
+    OPT_PROGRESS,   /* --progress=auto|plain|json|none */
+    OPT_QUIET,      /* -q */
+    OPT_VERBOSE,    /* -v */
+    OPT_LOG_FORMAT, /* --log-format=text|json */
+    OPT_CONFIG,     /* --config=FILE */
+    OPT_COUNT
+} OptionId;
+
+typedef struct Options Options;
+
+/* What the command line asked for besides running a command. */
+typedef enum OptionsAction
+{
+    OPTIONS_RUN,
+    OPTIONS_DONE, /* help or version was printed, completions or man pages written: exit 0 */
+} OptionsAction;
+
+/* options_parse reads "pgark COMMAND [KEY] [OPTION]...", the environment and the configuration file,
+ * checks types, ranges, option against command, options that exclude each other or need each other.
+ * Options and the key may come in any order; "--" ends options. --help (-?) and --version (-V) print to
+ * stdout. Any mistake: ERR_USAGE with a hint (nearest option name when one is close). Below ctx. */
+Options *options_parse(void *ctx, int argc, char **argv, OptionsAction *ret_action, Error *err);
+
+Command options_command(const Options *o);
+
+/* options_key: the positional KEY ("latest" allowed), NULL when the command takes none. */
+const char *options_key(const Options *o);
+
+/* Getters: the value in force. Strings live with o; a duration is in ms, a size in bytes. */
+bool options_given(const Options *o, OptionId id); /* not only a default */
+bool options_flag(const Options *o, OptionId id);
+int64_t options_int(const Options *o, OptionId id);
+const char *options_string(const Options *o, OptionId id); /* NULL when not given and no default */
+const char *const *options_list(const Options *o, OptionId id, size_t *ret_count);
+
+/* options_write_man writes one man page per command into dir (pgark.1, pgark-backup.1 ...);
+ * options_write_completion prints a bash or zsh completion script. Reached by
+ * "pgark --man-pages DIR" and "pgark --completion bash|zsh". */
+bool options_write_man(const char *dir, Error *err);
+bool options_write_completion(const char *shell, FILE *out, Error *err);
+
+/* option_size_parse: "8kB", "16MB", "1GB", "4096" -> bytes; option_duration_parse: "500ms", "30s",
+ * "2min", "1h", "1500" (ms) -> ms. ERR_USAGE otherwise, also on overflow. */
+bool option_size_parse(const char *text, uint64_t *ret_bytes, Error *err) MUST_CHECK;
+bool option_duration_parse(const char *text, int64_t *ret_ms, Error *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,213 @@
+/*
+ * repo/manifest.h - the records of a set and their JSON Lines form (doc/format.md).
+ *
+ * manifest.jsonl      set, node*, cut, table*, sequence*, totals, end - the commit record
+ * node<content>.jsonl chunk* of one node, written while the node works
+ *
+ * Both are streamed: a writer appends lines, a reader calls back per record. The reader treats the
+ * file as hostile: bounded lines (MANIFEST_LINE_MAX), types, ranges and UTF-8 checked, object paths
+ * checked to stay inside the set, unknown record types and unknown fields refused for format 1.
+ */
+#ifndef PGARK_REPO_MANIFEST_H
+#define PGARK_REPO_MANIFEST_H
+
+#include "base/error.h"
+#include "base/mem.h"
+#include "io/compress.h"
+#include "io/tap.h"
+#include "storage/storage.h"
+
+#define MANIFEST_FORMAT   1
+#define MANIFEST_LINE_MAX ((size_t) 16 * 1024 * 1024)
+#define SET_KEY_LEN       15 /* 14 digits and NUL */
+
+/* A stored file that the manifest vouches for. */
+typedef struct ObjectRecord
+{
+    char *path; /* relative to the set's directory */
+    uint64_t bytes;
+    char sha256[TAP_HEX_LEN];
+} ObjectRecord;
+
+typedef struct SetRecord
+{
+    char key[SET_KEY_LEN];
+    char *version;  /* of pgark that wrote it */
+    char *fleet;    /* name that retention and the writer's lock go by */
+    char *topology; /* "single", "shards" */
+    int64_t started_us;
+    int64_t finished_us; /* wall clock, of the commit */
+    Compress compress;
+    char *format; /* "auto", "text", "binary" */
+    uint64_t chunk_size;
+    int jobs; /* per node */
+} SetRecord;
+
+typedef struct NodeRecord
+{
+    int content;
+    int dbid;
+    char *host; /* as connected to: host name, address or socket directory */
+    int port;
+    char *database;
+    char *system_identifier;
+    char *server_version; /* "15.20 (Debian ...)" */
+    int server_version_num;
+    bool in_recovery;
+    char *encoding;  /* of the database and of every text chunk */
+    char *snapshot;  /* pg_current_snapshot() at the cut */
+    int64_t dump_ms; /* from the cut to the last chunk */
+    ObjectRecord schema;
+    ObjectRecord chunks; /* node<content>.jsonl */
+    char **warnings;     /* what the database holds and this set does not */
+    size_t warning_count;
+} NodeRecord;
+
+typedef struct CutRecord
+{
+    char *method; /* "double-collect", "barrier", "none" */
+    int tries;
+    int64_t window_us; /* first snapshot asked for .. last proof in */
+    int64_t stall_us;  /* how long writers could be held by a barrier's locks, 0 without one */
+    int64_t at_us;     /* wall clock of this host at the cut */
+} CutRecord;
+
+typedef struct TableRecord
+{
+    int content; /* node */
+    uint32_t oid;
+    char *schema;
+    char *name;
+    char kind;      /* pg_class.relkind */
+    char **columns; /* in COPY's order; generated ones left out */
+    size_t column_count;
+    bool binary; /* COPY format of all its chunks */
+    uint64_t chunks;
+    uint64_t rows;
+    uint64_t logical;
+    uint64_t stored;
+    int64_t worker_us; /* summed over its chunks */
+} TableRecord;
+
+typedef struct ChunkRecord
+{
+    uint32_t table_oid;
+    uint32_t chunk;           /* 0.. within its table */
+    uint64_t from_block;      /* first block, for people; the whole table is 0..0 */
+    uint64_t to_block;        /* first block behind it, 0: to the end */
+    char *object;             /* NULL: no rows, nothing stored */
+    uint64_t offset;          /* in the object: not 0 in a bundle only */
+    uint64_t stored;          /* bytes in the object */
+    char sha256[TAP_HEX_LEN]; /* of the stored bytes */
+    uint64_t logical;
+    char xxh3[TAP_HEX_LEN]; /* of the logical bytes */
+    uint64_t rows;
+    int64_t us; /* how long it took */
+} ChunkRecord;
+
+typedef struct SequenceRecord
+{
+    int content;
+    char *schema;
+    char *name;
+    int64_t last_value;
+    bool is_called;
+} SequenceRecord;
+
+typedef struct TotalsRecord
+{
+    uint64_t tables;
+    uint64_t sequences;
+    uint64_t chunks;
+    uint64_t objects; /* files in the set's directory, manifest.jsonl not counted */
+    uint64_t rows;
+    uint64_t logical;
+    uint64_t stored; /* bytes of all objects, the schema and node files included */
+} TotalsRecord;
+
+/* ---- writing ---- */
+typedef struct ManifestWriter ManifestWriter;
+
+/* manifest_writer_new writes an object of JSON Lines through st; path is relative to st's root.
+ * With publish, it is written atomically and ends with the "end" record (the hash of all before).
+ */
+ManifestWriter *manifest_writer_new(Storage *st, const char *path, bool publish, bool no_sync,
+                                    Error *err);
+/* Each appends one line. Not thread-safe: the caller has a lock where threads share one. */
+bool manifest_write_set(ManifestWriter *w, const SetRecord *r, Error *err) MUST_CHECK;
+bool manifest_write_node(ManifestWriter *w, const NodeRecord *r, Error *err) MUST_CHECK;
+bool manifest_write_cut(ManifestWriter *w, const CutRecord *r, Error *err) MUST_CHECK;
+bool manifest_write_table(ManifestWriter *w, const TableRecord *r, Error *err) MUST_CHECK;
+bool manifest_write_sequence(ManifestWriter *w, const SequenceRecord *r, Error *err) MUST_CHECK;
+bool manifest_write_chunk(ManifestWriter *w, const ChunkRecord *r, Error *err) MUST_CHECK;
+bool manifest_write_totals(ManifestWriter *w, const TotalsRecord *r, Error *err) MUST_CHECK;
+/* manifest_writer_commit makes the object durable (and visible, with publish); ret_object (may be
+ * NULL) gets bytes and sha256 of the whole file, not its path. */
+bool manifest_writer_commit(ManifestWriter *w, ObjectRecord *ret_object, Error *err) MUST_CHECK;
+void manifest_writer_free(ManifestWriter *w);
+DEFINE_AUTO(ManifestWriter, manifest_writer_free)
+
+/* ---- reading ---- */
+typedef struct Manifest
+{
+    SetRecord set;
+    NodeRecord *nodes; /* by content id, as written */
+    size_t node_count, node_capacity;
+    CutRecord cut;
+    TableRecord *tables;
+    size_t table_count, table_capacity;
+    SequenceRecord *sequences;
+    size_t sequence_count, sequence_capacity;
+    TotalsRecord totals;
+} Manifest;
+
+/* manifest_read reads set_dir/manifest.jsonl below ctx and proves it: the "end" record is there, is
+ * the last line and its hash is right; records are complete and in order. Missing: ERR_NOT_FOUND;
+ * anything wrong: ERR_CORRUPT, naming the line. headers_only leaves tables and sequences out of
+ * memory (they are still hashed and checked). */
+Manifest *manifest_read(Storage *st, void *ctx, const char *set_dir, bool headers_only, Error *err);
+
+/* manifest_each_chunk reads a node's chunk file (its length and SHA-256 are checked at the end
+ * against the node record: ERR_CORRUPT) and calls back for each; offset and length say where its
+ * line lies, so that it can be read again by manifest_read_chunk. The record dies with the call. */
+typedef bool (*ManifestEachChunk)(void *arg, const ChunkRecord *chunk, uint64_t line_offset,
+                                  uint32_t line_len, Error *err);
+bool manifest_each_chunk(Storage *st, const char *set_dir, const NodeRecord *node,
+                         ManifestEachChunk each, void *arg, Error *err) MUST_CHECK;
+
+/* manifest_read_chunk reads one chunk's record again, below ctx. */
+bool manifest_read_chunk(Storage *st, void *ctx, const char *set_dir, const NodeRecord *node,
+                         uint64_t line_offset, uint32_t line_len, ChunkRecord *ret_chunk,
+                         Error *err) MUST_CHECK;
+
+/* manifest_parse_line parses one line (no newline needed) of any type into ret below ctx: the part
+ * that is fuzzed. */
+typedef struct ManifestLine
+{
+    enum
+    {
+        LINE_SET,
+        LINE_NODE,
+        LINE_CUT,
+        LINE_TABLE,
+        LINE_SEQUENCE,
+        LINE_CHUNK,
+        LINE_TOTALS,
+        LINE_END
+    } type;
+    union
+    {
+        SetRecord set;
+        NodeRecord node;
+        CutRecord cut;
+        TableRecord table;
+        SequenceRecord sequence;
+        ChunkRecord chunk;
+        TotalsRecord totals;
+        char end_sha256[TAP_HEX_LEN];
+    } u;
+} ManifestLine;
+bool manifest_parse_line(void *ctx, const char *line, size_t len, ManifestLine *ret, Error *err)
+    MUST_CHECK;
+
+#endif

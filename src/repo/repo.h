@@ -1,0 +1,78 @@
+/*
+ * repo/repo.h - a repository: its marker, its sets, their keys, its locks.
+ *
+ *   pgark.repo                              {"format":1,"id":"<32 hex digits>"}
+ *   locks/<fleet>.lock                      flock: one writer per fleet
+ *   sets/YYYYMMDD/KEY/run.lock              flock: held by the run that makes the set
+ *   sets/YYYYMMDD/KEY/manifest.jsonl        the commit
+ *   sets/YYYYMMDD/KEY/node<content>.jsonl
+ *   sets/YYYYMMDD/KEY/db/<db>/node<content>/schema.dump, <oid>.<chunk>.<txt|bin><suffix>,
+ * bundle-<n>
+ */
+#ifndef PGARK_REPO_REPO_H
+#define PGARK_REPO_REPO_H
+
+#include "repo/manifest.h"
+
+typedef struct Repo
+{
+    Storage *storage;
+    char id[33];
+} Repo;
+
+/* repo_open opens an existing repository (ERR_NOT_FOUND when there is none, ERR_USAGE when the path
+ * is a file or no repository, ERR_CORRUPT or ERR_USAGE for another format version).
+ * repo_open_or_create also makes one where the directory is missing (its parent exists) or empty;
+ * it proves that the repository is writable. The result lives below ctx. */
+Repo *repo_open(void *ctx, const char *uri, Error *err);
+Repo *repo_open_or_create(void *ctx, const char *uri, Error *err);
+
+/* repo_key_parse accepts exactly 14 digits that are a date and time of the years 2000..2199, not
+ * more than a day in the future: else ERR_USAGE with what is wrong. */
+bool repo_key_parse(const char *text, Error *err) MUST_CHECK;
+
+/* repo_set_dir: "sets/YYYYMMDD/KEY" below ctx. */
+char *repo_set_dir(void *ctx, const char *key);
+
+/* repo_escape makes a file name part of any text: [A-Za-z0-9_-] and '.' (not first) stay, every
+ * other byte becomes %XX; "" becomes "%". Reversible, so two names never meet. */
+char *repo_escape(void *ctx, const char *text);
+
+/* A set that is being made. repo_set_begin takes the fleet's writer lock (ERR_LOCK, naming the
+ * owner, when another run has it), creates the set's directory exclusively and takes its run lock.
+ * key NULL: the current second, or the next free one; a given key that exists is ERR_EXISTS. */
+typedef struct RepoSet
+{
+    Repo *repo;
+    char key[SET_KEY_LEN];
+    char *dir; /* relative to the repository */
+    StorageLock *fleet_lock;
+    StorageLock *run_lock;
+    bool committed; /* set by the caller once the manifest is published */
+} RepoSet;
+RepoSet *repo_set_begin(Repo *repo, void *ctx, const char *fleet, const char *key, Error *err);
+
+/* repo_set_end releases the locks; a set that is not committed is removed with everything in it
+ * (what cannot be removed is logged as a warning: expire will find it). */
+void repo_set_end(RepoSet *set);
+
+/* repo_each_set calls back for every set, oldest first. finished: it has a manifest. alive: a run
+ * owns it now. */
+typedef struct RepoSetInfo
+{
+    char key[SET_KEY_LEN];
+    char *dir;
+    bool finished;
+    bool alive;
+} RepoSetInfo;
+bool repo_list_sets(Repo *repo, void *ctx, RepoSetInfo **ret_sets, size_t *ret_count, Error *err)
+    MUST_CHECK;
+
+/* repo_resolve turns "latest" or a key into the directory of a finished set (below ctx) and its
+ * key. Malformed or future: ERR_USAGE; no such set, or no set at all: ERR_NOT_FOUND; unfinished:
+ * ERR_NOT_FOUND that says so. A shared lock on the set's run.lock (in *ret_lock) keeps expire away
+ * from a set that is being read. */
+bool repo_resolve(Repo *repo, void *ctx, const char *key_or_latest, char ret_key[SET_KEY_LEN],
+                  char **ret_dir, StorageLock **ret_lock, Error *err) MUST_CHECK;
+
+#endif
