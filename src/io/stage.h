@@ -22,8 +22,9 @@ typedef struct IoStageOps
 {
     const char *name;
     bool (*write)(IoStage *stage, const void *data, size_t len, Error *err) MUST_CHECK;
-    bool (*finish)(IoStage *stage, Error *err) MUST_CHECK; /* flush own state; not the next's */
-    void (*reset)(IoStage *stage);
+    /* NULL: nothing to flush; flushes own state, not the next's */
+    bool (*finish)(IoStage *stage, Error *err) MUST_CHECK;
+    void (*reset)(IoStage *stage); /* NULL: no state */
     void (*free)(IoStage *stage);
 } IoStageOps;
 
@@ -42,7 +43,7 @@ void io_reset(IoStage *chain);
 void io_free(IoStage *chain);
 DEFINE_AUTO(IoStage, io_free)
 
-/* A sink hands everything to a function. finish may be NULL. */
+/* A sink hands everything to a function. */
 typedef bool (*IoSinkWrite)(void *arg, const void *data, size_t len, Error *err);
 IoStage *io_sink_new(IoSinkWrite write, void *arg);
 
