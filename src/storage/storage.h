@@ -51,25 +51,27 @@ typedef bool (*StorageEach)(void *arg, const char *name, const StorageInfo *info
 bool storage_list(Storage *st, const char *path, StorageEach each, void *arg, Error *err)
     MUST_CHECK;
 
-/* storage_make_dir creates a directory and its parents (0700). exclusive: the last one must be new,
- * else ERR_EXISTS. */
+/* storage_make_dir creates a directory and its parents (0700), durably. exclusive: the last one
+ * must be new, else ERR_EXISTS. */
 bool storage_make_dir(Storage *st, const char *path, bool exclusive, Error *err) MUST_CHECK;
 
 /* storage_sync_dir makes the names in a directory durable. */
 bool storage_sync_dir(Storage *st, const char *path, Error *err) MUST_CHECK;
 
-/* storage_remove removes a file; a missing one is no failure. storage_remove_tree removes a
- * directory with everything in it (symbolic links are removed, not followed). */
+/* storage_remove removes a file; a missing one is no failure. storage_remove_dir removes a
+ * directory if it is empty; one that is not, or is missing, is no failure. storage_remove_tree
+ * removes a directory with everything in it (symbolic links are removed, not followed). */
 bool storage_remove(Storage *st, const char *path, Error *err) MUST_CHECK;
+bool storage_remove_dir(Storage *st, const char *path, Error *err) MUST_CHECK;
 bool storage_remove_tree(Storage *st, const char *path, Error *err) MUST_CHECK;
 
 /* storage_free_space returns the bytes that this user can still store there. */
 bool storage_free_space(Storage *st, uint64_t *ret_bytes, Error *err) MUST_CHECK;
 
-/* Writing: nothing counts before storage_writer_commit(), which makes the content durable (unless
- * no_sync was set). With atomic, the object appears under its name at commit only (temporary name,
- * fsync, rename, fsync of the directory); an existing object of that name is replaced. Without it
- * the name must be new (ERR_EXISTS). The directory must exist.
+/* Writing: nothing counts before storage_writer_commit(), which makes content and name durable
+ * (unless no_sync was set). With atomic, the object appears under its name at commit only
+ * (temporary name, fsync, rename, fsync of the directory); an existing object of that name is
+ * replaced. Without it the name must be new (ERR_EXISTS). The directory must exist.
  * storage_writer_free removes what was not committed; NULL is fine. */
 typedef enum StorageWriteFlags
 {
@@ -101,7 +103,8 @@ bool storage_read_all(Storage *st, void *ctx, const char *path, size_t max, char
 /* storage_lock takes an advisory lock on the file path (made when missing), never waiting.
  * Held by somebody else: returns true with *ret_lock NULL, and *ret_owner (below ctx, may be "")
  * is what the holder wrote. An exclusive lock writes owner into the file. The lock ends with
- * storage_unlock or the process, however that ends. */
+ * storage_unlock (NULL is fine) or the process, however that ends. A shared lock needs no right to
+ * write when the file is there. */
 bool storage_lock(Storage *st, void *ctx, const char *path, bool exclusive, const char *owner,
                   StorageLock **ret_lock, char **ret_owner, Error *err) MUST_CHECK;
 void storage_unlock(StorageLock *lock);
