@@ -95,7 +95,7 @@ typedef struct ChunkRecord
     uint32_t chunk;           /* 0.. within its table */
     uint64_t from_block;      /* first block, for people; the whole table is 0..0 */
     uint64_t to_block;        /* first block behind it, 0: to the end */
-    char *object;             /* NULL: no rows, nothing stored */
+    char *object;             /* NULL: no rows, nothing stored; what follows is 0 or "" then */
     uint64_t offset;          /* in the object: not 0 in a bundle only */
     uint64_t stored;          /* bytes in the object */
     char sha256[TAP_HEX_LEN]; /* of the stored bytes */
@@ -119,10 +119,11 @@ typedef struct TotalsRecord
     uint64_t tables;
     uint64_t sequences;
     uint64_t chunks;
-    uint64_t objects; /* files in the set's directory, manifest.jsonl not counted */
+    uint64_t objects; /* files the manifest accounts for: node files, schema archives, chunk
+                         objects and bundles; not manifest.jsonl and run.lock */
     uint64_t rows;
     uint64_t logical;
-    uint64_t stored; /* bytes of all objects, the schema and node files included */
+    uint64_t stored; /* bytes of all these objects */
 } TotalsRecord;
 
 /* ---- writing ---- */
@@ -182,19 +183,21 @@ bool manifest_read_chunk(Storage *st, void *ctx, const char *set_dir, const Node
 
 /* manifest_parse_line parses one line (no newline needed) of any type into ret below ctx: the part
  * that is fuzzed. */
+typedef enum ManifestLineType
+{
+    LINE_SET,
+    LINE_NODE,
+    LINE_CUT,
+    LINE_TABLE,
+    LINE_SEQUENCE,
+    LINE_CHUNK,
+    LINE_TOTALS,
+    LINE_END,
+} ManifestLineType;
+
 typedef struct ManifestLine
 {
-    enum
-    {
-        LINE_SET,
-        LINE_NODE,
-        LINE_CUT,
-        LINE_TABLE,
-        LINE_SEQUENCE,
-        LINE_CHUNK,
-        LINE_TOTALS,
-        LINE_END
-    } type;
+    ManifestLineType type;
     union
     {
         SetRecord set;

@@ -6,8 +6,8 @@
  *   sets/YYYYMMDD/KEY/run.lock              flock: held by the run that makes the set
  *   sets/YYYYMMDD/KEY/manifest.jsonl        the commit
  *   sets/YYYYMMDD/KEY/node<content>.jsonl
- *   sets/YYYYMMDD/KEY/db/<db>/node<content>/schema.dump, <oid>.<chunk>.<txt|bin><suffix>,
- * bundle-<n>
+ *   sets/YYYYMMDD/KEY/db/<db>/node<content>/schema.dump
+ *   sets/YYYYMMDD/KEY/db/<db>/node<content>/<oid>.<chunk>.<txt|bin><suffix>, bundle-<n>
  */
 #ifndef PGARK_REPO_REPO_H
 #define PGARK_REPO_REPO_H
@@ -21,7 +21,7 @@ typedef struct Repo
 } Repo;
 
 /* repo_open opens an existing repository (ERR_NOT_FOUND when there is none, ERR_USAGE when the path
- * is a file or no repository, ERR_CORRUPT or ERR_USAGE for another format version).
+ * is a file or no repository or of a newer format, ERR_CORRUPT when its marker is damaged).
  * repo_open_or_create also makes one where the directory is missing (its parent exists) or empty;
  * it proves that the repository is writable. The result lives below ctx. */
 Repo *repo_open(void *ctx, const char *uri, Error *err);
@@ -30,6 +30,13 @@ Repo *repo_open_or_create(void *ctx, const char *uri, Error *err);
 /* repo_key_parse accepts exactly 14 digits that are a date and time of the years 2000..2199, not
  * more than a day in the future: else ERR_USAGE with what is wrong. */
 bool repo_key_parse(const char *text, Error *err) MUST_CHECK;
+
+/* repo_key_is_date: 14 digits that are a date and time of those years, in the future or not. */
+bool repo_key_is_date(const char *text);
+
+/* repo_key_seconds: a sound key as seconds since 1970 UTC; repo_key_from_seconds: the reverse. */
+int64_t repo_key_seconds(const char *key);
+void repo_key_from_seconds(char key[SET_KEY_LEN], int64_t seconds);
 
 /* repo_set_dir: "sets/YYYYMMDD/KEY" below ctx. */
 char *repo_set_dir(void *ctx, const char *key);
@@ -52,11 +59,16 @@ typedef struct RepoSet
 } RepoSet;
 RepoSet *repo_set_begin(Repo *repo, void *ctx, const char *fleet, const char *key, Error *err);
 
-/* repo_set_end releases the locks; a set that is not committed is removed with everything in it
- * (what cannot be removed is logged as a warning: expire will find it). */
+/* repo_set_end releases the locks and frees set (NULL is fine); a set that is not committed is
+ * removed with everything in it (what cannot be removed is logged as a warning: expire will find
+ * it). */
 void repo_set_end(RepoSet *set);
 
-/* repo_each_set calls back for every set, oldest first. finished: it has a manifest. alive: a run
+/* repo_remove_set removes a set's directory, its manifest first, and the date's directory when it
+ * is empty then. The caller holds the set's run.lock exclusively. */
+bool repo_remove_set(Repo *repo, const char *dir, Error *err) MUST_CHECK;
+
+/* repo_list_sets returns every set, oldest first. finished: it has a manifest. alive: a run
  * owns it now. */
 typedef struct RepoSetInfo
 {
@@ -71,7 +83,8 @@ bool repo_list_sets(Repo *repo, void *ctx, RepoSetInfo **ret_sets, size_t *ret_c
 /* repo_resolve turns "latest" or a key into the directory of a finished set (below ctx) and its
  * key. Malformed or future: ERR_USAGE; no such set, or no set at all: ERR_NOT_FOUND; unfinished:
  * ERR_NOT_FOUND that says so. A shared lock on the set's run.lock (in *ret_lock) keeps expire away
- * from a set that is being read. */
+ * from a set that is being read; ERR_LOCK when it is being removed. *ret_lock is NULL in a copy
+ * without lock files that cannot be written. */
 bool repo_resolve(Repo *repo, void *ctx, const char *key_or_latest, char ret_key[SET_KEY_LEN],
                   char **ret_dir, StorageLock **ret_lock, Error *err) MUST_CHECK;
 

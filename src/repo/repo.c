@@ -1,0 +1,211 @@
+/*
+ * repo/repo.c - finding or making a repository.
+ */
+#include "repo/repo.h"
+
+#include <jansson.h>
+#include <openssl/rand.h>
+#include <unistd.h>
+
+#include "base/str.h"
+
+#define MARKER         "pgark.repo"
+#define MARKER_MAX     ((size_t) 4096)
+#define ID_BYTES       16
+#define MARKER_ID_LEN  (2 * ID_BYTES)
+#define FORMAT_CURRENT MANIFEST_FORMAT
+
+/* ---- the marker ---- */
+
+static bool bad_marker(const Repo *repo, const char *why, Error *err)
+{
+    return error_set(err, ERR_CORRUPT, "%s in repository %s is damaged: %s", MARKER,
+                     storage_uri(repo->storage), why);
+}
+
+static bool parse_marker(Repo *repo, json_t *root, Error *err)
+{
+    json_t *format = json_object_get(root, "format");
+    const char *id = json_string_value(json_object_get(root, "id"));
+
+    if (!json_is_integer(format) || json_integer_value(format) < 1)
+        return bad_marker(repo, "no format number", err);
+    if (json_integer_value(format) > FORMAT_CURRENT)
+    {
+        error_set(err, ERR_USAGE,
+                  "repository format %lld of %s is newer than this pgark understands (%d)",
+                  (long long) json_integer_value(format), storage_uri(repo->storage),
+                  FORMAT_CURRENT);
+        return error_hint(err, "Use a newer pgark for this repository.");
+    }
+    if (id == NULL || strlen(id) != MARKER_ID_LEN ||
+        strspn(id, "0123456789abcdef") != MARKER_ID_LEN || json_object_size(root) != 2)
+        return bad_marker(repo, "no id, or unknown fields", err);
+    memcpy(repo->id, id, MARKER_ID_LEN + 1);
+    return true;
+}
+
+static bool read_marker(Repo *repo, Error *err)
+{
+    json_error_t why;
+    json_t *root;
+    char *text;
+    size_t len;
+    bool ok;
+
+    if (!storage_read_all(repo->storage, repo, MARKER, MARKER_MAX, &text, &len, err))
+        return false;
+    root = json_loadb(text, len, JSON_REJECT_DUPLICATES, &why);
+    mem_free(text);
+    if (root == NULL)
+        return bad_marker(repo, why.text, err);
+    ok = parse_marker(repo, root, err);
+    json_decref(root);
+    return ok;
+}
+
+static bool write_marker(Repo *repo, Error *err)
+{
+    AUTO(storage_writer_free) StorageWriter *w = NULL;
+    unsigned char id[ID_BYTES];
+    char text[128];
+    int len;
+
+    if (RAND_bytes(id, sizeof(id)) != 1)
+        return error_set(err, ERR_INTERNAL, "no random numbers to be had");
+    str_hex(repo->id, id, sizeof(id));
+    len = snprintf(text, sizeof(text), "{\"format\":%d,\"id\":\"%s\"}\n", FORMAT_CURRENT, repo->id);
+    w = storage_write_open(repo->storage, MARKER, STORAGE_WRITE_ATOMIC, err);
+    return w != NULL && storage_write(w, text, (size_t) len, err) && storage_writer_commit(w, err);
+}
+
+/* ---- what is at the root ---- */
+
+/* Left by the file system, or by a run of ours that was killed while it made the marker. */
+static bool is_harmless(const char *name)
+{
+    return strcmp(name, "lost+found") == 0 || strncmp(name, "." MARKER, strlen(MARKER) + 1) == 0;
+}
+
+static bool note_content(void *arg, const char *name, const StorageInfo *info UNUSED,
+                         Error *err UNUSED)
+{
+    if (!is_harmless(name))
+        *(bool *) arg = true;
+    return true;
+}
+
+typedef enum RootState
+{
+    ROOT_MISSING,
+    ROOT_EMPTY,
+    ROOT_REPOSITORY,
+} RootState;
+
+/* look_at_root fails for what can neither be a repository nor become one. */
+static bool look_at_root(Repo *repo, RootState *ret_state, Error *err)
+{
+    const char *uri = storage_uri(repo->storage);
+    StorageInfo root, marker;
+    bool has_content = false;
+
+    *ret_state = ROOT_MISSING;
+    if (!storage_stat(repo->storage, "", &root, err))
+        return false;
+    if (root.kind == STORAGE_MISSING)
+        return true;
+    if (root.kind != STORAGE_DIR)
+        return error_set(err, ERR_USAGE, "repository %s is not a directory", uri);
+    if (!storage_stat(repo->storage, MARKER, &marker, err))
+        return false;
+    *ret_state = marker.kind == STORAGE_MISSING ? ROOT_EMPTY : ROOT_REPOSITORY;
+    if (*ret_state == ROOT_REPOSITORY)
+        return true;
+    if (!storage_list(repo->storage, "", note_content, &has_content, err))
+        return false;
+    if (has_content)
+        return error_set(err, ERR_USAGE, "%s is not a pgark repository and not empty", uri);
+    return true;
+}
+
+static Repo *new_repo(void *ctx, const char *uri, Error *err)
+{
+    Repo *repo = mem_new(ctx, Repo);
+
+    repo->storage = storage_open(repo, uri, err);
+    if (repo->storage != NULL)
+        return repo;
+    mem_free(repo);
+    return NULL;
+}
+
+/* prove_writable finds out, before any work is done, that a file can be made and written here. */
+static bool prove_writable(Repo *repo, Error *err)
+{
+    AUTO(storage_writer_free) StorageWriter *w = NULL;
+    char probe[64];
+
+    snprintf(probe, sizeof(probe), "." MARKER ".probe-%ld", (long) getpid());
+    if (!storage_remove(repo->storage, probe, err))
+        return false;
+    w = storage_write_open(repo->storage, probe, STORAGE_WRITE_NO_SYNC, err);
+    if (w == NULL || !storage_write(w, "x", 1, err) || !storage_writer_commit(w, err) ||
+        !storage_remove(repo->storage, probe, err))
+    {
+        return error_prefix(err, "repository %s is not writable", storage_uri(repo->storage));
+    }
+    return true;
+}
+
+static bool open_existing(Repo *repo, Error *err)
+{
+    RootState state;
+
+    if (!look_at_root(repo, &state, err))
+        return false;
+    if (state == ROOT_MISSING)
+        return error_set(err, ERR_NOT_FOUND, "there is no repository at %s",
+                         storage_uri(repo->storage));
+    if (state == ROOT_EMPTY)
+        return error_set(err, ERR_USAGE, "%s is not a pgark repository: it is empty",
+                         storage_uri(repo->storage));
+    return read_marker(repo, err);
+}
+
+static bool open_or_create(Repo *repo, Error *err)
+{
+    RootState state;
+
+    if (!look_at_root(repo, &state, err))
+        return false;
+    if (state == ROOT_REPOSITORY && !read_marker(repo, err))
+        return false;
+    if (state == ROOT_MISSING && !storage_make_root(repo->storage, err))
+        return false;
+    if (!prove_writable(repo, err))
+        return false;
+    if (state != ROOT_REPOSITORY && !(write_marker(repo, err) && read_marker(repo, err)))
+        return false;
+    return storage_make_dir(repo->storage, "sets", false, err) &&
+           storage_make_dir(repo->storage, "locks", false, err);
+}
+
+Repo *repo_open(void *ctx, const char *uri, Error *err)
+{
+    Repo *repo = new_repo(ctx, uri, err);
+
+    if (repo == NULL || open_existing(repo, err))
+        return repo;
+    mem_free(repo);
+    return NULL;
+}
+
+Repo *repo_open_or_create(void *ctx, const char *uri, Error *err)
+{
+    Repo *repo = new_repo(ctx, uri, err);
+
+    if (repo == NULL || open_or_create(repo, err))
+        return repo;
+    mem_free(repo);
+    return NULL;
+}
