@@ -1,0 +1,73 @@
+# A thin front of meson: every target that needs something does the set-up it needs itself.
+
+BUILD  ?= build
+PREFIX ?= /usr/local
+SCALE  ?= 1
+RUNS   ?= 5
+export BUILD SCALE RUNS
+
+.PHONY: all deps setup install demo check check-unit check-tap check-fault check-san bench lint \
+	format fuzz clean help
+
+all: setup
+	@ninja -C $(BUILD)
+
+help:
+	@sed -n 's/^#: //p' Makefile
+
+#: make               build into ./build
+#: make deps          install the packages that building, testing and linting need (apt-get)
+#: make install       PREFIX=DIR, default /usr/local; DESTDIR is honoured
+#: make demo          a fleet of three servers is backed up, thrown away, restored, and proven whole
+#: make check         all suites
+#: make check-unit | check-tap | check-fault | check-san      one part of them
+#: make bench         SCALE=1 RUNS=5: pgark against pg_dump and pg_restore
+#: make lint          formatting, static analysis, layers, scripts, documentation
+#: make format        reformat the sources
+#: make fuzz          SECONDS_EACH=60: every fuzzer for that long
+#: make clean
+
+deps:
+	@tools/deps.sh build test lint
+
+setup:
+	@tools/setup.sh $(BUILD)
+
+install: all
+	@meson configure $(BUILD) -Dprefix=$(abspath $(PREFIX)) >/dev/null
+	meson install -C $(BUILD)
+
+demo:
+	@tools/deps.sh build test
+	@tools/setup.sh $(BUILD)
+	@ninja -C $(BUILD) --quiet
+	@tools/as_user.sh -b $(BUILD) -- demo/demo.sh
+
+check:
+	@tools/deps.sh build test
+	@tools/check.sh $(BUILD) unit san tap fault
+
+check-unit check-tap check-fault check-san:
+	@tools/deps.sh build test
+	@tools/check.sh $(BUILD) $(@:check-%=%)
+
+bench:
+	@tools/deps.sh build test
+	@tools/setup.sh $(BUILD)-bench --buildtype=release
+	@ninja -C $(BUILD)-bench --quiet
+	@tools/as_user.sh -b $(BUILD)-bench -o bench/results -- bench/bench.pl
+
+lint:
+	@tools/deps.sh build test lint
+	@tools/lint.sh $(BUILD)-lint
+
+format:
+	@tools/deps.sh lint
+	@git ls-files '*.c' '*.h' | xargs clang-format-14 -i
+
+fuzz:
+	@tools/deps.sh build test lint
+	@tools/fuzz.sh $(BUILD)-fuzz
+
+clean:
+	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan $(BUILD)-bench $(BUILD)-lint $(BUILD)-fuzz tmp_check

@@ -1,0 +1,109 @@
+#!/bin/bash
+# as_user.sh [-b BUILD] [-o DIR] [-m] -- COMMAND [ARG]... - run a command of the checkout where servers
+# can run.
+#
+# PostgreSQL refuses to run as root, and the checkout may be unreadable to anybody else. So what the
+# command needs (scripts, suites, the built programs) is copied to a scratch directory below /tmp, and
+# the command is run there; by the user postgres (or $PGARK_TEST_USER) when we are root, else by
+# ourselves. The scratch directory goes when the command succeeds, and stays for inspection otherwise.
+#
+#   -b BUILD   the build directory to take the programs from (default: build)
+#   -o DIR     copy what the command leaves in its directory "results" to DIR of the checkout
+#   -m         as root, offer a small file system (16 MB tmpfs) in $PGARK_TEST_TMPFS
+set -euo pipefail
+
+build=build
+results=
+small_fs=
+while getopts b:o:m option; do
+    case $option in
+        b) build=$OPTARG ;;
+        o) results=$OPTARG ;;
+        m) small_fs=yes ;;
+        *) exit 1 ;;
+    esac
+done
+shift $((OPTIND - 1))
+source_dir=$(cd "$(dirname "$0")/.." && pwd)
+
+scratch=$(mktemp -d /tmp/pgark-XXXXXX)
+mounted=
+status=1
+finish()
+{
+    [ -z "$mounted" ] || umount "$mounted" || true
+    if [ "$status" = 0 ] || [ -n "${PGARK_TEST_CLEAN:-}" ]; then
+        rm -rf "$scratch"
+    else
+        echo "as_user.sh: the files of the failed run are in $scratch" >&2
+    fi
+}
+trap finish EXIT
+# A signal is for the command; this script only waits for its end and cleans up.
+trap : INT TERM HUP
+
+for part in tools test demo bench doc; do
+    [ ! -d "$source_dir/$part" ] || cp -r "$source_dir/$part" "$scratch/"
+done
+mkdir "$scratch/bin" "$scratch/home" "$scratch/tmp" "$scratch/results"
+for program in src/cli/pgark test/tools/money test/tools/runstat; do
+    if [ ! -x "$source_dir/$build/$program" ]; then
+        echo "as_user.sh: $build/$program is not built" >&2
+        exit 1
+    fi
+    cp "$source_dir/$build/$program" "$scratch/bin/"
+done
+
+# The newest server wins; pg_config of the same version knows where its test modules are.
+pg_bin=${PGARK_PG_BIN:-}
+if [ -z "$pg_bin" ]; then
+    for dir in $(printf '%s\n' /usr/lib/postgresql/*/bin | sort -t/ -k5 -n); do
+        [ ! -x "$dir/initdb" ] || pg_bin=$dir
+    done
+fi
+if [ -z "$pg_bin" ]; then
+    echo "as_user.sh: no PostgreSQL server found below /usr/lib/postgresql" >&2
+    exit 1
+fi
+
+run_as=()
+if [ "$(id -u)" = 0 ]; then
+    user=${PGARK_TEST_USER:-postgres}
+    id "$user" >/dev/null 2>&1 || user=nobody
+    if [ -n "$small_fs" ]; then
+        mkdir "$scratch/small"
+        if mount -t tmpfs -o size=16m,mode=700,uid="$(id -u "$user")" tmpfs "$scratch/small" \
+            2>/dev/null; then
+            mounted=$scratch/small
+        fi
+    fi
+    chown -R "$user:" "$scratch"
+    run_as=(runuser -u "$user" --)
+fi
+
+pgxs=$(dirname "$("$pg_bin/pg_config" --pgxs)")/../..
+environment=(
+    HOME="$scratch/home" TMPDIR="$scratch/tmp" LC_ALL=C.UTF-8
+    PATH="$pg_bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
+    PGARK="$scratch/bin/pgark" PGARK_TOOLS="$scratch/bin" PGARK_SCRATCH="$scratch"
+    PERL5LIB="$pgxs/src/test/perl:$scratch/test/tap"
+    PG_REGRESS="$pgxs/src/test/regress/pg_regress"
+    TESTDIR="$scratch" TESTDATADIR="$scratch/tmp_check" TESTLOGDIR="$scratch/tmp_check/log"
+    PG_TEST_PORT_DIR="$scratch/ports"
+)
+[ -z "$mounted" ] || environment+=(PGARK_TEST_TMPFS="$mounted")
+for name in SCALE RUNS JOBS PROVE_FLAGS ASAN_OPTIONS UBSAN_OPTIONS TSAN_OPTIONS LSAN_OPTIONS \
+    PG_TEST_NOCLEAN PGARK_TEST_FULL; do
+    [ -z "${!name:-}" ] || environment+=("$name=${!name}")
+done
+
+cd "$scratch"
+status=0
+# In the foreground, so that the terminal's signals reach it as they reach any program.
+"${run_as[@]}" env -i "${environment[@]}" "$@" || status=$?
+
+if [ -n "$results" ] && [ -n "$(ls -A "$scratch/results")" ]; then
+    mkdir -p "$source_dir/$results"
+    cp -r "$scratch/results/." "$source_dir/$results/"
+fi
+exit "$status"

@@ -1,0 +1,112 @@
+#!/bin/bash
+# check.sh BUILD PART... - build, run the named parts of the tests, and close with one line of counts.
+#
+#   unit    the unit tests
+#   san     the same under the address, undefined-behaviour and thread sanitizers, and the suites of
+#           PGARK_SAN_SUITES with a pgark built for the first two
+#   tap     the suites of test/tap, against servers made for each of them
+#   fault   the suites of test/fault: kills, full disks, cut connections, clocks
+#
+# All parts run, even when one fails; the exit code tells. PROVE_FLAGS are handed to prove.
+set -uo pipefail
+
+build=$1
+shift
+cd "$(dirname "$0")/.." || exit 1
+
+programs=0
+suites=0
+tests=0
+failures=()
+jobs=${JOBS:-2}
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+
+say()
+{
+    printf '== %s\n' "$*"
+}
+
+build_in()
+{
+    local dir=$1
+    shift
+    tools/setup.sh "$dir" "$@" && ninja -C "$dir" --quiet
+}
+
+# run_unit DIR NAME - meson's own runner; its summary has the counts.
+run_unit()
+{
+    meson test -C "$1" --no-rebuild --print-errorlogs --num-processes "$jobs" 2>&1 | tee "$log"
+    [ "${PIPESTATUS[0]}" = 0 ] || failures+=("$2")
+    local counted
+    counted=$(sed -n 's/^Ok: *\([0-9]*\).*/\1/p' "$log" | tail -n 1)
+    programs=$((programs + ${counted:-0}))
+}
+
+# run_suites NAME BUILD FILE... - prove, as a user that may run servers.
+run_suites()
+{
+    local name=$1 dir=$2
+    shift 2
+    tools/as_user.sh -m -b "$dir" -- prove -j"$jobs" --timer ${PROVE_FLAGS:-} "$@" 2>&1 | tee "$log"
+    [ "${PIPESTATUS[0]}" = 0 ] || failures+=("$name")
+    local counted
+    counted=$(sed -n 's/^Files=\([0-9]*\), Tests=\([0-9]*\),.*/\1 \2/p' "$log" | tail -n 1)
+    counted=${counted:-0 0}
+    suites=$((suites + ${counted% *}))
+    tests=$((tests + ${counted#* }))
+}
+
+for part in "$@"; do
+    case $part in
+        unit)
+            say "unit tests"
+            if build_in "$build"; then run_unit "$build" unit; else failures+=("build"); fi
+            ;;
+        san)
+            # -O1: unoptimized code is so much slower that the races looked for would not come up.
+            say "unit tests under ASan and UBSan"
+            if build_in "$build-asan" -Db_sanitize=address,undefined -Db_lundef=false -Doptimization=1
+            then
+                UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 run_unit "$build-asan" asan
+                say "suites with a pgark under ASan and UBSan"
+                UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
+                    run_suites "asan suites" "$build-asan" \
+                    ${PGARK_SAN_SUITES:-test/tap/t/001_basics.t test/tap/t/006_bad_input.t}
+            else
+                failures+=("asan build")
+            fi
+            say "unit tests under TSan"
+            if build_in "$build-tsan" -Db_sanitize=thread -Db_lundef=false -Doptimization=1; then
+                TSAN_OPTIONS=halt_on_error=1 run_unit "$build-tsan" tsan
+                say "suites with a pgark under TSan"
+                TSAN_OPTIONS=halt_on_error=1:exitcode=66 \
+                    run_suites "tsan suites" "$build-tsan" \
+                    ${PGARK_TSAN_SUITES:-test/tap/t/001_basics.t}
+            else
+                failures+=("tsan build")
+            fi
+            ;;
+        tap)
+            say "suites against servers"
+            if build_in "$build"; then run_suites tap "$build" test/tap/t/; else failures+=("build"); fi
+            ;;
+        fault)
+            say "suites of faults"
+            if build_in "$build"; then run_suites fault "$build" test/fault/t/; else failures+=("build"); fi
+            ;;
+        *)
+            echo "check.sh: unknown part \"$part\"" >&2
+            exit 1
+            ;;
+    esac
+done
+
+if [ ${#failures[@]} -gt 0 ]; then
+    printf 'check: FAILED: %s (%d unit programs passed, %d suites with %d tests run)\n' \
+        "${failures[*]}" "$programs" "$suites" "$tests"
+    exit 1
+fi
+printf 'check: all passed: %d unit programs, %d suites with %d tests\n' \
+    "$programs" "$suites" "$tests"
