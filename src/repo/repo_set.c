@@ -19,6 +19,14 @@
 #define LOCK_PATIENCE_MS 3000 /* others only look whether run.lock is held, for an instant */
 #define LOCK_PAUSE_MS    20
 
+/* pass_error hands on an error that was caught to be looked at. Returns false. */
+static bool pass_error(Error *err, const Error *caught)
+{
+    if (err != NULL)
+        *err = *caught;
+    return false;
+}
+
 static char *path_in(void *ctx, const char *dir, const char *name)
 {
     return mem_printf(ctx, "%s/%s", dir, name);
@@ -213,8 +221,7 @@ static bool make_dir_given(RepoSet *set, const char *key, Error *err)
     if (why.code == ERR_EXISTS)
         return error_set(err, ERR_EXISTS, "set %s exists already in repository %s", set->key,
                          storage_uri(set->repo->storage));
-    *err = why;
-    return false;
+    return pass_error(err, &why);
 }
 
 static bool make_dir_free(RepoSet *set, Error *err)
@@ -233,10 +240,7 @@ static bool make_dir_free(RepoSet *set, Error *err)
         if (storage_make_dir(set->repo->storage, set->dir, true, &why))
             return true;
         if (why.code != ERR_EXISTS)
-        {
-            *err = why;
-            return false;
-        }
+            return pass_error(err, &why);
     }
     return error_set(err, ERR_INTERNAL, "no free key for a set");
 }
@@ -368,12 +372,7 @@ static bool lock_for_reading(Repo *repo, const char *dir, const char *key, Stora
     if (!storage_stat(repo->storage, path_in(ctx, dir, "run.lock"), &info, err))
         return false;
     if (!lock_patiently(repo, ctx, dir, false, NULL, ret_lock, &holder, &why))
-    {
-        if (info.kind == STORAGE_MISSING)
-            return true;
-        *err = why;
-        return false;
-    }
+        return info.kind == STORAGE_MISSING || pass_error(err, &why);
     if (*ret_lock == NULL)
         return error_set(err, ERR_LOCK, "set %s is being changed: %s", key,
                          holder != NULL ? holder : "owner unknown");

@@ -25,9 +25,10 @@ typedef struct ExpireResult
 } ExpireResult;
 
 /* retention_expire removes (or with dry_run only lists) what the rule says, and unfinished sets
- * that no live run owns. A set that is being read (shared lock) or made is left alone with a
- * warning. The manifest goes first, so that a half removed set is an unfinished one. A set whose
- * manifest cannot be read is kept and warned about. */
+ * that no live run owns. A set that the rule would remove but that is being read is left
+ * alone with a warning; one that a live run makes is left alone silently. The manifest goes first,
+ * so that a half removed set is an unfinished one. A set whose manifest cannot be read is kept and
+ * warned about. */
 bool retention_expire(Repo *repo, void *ctx, const ExpireRule *rule, ExpireResult *ret, Error *err)
     MUST_CHECK;
 

@@ -1,0 +1,456 @@
+/*
+ * repo/manifest_read.c - reading records back and proving that they are what was written.
+ */
+#include "base/str.h"
+#include "io/tap.h"
+#include "repo/manifest.h"
+#include "repo/record.h"
+#include "repo/repo.h"
+
+#define BLOCK_SIZE     ((size_t) 65536)
+#define SCRATCH_SIZE   ((size_t) 65536)
+#define END_LINE_LEN   ((size_t) 128)
+#define CHUNK_LINE_MAX ((size_t) 65536)
+
+/* ---- lines of an object ---- */
+
+typedef struct Lines
+{
+    StorageReader *in;
+    char *buffer;
+    size_t capacity;
+    size_t start, end;    /* of what is read and not yet given out */
+    uint64_t line_offset; /* of the line given out last */
+    uint64_t next_offset;
+    uint64_t number; /* of the line given out last, from 1 */
+} Lines;
+
+static void lines_free(Lines *l)
+{
+    storage_reader_free(l->in);
+    mem_free(l);
+}
+DEFINE_AUTO(Lines, lines_free)
+
+static Lines *lines_open(Storage *st, const char *path, Error *err)
+{
+    Lines *l = mem_new(NULL, Lines);
+
+    l->in = storage_read_open(st, path, 0, UINT64_MAX, err);
+    if (l->in == NULL)
+    {
+        lines_free(l);
+        return NULL;
+    }
+    l->capacity = BLOCK_SIZE;
+    l->buffer = mem_array(l, char, l->capacity);
+    return l;
+}
+
+/* lines_fill reads more behind what is there; *ret_more is false at the end of the object. */
+static bool lines_fill(Lines *l, bool *ret_more, Error *err)
+{
+    size_t n;
+
+    if (l->start > 0)
+    {
+        memmove(l->buffer, l->buffer + l->start, l->end - l->start);
+        l->end -= l->start;
+        l->start = 0;
+    }
+    if (l->end >= MANIFEST_LINE_MAX)
+        return error_set(err, ERR_CORRUPT, "the line is longer than %zu bytes", MANIFEST_LINE_MAX);
+    if (l->end == l->capacity)
+    {
+        l->capacity *= 2;
+        l->buffer = mem_grow(l, l->buffer, char, l->capacity);
+    }
+    if (!storage_read(l->in, l->buffer + l->end, l->capacity - l->end, &n, err))
+        return false;
+    l->end += n;
+    *ret_more = n > 0;
+    return true;
+}
+
+/* lines_next gives out the next line without its newline, which is there in the buffer all the
+ * same; NULL at the end. The line is valid until the next call. */
+static bool lines_next(Lines *l, const char **ret_line, size_t *ret_len, Error *err)
+{
+    size_t seen = 0; /* bytes of this line that hold no newline */
+    bool more = true;
+
+    *ret_line = NULL;
+    l->number++;
+    while (more)
+    {
+        const char *line = l->buffer + l->start;
+        const char *newline = memchr(line + seen, '\n', l->end - l->start - seen);
+
+        if (newline != NULL)
+        {
+            *ret_line = line;
+            *ret_len = (size_t) (newline - line);
+            l->start += *ret_len + 1;
+            l->line_offset = l->next_offset;
+            l->next_offset += *ret_len + 1;
+            return true;
+        }
+        seen = l->end - l->start;
+        if (!lines_fill(l, &more, err))
+            return false;
+    }
+    return seen == 0 || error_set(err, ERR_CORRUPT, "the line is not complete");
+}
+
+bool manifest_parse_line(void *ctx, const char *line, size_t len, ManifestLine *ret, Error *err)
+{
+    json_error_t why;
+    json_t *object;
+    bool ok;
+
+    if (len >= MANIFEST_LINE_MAX)
+        return error_set(err, ERR_CORRUPT, "the line is longer than %zu bytes", MANIFEST_LINE_MAX);
+    object = json_loadb(line, len, JSON_REJECT_DUPLICATES, &why);
+    if (object == NULL)
+        return error_set(err, ERR_CORRUPT, "not a JSON object: %s", why.text);
+    ok = record_decode(ctx, object, ret, err);
+    json_decref(object);
+    return ok;
+}
+
+/* ---- the manifest of a set ---- */
+
+typedef struct Reading
+{
+    Manifest *m;
+    const char *key; /* of the directory it lies in */
+    void *scratch;   /* for records that are only checked */
+    bool headers_only;
+    unsigned seen; /* a bit for each record type */
+    TotalsRecord sums;
+    uint64_t *table_ids; /* content and oid: to find a table that is there twice */
+    size_t table_count, table_capacity;
+} Reading;
+
+/* What must have been seen before a record of a type, and whether there may be more than one. */
+static const struct Rule
+{
+    bool allowed;
+    bool many;
+    unsigned after;
+} rules[] = {
+    [LINE_SET] = {true, false, 0},
+    [LINE_NODE] = {true, true, 1U << LINE_SET},
+    [LINE_CUT] = {true, false, 1U << LINE_NODE},
+    [LINE_TABLE] = {true, true, 1U << LINE_CUT},
+    [LINE_SEQUENCE] = {true, true, 1U << LINE_CUT},
+    [LINE_CHUNK] = {false, false, 0},
+    [LINE_TOTALS] = {true, false, 1U << LINE_CUT},
+    [LINE_END] = {true, false, 1U << LINE_TOTALS},
+};
+
+static bool check_order(Reading *r, ManifestLineType type, Error *err)
+{
+    const struct Rule *rule = &rules[type];
+    unsigned bit = 1U << type;
+
+    /* The types are numbered in the order in which they stand in the file. */
+    if (!rule->allowed || (r->seen & rule->after) != rule->after || r->seen >= bit << 1 ||
+        (!rule->many && (r->seen & bit) != 0))
+        return error_set(err, ERR_CORRUPT, "a %s record is out of place", record_type_name(type));
+    r->seen |= bit;
+    return true;
+}
+
+static bool has_node(const Manifest *m, int content)
+{
+    for (size_t i = 0; i < m->node_count; i++)
+    {
+        if (m->nodes[i].content == content)
+            return true;
+    }
+    return false;
+}
+
+static bool add_to(uint64_t *sum, uint64_t value, Error *err)
+{
+    if (__builtin_add_overflow(*sum, value, sum) || *sum > INT64_MAX)
+        return error_set(err, ERR_CORRUPT, "the sums overflow");
+    return true;
+}
+
+static bool accept_set(Reading *r, const SetRecord *set, Error *err)
+{
+    if (strcmp(set->key, r->key) != 0)
+        return error_set(err, ERR_CORRUPT, "the manifest is that of set %s", set->key);
+    r->m->set = *set;
+    return true;
+}
+
+static bool accept_node(Reading *r, const NodeRecord *node, Error *err)
+{
+    Manifest *m = r->m;
+
+    if (m->node_count > 0 && m->nodes[m->node_count - 1].content >= node->content)
+        return error_set(err, ERR_CORRUPT, "node %d is out of order", node->content);
+    *mem_push(m, m->nodes, m->node_count, m->node_capacity, NodeRecord) = *node;
+    return add_to(&r->sums.stored, node->schema.bytes, err) &&
+           add_to(&r->sums.stored, node->chunks.bytes, err);
+}
+
+static bool accept_table(Reading *r, const TableRecord *table, Error *err)
+{
+    Manifest *m = r->m;
+
+    if (!has_node(m, table->content))
+        return error_set(err, ERR_CORRUPT, "a table of node %d, which the set does not have",
+                         table->content);
+    *mem_push(r->scratch, r->table_ids, r->table_count, r->table_capacity,
+              uint64_t) = (uint64_t) (uint32_t) table->content << 32 | table->oid;
+    if (!r->headers_only)
+        *mem_push(m, m->tables, m->table_count, m->table_capacity, TableRecord) = *table;
+    r->sums.tables++;
+    return add_to(&r->sums.chunks, table->chunks, err) && add_to(&r->sums.rows, table->rows, err) &&
+           add_to(&r->sums.logical, table->logical, err) &&
+           add_to(&r->sums.stored, table->stored, err);
+}
+
+static bool accept_sequence(Reading *r, const SequenceRecord *sequence, Error *err)
+{
+    Manifest *m = r->m;
+
+    if (!has_node(m, sequence->content))
+        return error_set(err, ERR_CORRUPT, "a sequence of node %d, which the set does not have",
+                         sequence->content);
+    if (!r->headers_only)
+        *mem_push(m, m->sequences, m->sequence_count, m->sequence_capacity,
+                  SequenceRecord) = *sequence;
+    r->sums.sequences++;
+    return true;
+}
+
+static int compare_u64(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *) a, y = *(const uint64_t *) b;
+
+    return x < y ? -1 : x > y;
+}
+
+static bool accept_totals(Reading *r, const TotalsRecord *totals, Error *err)
+{
+    if (r->table_count > 1)
+        qsort(r->table_ids, r->table_count, sizeof(uint64_t), compare_u64);
+    for (size_t i = 1; i < r->table_count; i++)
+    {
+        if (r->table_ids[i] == r->table_ids[i - 1])
+            return error_set(err, ERR_CORRUPT, "table oid %" PRIu32 " of node %d is there twice",
+                             (uint32_t) r->table_ids[i], (int) (r->table_ids[i] >> 32));
+    }
+    if (totals->tables != r->sums.tables || totals->sequences != r->sums.sequences ||
+        totals->chunks != r->sums.chunks || totals->rows != r->sums.rows ||
+        totals->logical != r->sums.logical || totals->stored != r->sums.stored)
+        return error_set(err, ERR_CORRUPT, "the totals are not the sums of the records");
+    r->m->totals = *totals;
+    return true;
+}
+
+static bool accept_record(Reading *r, const ManifestLine *line, Error *err)
+{
+    if (!check_order(r, line->type, err))
+        return false;
+    switch (line->type)
+    {
+    case LINE_SET:
+        return accept_set(r, &line->u.set, err);
+    case LINE_NODE:
+        return accept_node(r, &line->u.node, err);
+    case LINE_CUT:
+        r->m->cut = line->u.cut;
+        return true;
+    case LINE_TABLE:
+        return accept_table(r, &line->u.table, err);
+    case LINE_SEQUENCE:
+        return accept_sequence(r, &line->u.sequence, err);
+    case LINE_TOTALS:
+        return accept_totals(r, &line->u.totals, err);
+    case LINE_CHUNK:
+    case LINE_END:
+        break;
+    }
+    return true;
+}
+
+/* check_end compares the line with the only one that can stand here, byte for byte: no other hash
+ * covers it. */
+static bool check_end(Lines *l, IoStage *tap, const char *line, size_t len, Error *err)
+{
+    char want[END_LINE_LEN], sha256[TAP_HEX_LEN];
+    uint64_t bytes;
+    int want_len;
+
+    if (!io_finish(tap, err))
+        return false;
+    io_tap_result(tap, &bytes, sha256);
+    want_len = snprintf(want, sizeof(want), "{\"type\":\"end\",\"sha256\":\"%s\"}", sha256);
+    if (len != (size_t) want_len || memcmp(line, want, len) != 0)
+        return error_set(err, ERR_CORRUPT,
+                         "the hash of the lines before it differs: the file was altered");
+    if (!lines_next(l, &line, &len, err))
+        return false;
+    return line == NULL || error_set(err, ERR_CORRUPT, "there is something behind the end");
+}
+
+static bool read_records(Reading *r, Lines *l, Error *err)
+{
+    AUTO(io_free) IoStage *tap = io_tap_new(TAP_SHA256, NULL);
+
+    for (;;)
+    {
+        AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "line");
+        ManifestLine record;
+        const char *line;
+        size_t len;
+        bool kept;
+
+        if (!lines_next(l, &line, &len, err))
+            return false;
+        if (line == NULL)
+            return error_set(err, ERR_CORRUPT, "the file is truncated: it has no end record");
+        if (!manifest_parse_line(ctx, line, len, &record, err) || !accept_record(r, &record, err))
+            return false;
+        if (record.type == LINE_END)
+            return check_end(l, tap, line, len, err);
+        if (!io_write(tap, line, len + 1, err))
+            return false;
+        kept = !r->headers_only || (record.type != LINE_TABLE && record.type != LINE_SEQUENCE);
+        if (kept)
+        {
+            talloc_steal(r->m, ctx);
+            ctx = NULL;
+        }
+    }
+}
+
+Manifest *manifest_read(Storage *st, void *ctx, const char *set_dir, bool headers_only, Error *err)
+{
+    AUTO(mem_context_free) MemContext *scratch = mem_context(NULL, "manifest reading");
+    AUTO(lines_free) Lines *l = NULL;
+    const char *path = mem_printf(scratch, "%s/manifest.jsonl", set_dir);
+    const char *slash = strrchr(set_dir, '/');
+    Reading r = {
+        .key = slash != NULL ? slash + 1 : set_dir,
+        .scratch = scratch,
+        .headers_only = headers_only,
+    };
+
+    l = lines_open(st, path, err);
+    if (l == NULL)
+        return NULL;
+    r.m = mem_new(ctx, Manifest);
+    if (read_records(&r, l, err))
+        return r.m;
+    if (err != NULL && err->code == ERR_CORRUPT)
+        error_prefix(err, "%s, line %" PRIu64, path, l->number);
+    mem_free(r.m);
+    return NULL;
+}
+
+/* ---- the chunks of a node ---- */
+
+static bool each_line(Lines *l, IoStage *tap, ManifestEachChunk each, void *arg, Error *err)
+{
+    /* A pool: a million records are read without a million trips to the allocator. */
+    AUTO(mem_context_free) MemContext *ctx = mem_check(talloc_pool(NULL, SCRATCH_SIZE));
+
+    for (;;)
+    {
+        ManifestLine record;
+        const char *line;
+        size_t len;
+
+        if (!lines_next(l, &line, &len, err))
+            return false;
+        if (line == NULL)
+            return true;
+        if (len > CHUNK_LINE_MAX)
+            return error_set(err, ERR_CORRUPT, "the line is longer than %zu bytes", CHUNK_LINE_MAX);
+        if (!io_write(tap, line, len + 1, err) ||
+            !manifest_parse_line(ctx, line, len, &record, err))
+            return false;
+        if (record.type != LINE_CHUNK)
+            return error_set(err, ERR_CORRUPT, "a %s record is out of place",
+                             record_type_name(record.type));
+        if (!each(arg, &record.u.chunk, l->line_offset, (uint32_t) len, err))
+            return false;
+        talloc_free_children(ctx);
+    }
+}
+
+static bool check_chunk_file(IoStage *tap, const NodeRecord *node, Error *err)
+{
+    char sha256[TAP_HEX_LEN];
+    uint64_t bytes;
+
+    if (!io_finish(tap, err))
+        return false;
+    io_tap_result(tap, &bytes, sha256);
+    if (bytes != node->chunks.bytes)
+        return error_set(err, ERR_CORRUPT, "%" PRIu64 " bytes, not %" PRIu64, bytes,
+                         node->chunks.bytes);
+    if (strcmp(sha256, node->chunks.sha256) != 0)
+        return error_set(err, ERR_CORRUPT, "its SHA-256 differs");
+    return true;
+}
+
+bool manifest_each_chunk(Storage *st, const char *set_dir, const NodeRecord *node,
+                         ManifestEachChunk each, void *arg, Error *err)
+{
+    AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "chunk file");
+    AUTO(io_free) IoStage *tap = io_tap_new(TAP_SHA256, NULL);
+    AUTO(lines_free) Lines *l = NULL;
+    const char *path = mem_printf(ctx, "%s/%s", set_dir, node->chunks.path);
+
+    l = lines_open(st, path, err);
+    if (l == NULL)
+        return false;
+    if (!each_line(l, tap, each, arg, err))
+    {
+        if (err != NULL && err->code == ERR_CORRUPT)
+            error_prefix(err, "%s, line %" PRIu64, path, l->number);
+        return false;
+    }
+    if (!check_chunk_file(tap, node, err))
+        return error_prefix(err, "%s", path);
+    return true;
+}
+
+bool manifest_read_chunk(Storage *st, void *ctx, const char *set_dir, const NodeRecord *node,
+                         uint64_t line_offset, uint32_t line_len, ChunkRecord *ret_chunk,
+                         Error *err)
+{
+    AUTO(mem_context_free) MemContext *scratch = mem_context(NULL, "chunk line");
+    AUTO(storage_reader_free) StorageReader *in = NULL;
+    const char *path = mem_printf(scratch, "%s/%s", set_dir, node->chunks.path);
+    char *line;
+    size_t done = 0, n = 1;
+    ManifestLine record;
+
+    if (line_len > CHUNK_LINE_MAX)
+        return error_set(err, ERR_INTERNAL, "a chunk line of %" PRIu32 " bytes", line_len);
+    line = mem_array(scratch, char, line_len);
+    in = storage_read_open(st, path, line_offset, line_len, err);
+    if (in == NULL)
+        return false;
+    for (; done < line_len && n > 0; done += n)
+    {
+        if (!storage_read(in, line + done, line_len - done, &n, err))
+            return false;
+    }
+    if (!manifest_parse_line(ctx, line, done, &record, err))
+        return error_prefix(err, "%s, byte %" PRIu64, path, line_offset);
+    if (record.type != LINE_CHUNK)
+        return error_set(err, ERR_CORRUPT, "%s, byte %" PRIu64 ": not a chunk record", path,
+                         line_offset);
+    *ret_chunk = record.u.chunk;
+    return true;
+}
