@@ -47,6 +47,7 @@ typedef struct ArchiveToc
     const char *dump_version;   /* of pg_dump */
     TocEntry *entries;          /* in the archive's order: a valid creation order */
     size_t entry_count;
+    uint32_t *by_dump_id; /* positions in entries by ascending dump id, for archive_toc_find */
 } ArchiveToc;
 
 /* archive_toc_parse reads the head and table of contents from the first len bytes of an archive. The
