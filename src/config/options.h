@@ -1,8 +1,10 @@
 /*
  * config/options.h - every option of every command, declared once.
  *
- * The table in options.c generates the parser, --help, the man pages and the shell completions.
- * Precedence: command line > environment (PGARK_*) > configuration file (--config FILE, ini) > default.
+ * The table in option_table.c generates the parser, --help, the man pages and the shell
+ * completions. Precedence: command line > environment (PGARK_*) > configuration file (--config
+ * FILE, ini) > default. Where two options exclude each other, the one from the higher of these
+ * places wins; both from the same place are an error.
  */
 #ifndef PGARK_CONFIG_OPTIONS_H
 #define PGARK_CONFIG_OPTIONS_H
@@ -25,31 +27,31 @@ typedef enum Command
 typedef enum OptionId
 {
     /* connection */
-    OPT_DBNAME,     /* -d --dbname=CONNINFO */
-    OPT_NODE,       /* --node=CONNINFO, repeated */
-    OPT_FLEET,      /* --fleet=FILE */
-    OPT_MAP,        /* --map=CONTENT=CONNINFO, repeated (restore) */
-    OPT_HOST,       /* -h */
-    OPT_PORT,       /* -p */
-    OPT_USERNAME,   /* -U */
-    OPT_NO_PASSWORD,/* -w */
-    OPT_PASSWORD,   /* -W: prompt */
-    OPT_ROLE,       /* not in this release unless declared in the table */
+    OPT_DBNAME,      /* -d --dbname=CONNINFO */
+    OPT_NODE,        /* --node=CONNINFO, repeated */
+    OPT_FLEET,       /* --fleet=FILE */
+    OPT_MAP,         /* --map=CONTENT=CONNINFO, repeated (restore) */
+    OPT_HOST,        /* -h */
+    OPT_PORT,        /* -p */
+    OPT_USERNAME,    /* -U */
+    OPT_NO_PASSWORD, /* -w */
+    OPT_PASSWORD,    /* -W: prompt */
     /* repository */
-    OPT_REPO,       /* --repo=URI, env PGARK_REPO */
-    OPT_KEY,        /* --key=KEY (backup) */
+    OPT_REPO, /* --repo=URI, env PGARK_REPO */
+    OPT_KEY,  /* --key=KEY (backup) */
     /* work */
-    OPT_JOBS,       /* -j --jobs, 1..256, default 2, per node */
-    OPT_COMPRESS,   /* -Z --compress, default zstd:1 */
-    OPT_FORMAT,     /* --format=auto|text|binary */
-    OPT_CHUNK_SIZE, /* --chunk-size=SIZE (kB/MB/GB suffix), default 256MB, at least one block (8kB) */
-    OPT_CUT,        /* --cut=strict|barrier|none */
-    OPT_CUT_TIMEOUT,       /* duration, default 30s */
+    OPT_JOBS,        /* -j --jobs, 1..256, default 2, per node */
+    OPT_COMPRESS,    /* -Z --compress, default zstd:1 */
+    OPT_FORMAT,      /* --format=auto|text|binary */
+    OPT_CHUNK_SIZE,  /* --chunk-size=SIZE (kB/MB/GB suffix), default 256MB, at least one block (8kB)
+                      */
+    OPT_CUT,         /* --cut=strict|barrier|none */
+    OPT_CUT_TIMEOUT, /* duration, default 30s */
     OPT_LOCK_WAIT_TIMEOUT, /* duration as pg_dump's (ms, or with unit), default 0: wait for ever */
-    OPT_PG_DUMP,    /* --pg-dump=PATH */
+    OPT_PG_DUMP,           /* --pg-dump=PATH */
     OPT_DRY_RUN,
     OPT_NO_SYNC,
-    OPT_CREATE,     /* -C */
+    OPT_CREATE, /* -C */
     OPT_NO_ANALYZE,
     OPT_QUICK,      /* verify */
     OPT_KEEP,       /* expire */
@@ -63,6 +65,11 @@ typedef enum OptionId
     OPT_VERBOSE,    /* -v */
     OPT_LOG_FORMAT, /* --log-format=text|json */
     OPT_CONFIG,     /* --config=FILE */
+    /* answered by options_parse itself */
+    OPT_HELP,       /* -? --help */
+    OPT_VERSION,    /* -V --version */
+    OPT_COMPLETION, /* --completion=SHELL */
+    OPT_MAN_PAGES,  /* --man-pages=DIR */
     OPT_COUNT
 } OptionId;
 
@@ -75,29 +82,44 @@ typedef enum OptionsAction
     OPTIONS_DONE, /* help or version was printed, completions or man pages written: exit 0 */
 } OptionsAction;
 
-/* options_parse reads "pgark COMMAND [KEY] [OPTION]...", the environment and the configuration file,
- * checks types, ranges, option against command, options that exclude each other or need each other.
- * Options and the key may come in any order; "--" ends options. --help (-?) and --version (-V) print to
- * stdout. Any mistake: ERR_USAGE with a hint (nearest option name when one is close). Below ctx. */
+/* options_parse reads "pgark COMMAND [KEY|CONNINFO] [OPTION]...", the environment and the
+ * configuration file, checks types, ranges, option against command, options that exclude each other
+ * or need each other. Options and the key may come in any order; "--" ends options. --help (-?) and
+ * --version (-V) print to stdout. Any mistake: ERR_USAGE with a hint (nearest option name when one
+ * is close). Below ctx. */
 Options *options_parse(void *ctx, int argc, char **argv, OptionsAction *ret_action, Error *err);
 
 Command options_command(const Options *o);
 
-/* options_key: the positional KEY ("latest" allowed), NULL when the command takes none. */
+/* options_key: the positional KEY ("latest" or 14 digits), NULL when the command takes none. The
+ * positional CONNINFO of backup and check is OPT_DBNAME. */
 const char *options_key(const Options *o);
 
-/* Getters: the value in force. Strings live with o; a duration is in ms, a size in bytes. */
+/* Getters: the value in force. Strings live with o; a duration is in ms, a size in bytes;
+ * options_string gives a number (--port) as it was written. With --quiet the value of OPT_PROGRESS
+ * is "none". */
 bool options_given(const Options *o, OptionId id); /* not only a default */
 bool options_flag(const Options *o, OptionId id);
 int64_t options_int(const Options *o, OptionId id);
 const char *options_string(const Options *o, OptionId id); /* NULL when not given and no default */
 const char *const *options_list(const Options *o, OptionId id, size_t *ret_count);
 
+/* options_describe lists, below ctx, what differs from the defaults and where each value came from,
+ * "jobs=4 (PGARK_JOBS), dbname=*** (--dbname)", without anything that may hold a password. */
+char *options_describe(const Options *o, void *ctx);
+
 /* options_write_man writes one man page per command into dir (pgark.1, pgark-backup.1 ...);
  * options_write_completion prints a bash or zsh completion script. Reached by
  * "pgark --man-pages DIR" and "pgark --completion bash|zsh". */
 bool options_write_man(const char *dir, Error *err);
 bool options_write_completion(const char *shell, FILE *out, Error *err);
+
+/* option_map_parse splits a value of OPT_MAP, "CONTENT=CONNINFO": ret_conninfo points into text.
+ * ERR_USAGE when CONTENT is not a number from 0 to OPTION_CONTENT_MAX or CONNINFO is empty; the
+ * message does not repeat CONNINFO, which may hold a password. */
+#define OPTION_CONTENT_MAX 4095
+bool option_map_parse(const char *text, int *ret_content, const char **ret_conninfo, Error *err)
+    MUST_CHECK;
 
 /* option_size_parse: "8kB", "16MB", "1GB", "4096" -> bytes; option_duration_parse: "500ms", "30s",
  * "2min", "1h", "1500" (ms) -> ms. ERR_USAGE otherwise, also on overflow. */

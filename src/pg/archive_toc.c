@@ -1,6 +1,8 @@
 /* pg/archive_toc.c - the contract is in archive_toc.h. */
 #include "pg/archive_toc.h"
 
+#include "pg/string_pool.h"
+
 #define MAGIC            "PGDMP"
 #define FORMAT_CUSTOM    1
 #define VERSION_MAJOR    1
@@ -26,6 +28,7 @@ typedef struct Cursor
     int int_size;
     int offset_size;
     int version; /* the minor one */
+    StringPool pool;
 } Cursor;
 
 static bool corrupt(const Cursor *c, Error *err, const char *what)
@@ -58,7 +61,9 @@ static bool read_int(Cursor *c, int *out, Error *err)
     return true;
 }
 
-static bool read_str(Cursor *c, void *ctx, const char **out, Error *err)
+/* Most owners, schemas and the like are those of the entry before: *out is kept where it holds the
+ * same text already. */
+static bool read_str(Cursor *c, const char **out, Error *err)
 {
     int len = 0;
 
@@ -75,15 +80,19 @@ static bool read_str(Cursor *c, void *ctx, const char **out, Error *err)
         return corrupt(c, err, "has a string of more than 64 MB");
     if (memchr(c->pos, 0, (size_t) len) != NULL)
         return corrupt(c, err, "has a string with a zero byte");
-    *out = len == 0 ? "" : mem_strndup(ctx, (const char *) c->pos, (size_t) len);
+    if (len == 0)
+        *out = "";
+    else if (*out == NULL || strlen(*out) != (size_t) len ||
+             memcmp(*out, c->pos, (size_t) len) != 0)
+        *out = string_pool_copy(&c->pool, c->pos, (size_t) len);
     c->pos += len;
     return true;
 }
 
 /* As read_str, with "" for an absent string. */
-static bool read_text(Cursor *c, void *ctx, const char **out, Error *err)
+static bool read_text(Cursor *c, const char **out, Error *err)
 {
-    if (!read_str(c, ctx, out, err))
+    if (!read_str(c, out, err))
         return false;
     if (*out == NULL)
         *out = "";
@@ -180,29 +189,40 @@ static bool read_head(Cursor *c, ArchiveToc *toc, Error *err)
     for (int i = 0; i < 7; i++)
         if (!read_int(c, &ignored, err))
             return false;
-    return read_text(c, toc, &toc->database, err) && read_text(c, toc, &toc->server_version, err) &&
-           read_text(c, toc, &toc->dump_version, err);
+    return read_text(c, &toc->database, err) && read_text(c, &toc->server_version, err) &&
+           read_text(c, &toc->dump_version, err);
 }
 
-static bool read_dependencies(Cursor *c, void *ctx, TocEntry *entry, Error *err)
+/* Reads the list of dump ids; ids may be NULL, to count them. */
+static bool read_dump_ids(Cursor *c, int *ids, size_t *count, Error *err)
 {
-    size_t capacity = 0;
-
-    for (;;)
+    for (*count = 0;; (*count)++)
     {
         uint32_t id = 0;
-        bool end;
+        bool end = false;
         if (!read_number(c, &id, &end, err))
             return false;
         if (end)
             return true;
         if (id > INT_MAX)
             return corrupt(c, err, "has a dependency out of range");
-        *mem_push(ctx, entry->dependencies, entry->dependency_count, capacity, int) = (int) id;
+        if (ids != NULL)
+            ids[*count] = (int) id;
     }
 }
 
-static bool read_identity(Cursor *c, void *ctx, TocEntry *entry, Error *err)
+static bool read_dependencies(Cursor *c, TocEntry *entry, Error *err)
+{
+    const uint8_t *list = c->pos;
+
+    if (!read_dump_ids(c, NULL, &entry->dependency_count, err))
+        return false;
+    entry->dependencies = string_pool_take(&c->pool, entry->dependency_count * sizeof(int));
+    c->pos = list;
+    return read_dump_ids(c, entry->dependencies, &entry->dependency_count, err);
+}
+
+static bool read_identity(Cursor *c, TocEntry *entry, Error *err)
 {
     int had_data = 0, section = 0;
 
@@ -211,8 +231,8 @@ static bool read_identity(Cursor *c, void *ctx, TocEntry *entry, Error *err)
     if (entry->dump_id <= 0)
         return corrupt(c, err, "has an entry with an impossible id");
     if (!read_int(c, &had_data, err) || !read_oid(c, &entry->table_oid, err) ||
-        !read_oid(c, &entry->oid, err) || !read_text(c, ctx, &entry->tag, err) ||
-        !read_str(c, ctx, &entry->desc, err) || !read_int(c, &section, err))
+        !read_oid(c, &entry->oid, err) || !read_text(c, &entry->tag, err) ||
+        !read_str(c, &entry->desc, err) || !read_int(c, &section, err))
         return false;
     if (entry->desc == NULL)
         return corrupt(c, err, "has an entry without type");
@@ -222,24 +242,24 @@ static bool read_identity(Cursor *c, void *ctx, TocEntry *entry, Error *err)
     return true;
 }
 
-static bool read_entry(Cursor *c, void *ctx, TocEntry *entry, Error *err)
+static bool read_entry(Cursor *c, TocEntry *entry, Error *err)
 {
     const char *with_oids = NULL; /* only servers before 12 have such tables */
     int relkind = 0;
 
-    if (!read_identity(c, ctx, entry, err) || !read_text(c, ctx, &entry->defn, err) ||
-        !read_text(c, ctx, &entry->drop_stmt, err) || !read_text(c, ctx, &entry->copy_stmt, err) ||
-        !read_str(c, ctx, &entry->schema, err) || !read_str(c, ctx, &entry->tablespace, err))
+    if (!read_identity(c, entry, err) || !read_text(c, &entry->defn, err) ||
+        !read_text(c, &entry->drop_stmt, err) || !read_text(c, &entry->copy_stmt, err) ||
+        !read_str(c, &entry->schema, err) || !read_str(c, &entry->tablespace, err))
         return false;
-    if (c->version >= VERSION_TABLE_AM && !read_str(c, ctx, &entry->table_am, err))
+    if (c->version >= VERSION_TABLE_AM && !read_str(c, &entry->table_am, err))
         return false;
     if (c->version >= VERSION_RELKIND && !read_int(c, &relkind, err))
         return false;
     if (relkind < 0 || relkind > CHAR_MAX)
         return corrupt(c, err, "has an entry of an unknown relation kind");
     entry->relkind = (char) relkind;
-    if (!read_text(c, ctx, &entry->owner, err) || !read_text(c, ctx, &with_oids, err) ||
-        !read_dependencies(c, ctx, entry, err))
+    if (!read_text(c, &entry->owner, err) || !read_text(c, &with_oids, err) ||
+        !read_dependencies(c, entry, err))
         return false;
     /* where the data lies: a flag and an offset */
     if (c->end - c->pos < 1 + c->offset_size)
@@ -272,6 +292,16 @@ static bool index_entries(ArchiveToc *toc, Error *err)
     return true;
 }
 
+/* Offers the strings of the entry before to read_str; absent ones of the version stay NULL. */
+static void repeat_strings(TocEntry *entry, const TocEntry *before)
+{
+    entry->desc = before->desc;
+    entry->schema = before->schema;
+    entry->tablespace = before->tablespace;
+    entry->table_am = before->table_am;
+    entry->owner = before->owner;
+}
+
 static bool read_entries(Cursor *c, ArchiveToc *toc, Error *err)
 {
     int count = 0;
@@ -285,11 +315,13 @@ static bool read_entries(Cursor *c, ArchiveToc *toc, Error *err)
         return corrupt(c, err, "has more entries than pgark can handle");
     toc->entries = mem_array(toc, TocEntry, count);
     toc->entry_count = (size_t) count;
-    /* one context below the array, so that strings do not become siblings of the header's */
-    void *strings = mem_context(toc, "strings");
     for (int i = 0; i < count; i++)
-        if (!read_entry(c, strings, &toc->entries[i], err))
+    {
+        if (i > 0)
+            repeat_strings(&toc->entries[i], &toc->entries[i - 1]);
+        if (!read_entry(c, &toc->entries[i], err))
             return error_prefix(err, "entry %d of %d", i + 1, count);
+    }
     return index_entries(toc, err);
 }
 
@@ -298,6 +330,7 @@ ArchiveToc *archive_toc_parse(void *ctx, const void *data, size_t len, Error *er
     Cursor cursor = {.start = data, .pos = data, .end = (const uint8_t *) data + len};
     ArchiveToc *toc = mem_new(ctx, ArchiveToc);
 
+    cursor.pool.ctx = toc;
     if (!read_head(&cursor, toc, err) || !read_entries(&cursor, toc, err))
     {
         mem_free(toc);

@@ -50,9 +50,9 @@ typedef struct ArchiveToc
     uint32_t *by_dump_id; /* positions in entries by ascending dump id, for archive_toc_find */
 } ArchiveToc;
 
-/* archive_toc_parse reads the head and table of contents from the first len bytes of an archive. The
- * result lives below ctx and does not refer to data. Not an archive, not the custom format, an unknown
- * version, truncated or inconsistent: ERR_CORRUPT. */
+/* archive_toc_parse reads the head and table of contents from the first len bytes of an archive.
+ * The result lives below ctx and does not refer to data. Not an archive, not the custom format, an
+ * unknown version, truncated or inconsistent: ERR_CORRUPT. */
 ArchiveToc *archive_toc_parse(void *ctx, const void *data, size_t len, Error *err);
 
 /* archive_toc_find returns the entry with that dump id or NULL (binary search over an index made by

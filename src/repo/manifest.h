@@ -65,7 +65,7 @@ typedef struct NodeRecord
 
 typedef struct CutRecord
 {
-    char *method; /* "double-collect", "barrier", "none" */
+    const char *method; /* "double-collect", "barrier", "none" */
     int tries;
     int64_t window_us; /* first snapshot asked for .. last proof in */
     int64_t stall_us;  /* how long writers could be held by a barrier's locks, 0 without one */

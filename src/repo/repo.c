@@ -139,8 +139,7 @@ static Repo *new_repo(void *ctx, const char *uri, Error *err)
     return NULL;
 }
 
-/* prove_writable finds out, before any work is done, that a file can be made and written here. */
-static bool prove_writable(Repo *repo, Error *err)
+bool repo_check_writable(Repo *repo, Error *err)
 {
     AUTO(storage_writer_free) StorageWriter *w = NULL;
     char probe[64];
@@ -182,7 +181,7 @@ static bool open_or_create(Repo *repo, Error *err)
         return false;
     if (state == ROOT_MISSING && !storage_make_root(repo->storage, err))
         return false;
-    if (!prove_writable(repo, err))
+    if (!repo_check_writable(repo, err))
         return false;
     if (state != ROOT_REPOSITORY && !(write_marker(repo, err) && read_marker(repo, err)))
         return false;

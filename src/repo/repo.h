@@ -27,6 +27,9 @@ typedef struct Repo
 Repo *repo_open(void *ctx, const char *uri, Error *err);
 Repo *repo_open_or_create(void *ctx, const char *uri, Error *err);
 
+/* repo_check_writable finds out, before any work is done, that a file can be made and written there. */
+bool repo_check_writable(Repo *repo, Error *err) MUST_CHECK;
+
 /* repo_key_parse accepts exactly 14 digits that are a date and time of the years 2000..2199, not
  * more than a day in the future: else ERR_USAGE with what is wrong. */
 bool repo_key_parse(const char *text, Error *err) MUST_CHECK;

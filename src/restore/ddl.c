@@ -1,6 +1,7 @@
 /* restore/ddl.c - the contract is in ddl.h. */
 #include "restore/ddl.h"
 
+#include "pg/string_pool.h"
 #include "restore/sql_text.h"
 
 #define RELKIND_PARTITIONED 'p'
@@ -32,7 +33,11 @@ typedef struct Planner
     const char *encoding, *std_strings_setting, *search_path; /* definitions, NULL when absent */
     bool std_strings;
     size_t visits, partition_locks;
-    uint32_t *queue; /* one place per entry */
+    uint32_t *queue;                             /* one place per entry */
+    StringPool pool;                             /* below the plan */
+    StringPool scratch;                          /* below the planner */
+    Str *text;                                   /* to build one in */
+    const char *last_tablespace, *last_table_am; /* settings already in the pool */
 } Planner;
 
 static bool is_any(const char *desc, const char *const *list)
@@ -199,11 +204,13 @@ static void add_partition_default(Str *s, const TocEntry *e)
 
 /* What is run for the entry, or NULL. Archives without a SEARCHPATH entry (before 10.3) have names
  * that count on their schema being the first in the path. */
-static const char *entry_sql(const Planner *p, const TocEntry *e)
+static const char *entry_sql(Planner *p, const TocEntry *e)
 {
+    Str *s = p->text;
+
     if (is_no_ddl(e))
         return NULL;
-    Str *s = str_new(p->plan);
+    str_clear(s);
     if (p->search_path == NULL && has_schema(e))
     {
         str_add(s, "SET search_path = ");
@@ -214,44 +221,54 @@ static const char *entry_sql(const Planner *p, const TocEntry *e)
     add_definition(p, s, e);
     add_owner(s, e);
     add_partition_default(s, e);
-    if (s->len > before)
-        return s->data;
-    mem_free(s);
-    return NULL;
+    if (s->len == before)
+        return NULL;
+    return str_equal(s->data, e->defn) ? e->defn : string_pool_copy(&p->pool, s->data, s->len);
 }
 
-static const char *entry_tablespace(void *ctx, const TocEntry *e)
+/* Returns "SET <name> = <value>;", which is *last when that has the same text. */
+static const char *setting(Planner *p, const char *name, const char *value, const char **last)
+{
+    Str *s = p->text;
+
+    str_clear(s);
+    str_addf(s, "SET %s = ", name);
+    if (*value == '\0')
+        str_add(s, "''");
+    else
+        sql_text_add_name(s, value);
+    str_addc(s, ';');
+    if (*last == NULL || strcmp(*last, s->data) != 0)
+        *last = string_pool_copy(&p->pool, s->data, s->len);
+    return *last;
+}
+
+static const char *entry_tablespace(Planner *p, const TocEntry *e)
 {
     if (e->tablespace == NULL)
         return NULL;
-    Str *s = str_new(ctx);
-    str_add(s, "SET default_tablespace = ");
-    if (*e->tablespace == '\0')
-        str_add(s, "''");
-    else
-        sql_text_add_name(s, e->tablespace);
-    str_addc(s, ';');
-    return s->data;
+    return setting(p, "default_tablespace", e->tablespace, &p->last_tablespace);
 }
 
-static const char *entry_table_am(void *ctx, const TocEntry *e)
+static const char *entry_table_am(Planner *p, const TocEntry *e)
 {
     if (e->table_am == NULL || *e->table_am == '\0' || e->relkind == RELKIND_PARTITIONED)
         return NULL;
-    Str *s = str_new(ctx);
-    str_add(s, "SET default_table_access_method = ");
-    sql_text_add_name(s, e->table_am);
-    str_addc(s, ';');
-    return s->data;
+    return setting(p, "default_table_access_method", e->table_am, &p->last_table_am);
 }
 
-static const char *entry_label(void *ctx, const TocEntry *e)
+static const char *entry_label(Planner *p, const TocEntry *e)
 {
-    if (!has_schema(e))
-        return mem_printf(ctx, "%s %s", e->desc, e->tag);
-    if (is_attachment(e)) /* the tag has the object's type before its name */
-        return mem_printf(ctx, "%s %s in schema %s", e->desc, e->tag, e->schema);
-    return mem_printf(ctx, "%s %s.%s", e->desc, e->schema, e->tag);
+    Str *s = p->text;
+
+    str_clear(s);
+    str_addf(s, "%s ", e->desc);
+    if (has_schema(e) && !is_attachment(e))
+        str_addf(s, "%s.", e->schema);
+    str_add(s, e->tag);
+    if (has_schema(e) && is_attachment(e)) /* the tag has the object's type before its name */
+        str_addf(s, " in schema %s", e->schema);
+    return string_pool_copy(&p->pool, s->data, s->len);
 }
 
 /* ---- session and database ---- */
@@ -358,7 +375,7 @@ static void resolve_dependencies(Planner *p, Node *node)
 {
     const TocEntry *e = node->toc;
 
-    node->deps = mem_array(p->nodes, uint32_t, e->dependency_count);
+    node->deps = string_pool_take(&p->scratch, e->dependency_count * sizeof(uint32_t));
     for (size_t i = 0; i < e->dependency_count; i++)
     {
         const TocEntry *on = archive_toc_find(p->toc, e->dependencies[i]);
@@ -424,13 +441,13 @@ static Waiters find_waiters(const Planner *p, void *ctx)
     return w;
 }
 
-static bool circle_error(const Planner *p, const size_t *missing, Error *err)
+static bool circle_error(Planner *p, const size_t *missing, Error *err)
 {
     for (size_t i = 0; i < p->toc->entry_count; i++)
         if (missing[i] > 0)
             return error_set(err, ERR_CORRUPT,
                              "schema archive: the dependencies of %s form a circle",
-                             entry_label(p->plan, p->nodes[i].toc));
+                             entry_label(p, p->nodes[i].toc));
     return error_set(err, ERR_INTERNAL, "schema archive: circle without member");
 }
 
@@ -544,7 +561,7 @@ static void set_locks(Planner *p, const Node *node, DdlEntry *entry)
     if (node->toc->section != TOC_SECTION_POST_DATA)
         return; /* a comment locks next to nothing, and nothing for long */
     size_t count = collect_locks(p, node);
-    entry->tables = mem_array(p->plan, uint32_t, count);
+    entry->tables = string_pool_take(&p->pool, count * sizeof(uint32_t));
     for (size_t i = 0; i < count; i++)
     {
         uint32_t oid = p->nodes[p->queue[i]].toc->oid;
@@ -561,7 +578,7 @@ static void set_locks(Planner *p, const Node *node, DdlEntry *entry)
 
 static void set_needs(Planner *p, const Node *node, DdlEntry *entry)
 {
-    entry->needs = mem_array(p->plan, size_t, node->dep_count);
+    entry->needs = string_pool_take(&p->pool, node->dep_count * sizeof(size_t));
     p->visits++;
     for (size_t i = 0; i < node->dep_count; i++)
     {
@@ -576,9 +593,9 @@ static void fill_entry(Planner *p, const Node *node, DdlEntry *entry)
 {
     entry->toc = node->toc;
     entry->pass = node->pass;
-    entry->label = entry_label(p->plan, node->toc);
-    entry->set_tablespace = entry_tablespace(p->plan, node->toc);
-    entry->set_table_am = entry_table_am(p->plan, node->toc);
+    entry->label = entry_label(p, node->toc);
+    entry->set_tablespace = entry_tablespace(p, node->toc);
+    entry->set_table_am = entry_table_am(p, node->toc);
     entry->sql = node->sql;
     entry->own_transaction = is_desc(node->toc, "SUBSCRIPTION");
     if (node->pass != DDL_INDEX && node->pass != DDL_POST_DATA)
@@ -610,6 +627,9 @@ DdlPlan *ddl_plan(void *ctx, const ArchiveToc *toc, const char *new_database, Er
     p->toc = toc;
     p->new_database = new_database;
     p->plan = plan;
+    p->pool.ctx = plan;
+    p->scratch.ctx = p;
+    p->text = str_new(p);
     find_settings(p);
     plan->session_setup = session_setup(p);
     plan_database(p);

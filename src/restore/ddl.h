@@ -12,25 +12,25 @@
 
 typedef enum DdlPass
 {
-    DDL_PRE_DATA,   /* in list order, one after another */
-    DDL_INDEX,      /* needs only its own table's data: indexes, PRIMARY KEY, UNIQUE, EXCLUDE,
-                       INDEX ATTACH, statistics of one table, CLUSTER marks */
-    DDL_POST_DATA,  /* needs all data: foreign keys, triggers, rules, policies, the rest */
-    DDL_ACL,        /* after everything above, in list order: GRANT, REVOKE, default privileges */
-    DDL_LAST,       /* after the ACLs, in list order: event triggers, publications are NOT here */
+    DDL_PRE_DATA,  /* in list order, one after another */
+    DDL_INDEX,     /* needs only its own table's data: indexes, PRIMARY KEY, UNIQUE, EXCLUDE,
+                      INDEX ATTACH, statistics of one table, CLUSTER marks */
+    DDL_POST_DATA, /* needs all data: foreign keys, triggers, rules, policies, the rest */
+    DDL_ACL,       /* after everything above, in list order: GRANT, REVOKE, default privileges */
+    DDL_LAST,      /* after the ACLs, in list order: event triggers, publications are NOT here */
 } DdlPass;
 
 typedef struct DdlEntry
 {
     const TocEntry *toc;
     DdlPass pass;
-    const char *label;      /* "INDEX public.t_idx" for messages and progress */
+    const char *label;          /* "INDEX public.t_idx" for messages and progress */
     const char *set_tablespace; /* statement to be run before, or NULL when the entry has none */
     const char *set_table_am;   /* likewise */
     const char *sql;            /* the definition and ALTER ... OWNER TO behind it */
     bool own_transaction; /* must be sent alone, not inside a transaction block or with others */
-    /* Tables (by archive TABLE entry's catalogue oid) this entry locks. exclusive: not together with
-     * another entry on the same table; a plain CREATE INDEX is not exclusive. As lockDeps in
+    /* Tables (by archive TABLE entry's catalogue oid) this entry locks. exclusive: not together
+     * with another entry on the same table; a plain CREATE INDEX is not exclusive. As lockDeps in
      * pg_restore: without it two ALTER TABLEs deadlock. */
     uint32_t *tables;
     size_t table_count;
@@ -43,21 +43,22 @@ typedef struct DdlPlan
 {
     DdlEntry *entries; /* pre-data first, then by pass, archive order within a pass */
     size_t entry_count;
-    const char *session_setup; /* SET statements for every connection that runs DDL (client_encoding,
-                                  standard_conforming_strings, search_path '', check_function_bodies
-                                  false, row_security off, timeouts 0, xmloption content,
-                                  client_min_messages warning, default_table_access_method...) */
-    const char *create_database; /* CREATE DATABASE as archived, with the name replaced by the
-                                    new_database given; NULL when the archive has none */
-    const char **database_properties; /* after data: ALTER DATABASE ... SET, comment, ACL, owner; name
-                                         replaced too, each statement list to be sent alone */
+    const char
+        *session_setup; /* SET statements for every connection that runs DDL (client_encoding,
+                           standard_conforming_strings, search_path '', check_function_bodies
+                           false, row_security off, timeouts 0, xmloption content,
+                           client_min_messages warning, default_table_access_method...) */
+    const char *create_database;      /* CREATE DATABASE as archived, with the name replaced by the
+                                         new_database given; NULL when the archive has none */
+    const char **database_properties; /* after data: ALTER DATABASE ... SET, comment, ACL, owner;
+                                         name replaced too, each statement list to be sent alone */
     size_t database_property_count;
 } DdlPlan;
 
 /* ddl_plan makes the plan below ctx. new_database (never NULL) is the name of the database that is
  * restored into; the archived one (toc->database) is replaced where a definition names it.
- * Entries of type TABLE DATA, SEQUENCE SET, BLOB(S), MATERIALIZED VIEW DATA have no DDL and are left
- * out. ERR_CORRUPT when dependencies of post-data entries form a circle. */
+ * Entries of type TABLE DATA, SEQUENCE SET, BLOB(S), MATERIALIZED VIEW DATA have no DDL and are
+ * left out. ERR_CORRUPT when dependencies of post-data entries form a circle. */
 DdlPlan *ddl_plan(void *ctx, const ArchiveToc *toc, const char *new_database, Error *err);
 
 #endif

@@ -1,0 +1,98 @@
+/* backup/dump.c - the data phase of one node (node_dump in node.h). */
+#include "backup/node.h"
+#include "backup/schema.h"
+#include "backup/worker.h"
+#include "base/clock.h"
+
+/* The schema is dumped on a thread of its own, started before anything else after the cut: pg_dump
+ * takes its own locks, and the sooner it has them the smaller the chance that somebody queues a
+ * stronger one first. */
+typedef struct SchemaThread
+{
+    BackupNode *node;
+    pthread_t thread;
+    bool ok;
+    Error err;
+} SchemaThread;
+
+static void *schema_main(void *arg)
+{
+    SchemaThread *t = arg;
+    BackupNode *node = t->node;
+    t->ok = schema_dump(node->pg_dump.path, node->scout, node->snapshot_id, node->storage,
+                        node->set_dir, node->request->no_sync, &node->record.schema, &t->err);
+    if (t->ok)
+        atomic_fetch_add(&node->objects, 1);
+    else
+        cancel_raise(node->cancel, &t->err);
+    return NULL;
+}
+
+static bool begin(BackupNode *node, Storage *st, const char *set_dir, Error *err)
+{
+    node->storage = st;
+    node->set_dir = set_dir;
+    node->record.schema.path = mem_printf(node->ctx, "%s/schema.dump", node->node_dir);
+    node->record.chunks.path = mem_printf(node->ctx, "node%d.jsonl", node->content);
+    if (!storage_make_dir(st, mem_printf(node->ctx, "%s/%s", set_dir, node->node_dir), false, err))
+        return false;
+    node->chunks = manifest_writer_new(
+        st, mem_printf(node->ctx, "%s/%s", set_dir, node->record.chunks.path), false,
+        node->request->no_sync, err);
+    return node->chunks != NULL;
+}
+
+static bool import_snapshot(BackupNode *node, Error *err)
+{
+    char sql[128];
+    snprintf(sql, sizeof(sql), "SET TRANSACTION SNAPSHOT '%s'", node->snapshot_id);
+    return pg_exec(node->holder, sql, err);
+}
+
+static bool dump_data(BackupNode *node, Error *err)
+{
+    if (!import_snapshot(node, err) || !node_plan(node, node->scout, err) ||
+        !catalog_read_sequences(node->probe, node->ctx, node->content, &node->sequences,
+                                &node->sequence_count, err))
+        return error_node(err, node->label);
+    AUTO(chunk_queue_free)
+    ChunkQueue *queue = chunk_queue_new(&node->plan, node->catalog.count, node->request->jobs);
+    node->queue = queue;
+    bool ok = worker_run_all(node, err);
+    node->queue = NULL;
+    return ok;
+}
+
+/* The holder's and the scout's transactions must have lived until now: without the one a TRUNCATE
+ * could have emptied a table before it was read, without the other the snapshot could have been
+ * given up. A connection that was lost meanwhile fails here. */
+static bool end_transactions(BackupNode *node, Error *err)
+{
+    if (!pg_exec(node->holder, "COMMIT", err) || !pg_exec(node->scout, "COMMIT", err))
+        return error_prefix(err, "the backup's own transaction did not live to the end");
+    return true;
+}
+
+bool node_dump(BackupNode *node, Storage *st, const char *set_dir, Error *err)
+{
+    int64_t start = clock_ms();
+    if (!begin(node, st, set_dir, err))
+        return error_node(err, node->label);
+    SchemaThread schema = {.node = node};
+    if (pthread_create(&schema.thread, NULL, schema_main, &schema) != 0)
+        return error_set(err, ERR_INTERNAL, "could not start a thread");
+    bool ok = dump_data(node, err);
+    if (!ok)
+        cancel_raise(node->cancel, err);
+    pthread_join(schema.thread, NULL);
+    if (!schema.ok && (ok || err->code == ERR_CANCELLED))
+        *err = schema.err;
+    ok = ok && schema.ok && end_transactions(node, err) &&
+         manifest_writer_commit(node->chunks, &node->record.chunks, err);
+    if (!ok)
+        return error_node(err, node->label);
+    atomic_fetch_add(&node->objects, 1);
+    node->record.dump_ms = clock_ms() - start;
+    atomic_store(&node->progress->finished, true);
+    return true;
+}

@@ -1,0 +1,141 @@
+/* backup/locks.c - ACCESS SHARE on every table; the contract is in locks.h. */
+#include "backup/locks.h"
+
+#include "base/str.h"
+
+/* Entries for the catalogues that pg_dump and we read, and for other sessions' little needs. */
+#define LOCKS_SPARE 300
+
+bool locks_capacity(PgConn *probe, int64_t *ret_capacity, int64_t *ret_used,
+                    int *ret_per_transaction, Error *err)
+{
+    /* NLOCKENTS() in the server's lock.c: max_locks_per_transaction * (MaxBackends +
+     * max_prepared_xacts); MaxBackends in postinit.c. */
+    AUTO(PQclear)
+    PGresult *res = pg_query(
+        probe,
+        "SELECT s.l * (s.c + s.p + s.w + s.a + s.r + 1), s.l,"
+        " (SELECT count(DISTINCT (k.locktype, k.database, k.relation, k.transactionid, "
+        "k.virtualxid,"
+        "  k.classid, k.objid, k.objsubid)) FROM pg_catalog.pg_locks k WHERE NOT k.fastpath)"
+        " FROM (SELECT pg_catalog.current_setting('max_locks_per_transaction')::bigint AS l,"
+        " pg_catalog.current_setting('max_connections')::bigint AS c,"
+        " pg_catalog.current_setting('max_prepared_transactions')::bigint AS p,"
+        " pg_catalog.current_setting('max_worker_processes')::bigint AS w,"
+        " pg_catalog.current_setting('autovacuum_max_workers')::bigint AS a,"
+        " pg_catalog.current_setting('max_wal_senders')::bigint AS r) s",
+        0, NULL, err);
+    if (res == NULL)
+        return error_prefix(err, "could not read the size of the lock table");
+    *ret_capacity = pg_cell_int(res, 0, 0);
+    *ret_per_transaction = (int) pg_cell_int(res, 0, 1);
+    *ret_used = pg_cell_int(res, 0, 2);
+    return true;
+}
+
+bool locks_check_capacity(PgConn *probe, size_t tables, Error *err)
+{
+    int64_t capacity;
+    int64_t used;
+    int per_transaction;
+    if (!locks_capacity(probe, &capacity, &used, &per_transaction, err))
+        return false;
+    int64_t needed = (int64_t) tables + used + LOCKS_SPARE;
+    if (needed <= capacity || (int64_t) tables < per_transaction)
+        return true;
+    int64_t slots = capacity / per_transaction;
+    error_set(err, ERR_USAGE,
+              "the server's lock table holds %" PRId64 " locks, %zu tables and %" PRId64
+              " locks in use now need %" PRId64,
+              capacity, tables, used, needed);
+    error_hint(err,
+               "Set max_locks_per_transaction to at least %" PRId64
+               " (now %d) and restart that server.",
+               needed / slots + 1, per_transaction);
+    return error_node(err, probe->label);
+}
+
+char *locks_statement(void *ctx, const Catalog *relations, size_t first, size_t count,
+                      const char *mode)
+{
+    Str *sql = str_new(ctx);
+    for (size_t i = first; i < first + count; i++)
+        str_addf(sql, "%s ONLY %s", i == first ? "LOCK TABLE" : ",", relations->items[i].quoted);
+    str_addf(sql, " IN %s MODE", mode);
+    return sql->data;
+}
+
+/* Who stands in the way: the holder of the strongest lock on one of these tables, or who waits for
+ * it. Looked up after the wait ran out, so it is what is there now, and may be nobody. */
+static void name_blocker(PgConn *holder, PgConn *probe, const Catalog *relations, size_t first,
+                         size_t count, Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "blocker");
+    Str *oids = str_new(tmp);
+    for (size_t i = first; i < first + count; i++)
+        str_addf(oids, "%s%u", i == first ? "{" : ",", relations->items[i].oid);
+    str_add(oids, "}");
+    char pid[16];
+    snprintf(pid, sizeof(pid), "%d", PQbackendPID(holder->raw));
+    const char *params[] = {oids->data, pid};
+    Error ignored = ERROR_INIT;
+    AUTO(PQclear)
+    PGresult *res = pg_query(
+        probe,
+        "SELECT l.pid, n.nspname, c.relname, l.granted, coalesce(a.query, ''),"
+        " coalesce(a.usename, ''), coalesce(a.application_name, '')"
+        " FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_class c ON c.oid = l.relation"
+        " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+        " LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid"
+        " WHERE l.relation = ANY ($1::oid[]) AND l.mode = 'AccessExclusiveLock'"
+        " AND l.pid IS DISTINCT FROM $2::int"
+        " ORDER BY l.granted DESC, l.pid LIMIT 1",
+        2, params, &ignored);
+    if (res == NULL || PQntuples(res) == 0)
+        return;
+    char query[200];
+    str_one_line(query, sizeof(query), pg_cell(res, 0, 4));
+    snprintf(
+        err->message, sizeof(err->message),
+        "could not lock table \"%s.%s\" in time: pid %s (user \"%s\", application \"%s\") %s it"
+        " exclusively, with query: %s",
+        pg_cell(res, 0, 1), pg_cell(res, 0, 2), pg_cell(res, 0, 0), pg_cell(res, 0, 5),
+        pg_cell(res, 0, 6), pg_cell_bool(res, 0, 3) ? "holds" : "waits to hold", query);
+}
+
+static bool explain_failure(PgConn *holder, PgConn *probe, const Catalog *relations, size_t first,
+                            size_t count, Error *err)
+{
+    if (pg_sqlstate_is(err, PG_STATE_UNDEFINED_TABLE) ||
+        pg_sqlstate_is(err, PG_STATE_UNDEFINED_OBJECT) || pg_sqlstate_is(err, "3F000") ||
+        pg_sqlstate_is(err, "42809"))
+        err->code = ERR_CHANGED;
+    else if (pg_sqlstate_is(err, PG_STATE_LOCK_NOT_AVAILABLE))
+    {
+        err->code = ERR_LOCK;
+        name_blocker(holder, probe, relations, first, count, err);
+        error_hint(err, "Wait until that transaction has ended, or raise --lock-wait-timeout.");
+    }
+    else if (pg_sqlstate_is(err, PG_STATE_NO_PRIVILEGE))
+        error_hint(err, "The backup role needs USAGE on every schema and SELECT on every table "
+                        "(pg_read_all_data gives both).");
+    return error_prefix(err, "could not lock the tables");
+}
+
+bool locks_take(PgConn *holder, PgConn *probe, const Catalog *relations, int64_t wait_ms,
+                Error *err)
+{
+    char set[64];
+    snprintf(set, sizeof(set), "SET LOCAL lock_timeout = %" PRId64, wait_ms);
+    if (!pg_exec(holder, set, err))
+        return false;
+    for (size_t first = 0; first < relations->count; first += LOCKS_PER_STATEMENT)
+    {
+        size_t left = relations->count - first;
+        size_t count = left < LOCKS_PER_STATEMENT ? left : LOCKS_PER_STATEMENT;
+        AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "lock statement");
+        if (!pg_exec(holder, locks_statement(tmp, relations, first, count, "ACCESS SHARE"), err))
+            return explain_failure(holder, probe, relations, first, count, err);
+    }
+    return true;
+}

@@ -1,0 +1,212 @@
+/* backup/node.c - connecting, locking and planning one node; the contract is in node.h. */
+#include "backup/node.h"
+
+#include "backup/locks.h"
+#include "base/str.h"
+#include "repo/repo.h"
+
+#define LOCK_ROUNDS 20
+
+static bool read_identity(BackupNode *node, Error *err)
+{
+    NodeRecord *r = &node->record;
+    AUTO(PQclear)
+    PGresult *res = pg_query(
+        node->probe,
+        "SELECT s.system_identifier, pg_catalog.current_setting('server_version'),"
+        " pg_catalog.current_setting('server_version_num'), pg_catalog.pg_is_in_recovery(),"
+        " pg_catalog.current_setting('server_encoding'), pg_catalog.current_database(),"
+        " pg_catalog.pg_postmaster_start_time()"
+        " FROM pg_catalog.pg_control_system() s",
+        0, NULL, err);
+    if (res == NULL)
+        return error_prefix(err, "could not ask the server who it is");
+    r->content = node->content;
+    r->dbid = node->content + 1;
+    r->system_identifier = mem_strdup(node->ctx, pg_cell(res, 0, 0));
+    r->server_version = mem_strdup(node->ctx, pg_cell(res, 0, 1));
+    r->server_version_num = (int) pg_cell_int(res, 0, 2);
+    r->in_recovery = pg_cell_bool(res, 0, 3);
+    r->encoding = mem_strdup(node->ctx, pg_cell(res, 0, 4));
+    r->database = mem_strdup(node->ctx, pg_cell(res, 0, 5));
+    node->started = mem_strdup(node->ctx, pg_cell(res, 0, 6));
+    r->host = mem_strdup(node->ctx, PQhost(node->probe->raw));
+    r->port = atoi(PQport(node->probe->raw));
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "node dir");
+    node->node_dir = mem_printf(node->ctx, "db/%s/node%d", repo_escape(tmp, r->database),
+                                node->content);
+    return true;
+}
+
+static PgConn *open_one(BackupNode *node, const PgConnSpec *spec, const char *role, Error *err)
+{
+    char application[64];
+    snprintf(application, sizeof(application), "pgark %s", role);
+    return pg_conn_open(spec, node->label, application, node->cancel, err);
+}
+
+static bool open_probe(BackupNode *node, Error *err)
+{
+    node->probe = open_one(node, node->spec, "probe", err);
+    if (node->probe == NULL)
+        return false;
+    snprintf(node->label, sizeof(node->label), "node %d (%s:%s)", node->content,
+             PQhost(node->probe->raw), PQport(node->probe->raw));
+    snprintf(node->probe->label, sizeof(node->probe->label), "%s", node->label);
+    snprintf(node->progress->label, sizeof(node->progress->label), "%s", node->label);
+    return read_identity(node, err);
+}
+
+/* All of them before the cut: inside it there is no time for logins. */
+static bool open_others(BackupNode *node, Error *err)
+{
+    const PgConnSpec *pinned = pg_conn_pin(node->ctx, node->probe, node->spec);
+    node->workers = mem_array(node->ctx, PgConn *, node->request->jobs);
+    node->holder = open_one(node, pinned, "holder", err);
+    node->scout = node->holder == NULL ? NULL : open_one(node, pinned, "scout", err);
+    if (node->scout == NULL)
+        return false;
+    for (int i = 0; i < node->request->jobs; i++)
+    {
+        node->workers[i] = open_one(node, pinned, "worker", err);
+        if (node->workers[i] == NULL)
+            return error_hint(err, "-j %d needs %d connections to every node.", node->request->jobs,
+                              node->request->jobs + 4);
+    }
+    return true;
+}
+
+static bool check_export(BackupNode *node, Error *err)
+{
+    if (pg_exec(node->scout,
+                "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"
+                " SELECT pg_catalog.pg_export_snapshot(); ROLLBACK",
+                err))
+        return true;
+    error_prefix(err, "this server cannot export a snapshot");
+    return error_hint(err, "A standby must be able to; back up from the primary instead.");
+}
+
+bool node_connect(BackupNode *node, bool probe_only, Error *err)
+{
+    node->ctx = mem_context(NULL, "backup node");
+    pthread_mutex_init(&node->mutex, NULL);
+    atomic_store(&node->objects, 0);
+    atomic_store(&node->bundle_ids, 0);
+    int major = 0;
+    bool ok = open_probe(node, err);
+    if (ok)
+        major = node->record.server_version_num / 10000;
+    ok = ok && pg_program_find(node->ctx, "pg_dump", node->request->pg_dump, major, node->cancel,
+                               &node->pg_dump, err);
+    ok = ok && catalog_read_relations(node->probe, node->ctx, &node->locked, err) &&
+         catalog_read_left_out(node->probe, node->ctx, &node->record.warnings,
+                               &node->record.warning_count, err);
+    ok = ok && (probe_only || (locks_check_capacity(node->probe, node->locked.count, err) &&
+                               open_others(node, err) && check_export(node, err)));
+    return ok || error_node(err, node->label);
+}
+
+bool node_lock(BackupNode *node, Error *err)
+{
+    for (int round = 0; round < LOCK_ROUNDS; round++)
+    {
+        Error changed = ERROR_INIT;
+        if (round > 0 && !catalog_read_relations(node->probe, node->ctx, &node->locked, err))
+            break;
+        if (!pg_exec(node->holder, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", err))
+            break;
+        if (locks_take(node->holder, node->probe, &node->locked, node->request->lock_wait_ms,
+                       &changed))
+            return true;
+        pg_rollback(node->holder);
+        if (changed.code != ERR_CHANGED || round + 1 == LOCK_ROUNDS)
+        {
+            *err = changed;
+            break;
+        }
+    }
+    return error_node(err, node->label);
+}
+
+bool node_confirm(BackupNode *node, bool *ret_same, Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "new tables");
+    Catalog missing;
+    if (!catalog_read_relations(node->scout, node->ctx, &node->catalog, err))
+        return error_node(err, node->label);
+    catalog_missing(tmp, &node->catalog, &node->locked, &missing);
+    *ret_same = missing.count == 0;
+    if (*ret_same)
+        return true;
+    if (!locks_take(node->holder, node->probe, &missing, node->request->lock_wait_ms, err))
+    {
+        /* Gone again already: its lock attempt ended the transaction, and with it all locks. */
+        if (err->code != ERR_CHANGED)
+            return error_node(err, node->label);
+        error_clear(err);
+        pg_rollback(node->holder);
+        return catalog_read_relations(node->probe, node->ctx, &node->locked, err) &&
+               node_lock(node, err);
+    }
+    /* What the snapshot shows now is a part of what is locked; tables that are gone do not matter.
+     */
+    node->locked = node->catalog;
+    return true;
+}
+
+static void make_tables(BackupNode *node)
+{
+    node->tables = mem_array(node->ctx, TableRecord, node->catalog.count);
+    for (size_t i = 0; i < node->catalog.count; i++)
+    {
+        const Relation *r = &node->catalog.items[i];
+        node->tables[i] = (TableRecord){.content = node->content,
+                                        .oid = r->oid,
+                                        .schema = r->schema,
+                                        .name = r->name,
+                                        .kind = r->kind,
+                                        .columns = r->columns,
+                                        .column_count = r->column_count,
+                                        .binary = r->binary};
+    }
+}
+
+bool node_plan(BackupNode *node, PgConn *conn, Error *err)
+{
+    if (conn == node->probe && !catalog_read_relations(conn, node->ctx, &node->catalog, err))
+        return error_node(err, node->label);
+    if (!catalog_read_tables(conn, node->request->format, &node->catalog, err))
+        return error_node(err, node->label);
+    bool block_ranges = node->record.server_version_num >= 140000;
+    plan_make(node->ctx, &node->catalog, node->request, block_ranges, &node->plan);
+    make_tables(node);
+    atomic_store(&node->progress->bytes_total, node->plan.bytes);
+    atomic_store(&node->progress->chunks_total, node->plan.count);
+    return true;
+}
+
+void node_close(BackupNode *node)
+{
+    if (node->ctx == NULL)
+        return;
+    for (int i = 0; node->workers != NULL && i < node->request->jobs; i++)
+        pg_conn_close(node->workers[i]);
+    pg_conn_close(node->holder);
+    pg_conn_close(node->scout);
+    pg_conn_close(node->probe);
+    manifest_writer_free(node->chunks);
+    pthread_mutex_destroy(&node->mutex);
+    mem_free(node->ctx);
+    node->ctx = NULL;
+    node->holder = node->scout = node->probe = NULL;
+    node->workers = NULL;
+    node->chunks = NULL;
+    memset(&node->record, 0, sizeof(node->record));
+    memset(&node->locked, 0, sizeof(node->locked));
+    memset(&node->catalog, 0, sizeof(node->catalog));
+    memset(&node->plan, 0, sizeof(node->plan));
+    node->tables = NULL;
+    node->sequences = NULL;
+    node->sequence_count = 0;
+}

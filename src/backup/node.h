@@ -1,0 +1,88 @@
+/*
+ * backup/node.h - one node's part of a backup: its connections, its locks, its snapshot, its data.
+ *
+ * Connections of a node, all opened before the cut:
+ *   holder   one transaction to the end, ACCESS SHARE on every table; imports the snapshot of the
+ * cut only after it is proven, so a failed try costs no lock scout    takes the snapshots of the
+ * tries; the one that is proven stays exported by it probe    no transaction of its own: second
+ * looks, who blocks whom, the barrier's locks, sequences workers  one short transaction per chunk:
+ * import the snapshot, lock one table, COPY, commit
+ */
+#ifndef PGARK_BACKUP_NODE_H
+#define PGARK_BACKUP_NODE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "backup/catalog.h"
+#include "backup/plan.h"
+#include "pg/program.h"
+#include "report/progress.h"
+#include "storage/storage.h"
+
+typedef struct BackupNode
+{
+    /* Given by the caller before node_connect: */
+    const BackupRequest *request;
+    const PgConnSpec *spec;
+    int content;
+    char label[160];        /* "node 1" until connected, then "node 1 (host:port)" */
+    Cancel *cancel;         /* of the attempt: raised by whoever fails first */
+    ProgressNode *progress; /* never NULL */
+    Progress *progress_all;
+    size_t progress_index;
+
+    /* Filled as the phases go on: */
+    void *ctx;
+    PgConn *holder;
+    PgConn *scout;
+    PgConn *probe;
+    PgConn **workers;
+    NodeRecord record;
+    char *started; /* pg_postmaster_start_time(), to tell servers apart */
+    PgProgram pg_dump;
+    Catalog locked;       /* what the holder has locked, the barrier's list too */
+    Catalog catalog;      /* what the snapshot shows */
+    char snapshot_id[64]; /* exported by the scout */
+    Plan plan;
+    SequenceRecord *sequences;
+    size_t sequence_count;
+    TableRecord *tables;          /* one per catalogue item, totals as chunks come in */
+    atomic_uint_fast64_t objects; /* files made, schema and node file included */
+
+    /* Of the data phase: */
+    Storage *storage;
+    const char *set_dir;
+    char *node_dir; /* "db/<db>/node<content>" */
+    ChunkQueue *queue;
+    ManifestWriter *chunks;
+    pthread_mutex_t mutex; /* guards chunks and tables' totals */
+    atomic_int bundle_ids;
+} BackupNode;
+
+/* node_connect opens all connections and checks what can be checked without touching anything:
+ * version, pg_dump, lock table, that a standby can export snapshots. probe_only: for plans and
+ * readiness. */
+bool node_connect(BackupNode *node, bool probe_only, Error *err) MUST_CHECK;
+
+/* node_lock lists the tables and locks them all; starts over by itself when one vanishes meanwhile.
+ */
+bool node_lock(BackupNode *node, Error *err) MUST_CHECK;
+
+/* node_confirm compares what the scout's snapshot shows with what is locked. *ret_same false:
+ * tables have come since; they are locked now, too, and the cut has to be taken again. */
+bool node_confirm(BackupNode *node, bool *ret_same, Error *err) MUST_CHECK;
+
+/* node_plan reads sizes and columns through conn (the scout, or the probe for a dry run) and cuts
+ * chunks. */
+bool node_plan(BackupNode *node, PgConn *conn, Error *err) MUST_CHECK;
+
+/* node_dump does the node's whole data phase: schema beside the chunks, W workers, the holder for
+ * the tables that workers cannot lock, sequences; ends with its chunk file durable. */
+bool node_dump(BackupNode *node, Storage *st, const char *set_dir, Error *err) MUST_CHECK;
+
+/* node_close ends all transactions and connections and frees what the node holds; the fields that
+ * the caller gave stay, so that node_connect can begin again. */
+void node_close(BackupNode *node);
+
+#endif

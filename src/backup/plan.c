@@ -1,0 +1,155 @@
+/* backup/plan.c - chunks and their queue; the contract is in plan.h. */
+#include "backup/plan.h"
+
+#include <pthread.h>
+
+#define CHUNKS_PER_JOB 8
+#define CHUNK_FLOOR    ((uint64_t) 8 * 1024 * 1024)
+
+/* Several chunks per worker let the last ones finish together, however the rows are spread; more
+ * than that only makes more files. A size that the user gave is taken as it is. */
+static uint64_t chunk_bytes(const BackupRequest *request, uint64_t total)
+{
+    uint64_t fair = total / ((uint64_t) request->jobs * CHUNKS_PER_JOB);
+    if (request->chunk_size_exact)
+        return request->chunk_size;
+    fair = fair < CHUNK_FLOOR ? CHUNK_FLOOR : fair;
+    return fair < request->chunk_size ? fair : request->chunk_size;
+}
+
+static void add_chunk(void *ctx, Plan *plan, size_t table, uint32_t number, uint64_t from,
+                      uint64_t to, uint64_t bytes)
+{
+    Chunk *chunk = mem_push(ctx, plan->chunks, plan->count, plan->capacity, Chunk);
+    *chunk = (Chunk){
+        .table = table, .number = number, .from_block = from, .to_block = to, .bytes = bytes};
+}
+
+static void cut_table(void *ctx, Plan *plan, const Relation *r, size_t table, uint64_t limit,
+                      bool block_ranges)
+{
+    if (!block_ranges || !r->heap || r->bytes <= limit || r->blocks < 2)
+    {
+        add_chunk(ctx, plan, table, 0, 0, 0, r->bytes);
+        return;
+    }
+    uint64_t parts = (r->bytes + limit - 1) / limit;
+    parts = parts > r->blocks ? r->blocks : parts;
+    uint64_t from = 0;
+    for (uint64_t i = 0; i < parts; i++)
+    {
+        uint64_t to = r->blocks / parts * (i + 1) + r->blocks % parts * (i + 1) / parts;
+        bool last = i + 1 == parts;
+        add_chunk(ctx, plan, table, (uint32_t) i, from, last ? 0 : to, r->bytes / parts);
+        from = to;
+    }
+}
+
+static int bigger_first(const void *a, const void *b)
+{
+    const Chunk *x = a;
+    const Chunk *y = b;
+    if (x->bytes != y->bytes)
+        return x->bytes < y->bytes ? 1 : -1;
+    if (x->table != y->table)
+        return x->table < y->table ? -1 : 1;
+    return x->number < y->number ? -1 : 1;
+}
+
+void plan_make(void *ctx, const Catalog *catalog, const BackupRequest *request, bool block_ranges,
+               Plan *ret)
+{
+    memset(ret, 0, sizeof(*ret));
+    for (size_t i = 0; i < catalog->count; i++)
+        ret->bytes += catalog->items[i].kind == 'r' ? catalog->items[i].bytes : 0;
+    uint64_t limit = chunk_bytes(request, ret->bytes);
+    for (size_t i = 0; i < catalog->count; i++)
+    {
+        if (catalog->items[i].kind == 'r')
+            cut_table(ctx, ret, &catalog->items[i], i, limit, block_ranges);
+    }
+    if (ret->count > 1)
+        qsort(ret->chunks, ret->count, sizeof(Chunk), bigger_first);
+}
+
+struct ChunkQueue
+{
+    pthread_mutex_t mutex;
+    pthread_cond_t changed; /* a held chunk came, or a worker went */
+    const Plan *plan;
+    size_t next;
+    int workers;
+    bool *table_held;   /* per table: its chunks go to the holder */
+    const Chunk **held; /* a ring is not needed: at most plan->count entries */
+    size_t held_count;
+    size_t held_next;
+};
+
+ChunkQueue *chunk_queue_new(const Plan *plan, size_t tables, int workers)
+{
+    ChunkQueue *queue = mem_new(NULL, ChunkQueue);
+    pthread_mutex_init(&queue->mutex, NULL);
+    pthread_cond_init(&queue->changed, NULL);
+    queue->plan = plan;
+    queue->workers = workers;
+    queue->table_held = mem_array(queue, bool, tables);
+    queue->held = mem_array(queue, const Chunk *, plan->count);
+    return queue;
+}
+
+void chunk_queue_free(ChunkQueue *queue)
+{
+    pthread_mutex_destroy(&queue->mutex);
+    pthread_cond_destroy(&queue->changed);
+    mem_free(queue);
+}
+
+static void hold(ChunkQueue *queue, const Chunk *chunk)
+{
+    queue->table_held[chunk->table] = true;
+    queue->held[queue->held_count++] = chunk;
+    pthread_cond_signal(&queue->changed);
+}
+
+const Chunk *chunk_queue_next(ChunkQueue *queue)
+{
+    const Chunk *chunk = NULL;
+    pthread_mutex_lock(&queue->mutex);
+    while (chunk == NULL && queue->next < queue->plan->count)
+    {
+        const Chunk *candidate = &queue->plan->chunks[queue->next++];
+        if (queue->table_held[candidate->table])
+            hold(queue, candidate);
+        else
+            chunk = candidate;
+    }
+    pthread_mutex_unlock(&queue->mutex);
+    return chunk;
+}
+
+void chunk_queue_hand_over(ChunkQueue *queue, const Chunk *chunk)
+{
+    pthread_mutex_lock(&queue->mutex);
+    hold(queue, chunk);
+    pthread_mutex_unlock(&queue->mutex);
+}
+
+void chunk_queue_worker_done(ChunkQueue *queue)
+{
+    pthread_mutex_lock(&queue->mutex);
+    queue->workers--;
+    pthread_cond_signal(&queue->changed);
+    pthread_mutex_unlock(&queue->mutex);
+}
+
+const Chunk *chunk_queue_next_held(ChunkQueue *queue)
+{
+    const Chunk *chunk = NULL;
+    pthread_mutex_lock(&queue->mutex);
+    while (queue->held_next == queue->held_count && queue->workers > 0)
+        pthread_cond_wait(&queue->changed, &queue->mutex);
+    if (queue->held_next < queue->held_count)
+        chunk = queue->held[queue->held_next++];
+    pthread_mutex_unlock(&queue->mutex);
+    return chunk;
+}

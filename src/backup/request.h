@@ -1,0 +1,49 @@
+/*
+ * backup/request.h - what a backup is asked to do; made by the command line, read by everybody
+ * below.
+ */
+#ifndef PGARK_BACKUP_REQUEST_H
+#define PGARK_BACKUP_REQUEST_H
+
+#include "base/error.h"
+#include "io/compress.h"
+#include "pg/conn.h"
+
+typedef enum CutMode
+{
+    CUT_STRICT,
+    CUT_BARRIER,
+    CUT_NONE,
+} CutMode;
+
+typedef enum DataFormat
+{
+    FORMAT_AUTO,
+    FORMAT_TEXT,
+    FORMAT_BINARY,
+} DataFormat;
+
+typedef struct BackupRequest
+{
+    const char *repo; /* URI */
+    const char *key;  /* NULL: automatic */
+    int jobs;         /* workers per node */
+    Compress compress;
+    DataFormat format;
+    uint64_t chunk_size;   /* bytes of heap and TOAST, at most, per chunk */
+    bool chunk_size_exact; /* given by the user: never made smaller for balance */
+    CutMode cut;
+    int64_t cut_timeout_ms;
+    int64_t lock_wait_ms; /* 0: wait for ever */
+    const char *pg_dump;  /* program */
+    bool dry_run;
+    bool no_sync;
+} BackupRequest;
+
+/* backup_format_name: "auto", "text", "binary". */
+static inline const char *backup_format_name(DataFormat format)
+{
+    return format == FORMAT_TEXT ? "text" : format == FORMAT_BINARY ? "binary" : "auto";
+}
+
+#endif

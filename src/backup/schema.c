@@ -1,0 +1,70 @@
+/* backup/schema.c - the definitions; the contract is in schema.h. */
+#include "backup/schema.h"
+
+#include "base/proc.h"
+#include "io/tap.h"
+
+#define SCHEMA_LOCK_WAIT_MS "2000"
+
+typedef struct SchemaSink
+{
+    StorageWriter *writer;
+    IoStage *chain;
+} SchemaSink;
+
+static bool to_storage(void *arg, const void *data, size_t len, Error *err)
+{
+    return storage_write(((SchemaSink *) arg)->writer, data, len, err);
+}
+
+static bool on_archive(void *arg, const void *data, size_t len, Error *err)
+{
+    return io_write(((SchemaSink *) arg)->chain, data, len, err);
+}
+
+static bool run_pg_dump(const char *program, const PgConn *conn, const char *snapshot,
+                        SchemaSink *sink, void *tmp, Error *err)
+{
+    const char *password;
+    const char *dsn = pg_conn_dsn(tmp, conn, &password);
+    const char *const argv[] = {program,
+                                "--format=custom",
+                                "--schema-only",
+                                "--no-password",
+                                "--lock-wait-timeout=" SCHEMA_LOCK_WAIT_MS,
+                                mem_printf(tmp, "--snapshot=%s", snapshot),
+                                mem_printf(tmp, "--dbname=%s", dsn),
+                                NULL};
+    /* The password goes by the environment, which other users cannot read. */
+    const char *const env[] = {
+        "LC_ALL=C", password != NULL ? mem_printf(tmp, "PGPASSWORD=%s", password) : NULL, NULL};
+    ProcSpec spec = {
+        .argv = argv, .env = env, .on_stdout = on_archive, .arg = sink, .cancel = conn->cancel};
+    if (proc_run(&spec, err))
+        return true;
+    if (err->code == ERR_PROGRAM && (strstr(err->message, "lock timeout") != NULL ||
+                                     strstr(err->message, "LOCK TABLE") != NULL))
+        err->code = ERR_CHANGED;
+    return error_prefix(err, "could not dump the schema");
+}
+
+bool schema_dump(const char *program, const PgConn *conn, const char *snapshot, Storage *st,
+                 const char *set_dir, bool no_sync, ObjectRecord *record, Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "schema");
+    StorageWriteFlags flags = no_sync ? STORAGE_WRITE_NO_SYNC : STORAGE_WRITE_PLAIN;
+    AUTO(storage_writer_free)
+    StorageWriter *writer = storage_write_open(st, mem_printf(tmp, "%s/%s", set_dir, record->path),
+                                               flags, err);
+    if (writer == NULL)
+        return false;
+    SchemaSink sink = {.writer = writer};
+    AUTO(io_free) IoStage *chain = io_tap_new(TAP_SHA256, io_sink_new(to_storage, &sink));
+    sink.chain = chain;
+    if (!run_pg_dump(program, conn, snapshot, &sink, tmp, err))
+        return error_node(err, conn->label);
+    if (!io_finish(chain, err) || !storage_writer_commit(writer, err))
+        return false;
+    io_tap_result(chain, &record->bytes, record->sha256);
+    return true;
+}

@@ -1,0 +1,34 @@
+/* cli/cli.c - what the commands share; the contract is in cli.h. */
+#include "cli/cli.h"
+
+#include "base/log.h"
+#include "base/str.h"
+
+Fleet *cli_fleet(void *ctx, const Options *o, Error *err)
+{
+    FleetRequest request = {.dbname = options_string(o, OPT_DBNAME),
+                            .host = options_string(o, OPT_HOST),
+                            .port = options_string(o, OPT_PORT),
+                            .user = options_string(o, OPT_USERNAME),
+                            .file = options_string(o, OPT_FLEET),
+                            .never_prompt = options_flag(o, OPT_NO_PASSWORD),
+                            .force_prompt = options_flag(o, OPT_PASSWORD)};
+    request.nodes = options_list(o, OPT_NODE, &request.node_count);
+    Fleet *fleet = fleet_discover(ctx, &request, err);
+    return fleet != NULL && fleet_passwords(ctx, fleet, &request, err) ? fleet : NULL;
+}
+
+bool cli_json(const Options *o)
+{
+    return str_equal(options_string(o, OPT_OUTPUT), "json");
+}
+
+ProgressMode cli_progress(const Options *o)
+{
+    return progress_mode(options_string(o, OPT_PROGRESS), options_flag(o, OPT_QUIET));
+}
+
+int cli_exit(void)
+{
+    return log_warnings() > 0 ? EXIT_WARNINGS : EXIT_DONE;
+}

@@ -1,0 +1,41 @@
+/*
+ * cli/cli.h - what the commands share: options to request structs, exit codes.
+ */
+#ifndef PGARK_CLI_CLI_H
+#define PGARK_CLI_CLI_H
+
+#include <jansson.h>
+
+#include "config/options.h"
+#include "fleet/supervise.h"
+#include "fleet/topology.h"
+#include "repo/repo.h"
+
+#define EXIT_DONE      0
+#define EXIT_ERROR     1
+#define EXIT_WARNINGS  2
+#define EXIT_CANCELLED 130
+
+/* One function per command: options -> request -> one call -> report on stdout. Returns the exit
+ * code; on failure err is set and what it returns is not looked at (pass EXIT_ERROR). */
+int cmd_backup(void *ctx, const Options *o, Supervisor *supervisor, Error *err);
+int cmd_restore(void *ctx, const Options *o, Supervisor *supervisor, Error *err);
+int cmd_list(void *ctx, const Options *o, Error *err);
+int cmd_show(void *ctx, const Options *o, Error *err);
+int cmd_verify(void *ctx, const Options *o, Supervisor *supervisor, Error *err);
+int cmd_expire(void *ctx, const Options *o, Error *err);
+int cmd_check(void *ctx, const Options *o, Supervisor *supervisor, Error *err);
+
+/* cli_fleet makes the fleet from -d, --node, --fleet and friends, and prompts for passwords. */
+Fleet *cli_fleet(void *ctx, const Options *o, Error *err);
+
+/* cli_json tells whether --output=json was asked for. */
+bool cli_json(const Options *o);
+
+/* cli_progress: --progress and --quiet. */
+ProgressMode cli_progress(const Options *o);
+
+/* cli_exit: EXIT_DONE, or EXIT_WARNINGS when something was warned about. */
+int cli_exit(void);
+
+#endif

@@ -1,0 +1,161 @@
+/* cli/cmd_backup.c - pgark backup. */
+#include "base/log.h"
+#include "base/str.h"
+#include "cli/cli.h"
+#include "fleet/backup_run.h"
+#include "report/set_report.h"
+
+static bool make_request(const Options *o, BackupRequest *r, Error *err)
+{
+    const char *format = options_string(o, OPT_FORMAT);
+    const char *cut = options_string(o, OPT_CUT);
+    r->repo = options_string(o, OPT_REPO);
+    r->key = options_string(o, OPT_KEY);
+    r->jobs = (int) options_int(o, OPT_JOBS);
+    r->format = str_equal(format, "text")     ? FORMAT_TEXT
+                : str_equal(format, "binary") ? FORMAT_BINARY
+                                              : FORMAT_AUTO;
+    r->chunk_size = (uint64_t) options_int(o, OPT_CHUNK_SIZE);
+    r->chunk_size_exact = options_given(o, OPT_CHUNK_SIZE);
+    r->cut = str_equal(cut, "barrier") ? CUT_BARRIER
+             : str_equal(cut, "none")  ? CUT_NONE
+                                       : CUT_STRICT;
+    r->cut_timeout_ms = options_int(o, OPT_CUT_TIMEOUT);
+    r->lock_wait_ms = options_int(o, OPT_LOCK_WAIT_TIMEOUT);
+    r->pg_dump = options_string(o, OPT_PG_DUMP);
+    r->dry_run = options_flag(o, OPT_DRY_RUN);
+    r->no_sync = options_flag(o, OPT_NO_SYNC);
+    if (r->key != NULL && !repo_key_parse(r->key, err))
+        return error_prefix(err, "--key");
+    return compress_parse(options_string(o, OPT_COMPRESS), &r->compress, err);
+}
+
+static void warn_left_out(const Manifest *m)
+{
+    for (size_t i = 0; i < m->node_count; i++)
+    {
+        for (size_t w = 0; w < m->nodes[i].warning_count; w++)
+            log_warning("node %d, database \"%s\": %s", m->nodes[i].content, m->nodes[i].database,
+                        m->nodes[i].warnings[w]);
+    }
+}
+
+static size_t node_chunks(const BackupNode *node, size_t table)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < node->plan.count; i++)
+        count += node->plan.chunks[i].table == table ? 1 : 0;
+    return count;
+}
+
+static void print_plan_node(const BackupNode *node, int64_t limit)
+{
+    char bytes[STR_BYTES_LEN];
+    printf("node %-6d %s, database \"%s\", PostgreSQL %s\n", node->content, node->label,
+           node->record.database, node->record.server_version);
+    printf("  locks     %zu tables in ACCESS SHARE mode\n", node->locked.count);
+    printf("  schema    %s (PostgreSQL %d)\n", node->pg_dump.path, node->pg_dump.major);
+    printf("  data      %s of tables in %zu chunks, %d jobs\n",
+           str_format_bytes(bytes, node->plan.bytes), node->plan.count, node->request->jobs);
+    for (size_t w = 0; w < node->record.warning_count; w++)
+        printf("  note      %s\n", node->record.warnings[w]);
+    uint32_t last = UINT32_MAX;
+    int64_t shown = 0;
+    /* The plan is by size: the first chunk of a table stands where its table belongs. */
+    for (size_t i = 0; i < node->plan.count && (limit == 0 || shown < limit); i++)
+    {
+        const Chunk *chunk = &node->plan.chunks[i];
+        const Relation *r = &node->catalog.items[chunk->table];
+        if (chunk->number != 0 || r->oid == last)
+            continue;
+        char name[160];
+        last = r->oid;
+        shown++;
+        printf("  %-48s %12s %6zu chunk%s  %s\n", str_one_line(name, sizeof(name), r->quoted),
+               str_format_bytes(bytes, r->bytes), node_chunks(node, chunk->table),
+               node_chunks(node, chunk->table) == 1 ? " " : "s", r->binary ? "binary" : "text");
+    }
+}
+
+static void print_plan_text(const BackupResult *result, const BackupRequest *request)
+{
+    char bytes[STR_BYTES_LEN];
+    char space[STR_BYTES_LEN];
+    printf("dry run: nothing was locked, nothing is stored\n");
+    for (size_t i = 0; i < result->node_count; i++)
+        print_plan_node(&result->nodes[i], 50);
+    printf("total       %s of tables on %zu node%s\n", str_format_bytes(bytes, result->bytes),
+           result->node_count, result->node_count == 1 ? "" : "s");
+    if (result->repo_known)
+        printf("repository  %s, %s free\n", request->repo,
+               str_format_bytes(space, result->free_bytes));
+}
+
+static json_t *plan_node_json(const BackupNode *node)
+{
+    json_t *tables = json_array();
+    size_t *chunks = mem_array(node->ctx, size_t, node->catalog.count);
+    for (size_t i = 0; i < node->plan.count; i++)
+        chunks[node->plan.chunks[i].table]++;
+    for (size_t i = 0; i < node->catalog.count; i++)
+    {
+        const Relation *r = &node->catalog.items[i];
+        json_t *schema = json_string(r->schema);
+        json_t *name = json_string(r->name);
+        if (r->kind == 'r' && schema != NULL && name != NULL)
+            json_array_append_new(tables, json_pack("{s:O, s:O, s:I, s:I, s:s}", "schema", schema,
+                                                    "name", name, "bytes", (json_int_t) r->bytes,
+                                                    "chunks", (json_int_t) chunks[i], "format",
+                                                    r->binary ? "binary" : "text"));
+        json_decref(schema);
+        json_decref(name);
+    }
+    return json_pack("{s:i, s:s, s:s, s:I, s:I, s:I, s:o}", "content", node->content, "node",
+                     node->label, "pg_dump", node->pg_dump.path, "locks",
+                     (json_int_t) node->locked.count, "bytes", (json_int_t) node->plan.bytes,
+                     "chunks", (json_int_t) node->plan.count, "tables", tables);
+}
+
+static void print_plan(const Options *o, const BackupResult *result, const BackupRequest *request)
+{
+    if (!cli_json(o))
+    {
+        print_plan_text(result, request);
+        return;
+    }
+    json_t *nodes = json_array();
+    for (size_t i = 0; i < result->node_count; i++)
+        json_array_append_new(nodes, plan_node_json(&result->nodes[i]));
+    json_t *plan = json_pack("{s:b, s:I, s:o}", "dry_run", 1, "bytes", (json_int_t) result->bytes,
+                             "nodes", nodes);
+    if (result->repo_known)
+        json_object_set_new(plan, "free_bytes", json_integer((json_int_t) result->free_bytes));
+    set_report_print(stdout, plan);
+}
+
+int cmd_backup(void *ctx, const Options *o, Supervisor *supervisor, Error *err)
+{
+    BackupRequest request = {.repo = NULL};
+    BackupResult result;
+    if (!make_request(o, &request, err))
+        return EXIT_ERROR;
+    Fleet *fleet = cli_fleet(ctx, o, err);
+    if (fleet == NULL)
+        return EXIT_ERROR;
+    ProgressMode mode = request.dry_run ? PROGRESS_NONE : cli_progress(o);
+    bool ok = backup_run(ctx, fleet, &request, supervisor, mode, &result, err);
+    if (ok && request.dry_run)
+        print_plan(o, &result, &request);
+    for (size_t i = 0; request.dry_run && i < result.node_count; i++)
+        node_close(&result.nodes[i]);
+    if (!ok)
+        return EXIT_ERROR;
+    if (request.dry_run)
+        return cli_exit();
+    warn_left_out(result.manifest);
+    if (cli_json(o))
+        set_report_print(stdout, set_report_json(result.manifest, -1, NULL));
+    else
+        set_report_text(stdout, request.repo, result.manifest, -1, NULL);
+    return cli_exit();
+}

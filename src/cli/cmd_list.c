@@ -1,0 +1,81 @@
+/* cli/cmd_list.c - pgark list. */
+#include "base/log.h"
+#include "cli/cli.h"
+#include "report/set_report.h"
+
+typedef struct Lister
+{
+    bool all;
+    bool json;
+    json_t *sets;
+    size_t shown;
+} Lister;
+
+static void unfinished(Lister *l, const RepoSetInfo *set)
+{
+    if (!l->all)
+        return;
+    const char *state = set->alive ? "in progress" : "unfinished";
+    l->shown++;
+    if (l->json)
+        json_array_append_new(l->sets, json_pack("{s:s, s:b, s:b}", "key", set->key, "finished", 0,
+                                                 "in_progress", (int) set->alive));
+    else
+        printf("%s  (%s)\n", set->key, state);
+}
+
+/* A set whose manifest cannot be trusted is shown as such: hiding it would be worse. */
+static void damaged(Lister *l, const RepoSetInfo *set, const Error *why)
+{
+    log_warning("set %s: %s", set->key, why->message);
+    l->shown++;
+    if (l->json)
+        json_array_append_new(l->sets,
+                              json_pack("{s:s, s:b, s:b, s:s}", "key", set->key, "finished", 1,
+                                        "damaged", 1, "problem", why->message));
+    else
+        printf("%s  (damaged)\n", set->key);
+}
+
+static void list_set(Repo *repo, Lister *l, const RepoSetInfo *set)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "set");
+    Error why = ERROR_INIT;
+    if (!set->finished)
+    {
+        unfinished(l, set);
+        return;
+    }
+    Manifest *m = manifest_read(repo->storage, tmp, set->dir, true, &why);
+    if (m == NULL)
+    {
+        damaged(l, set, &why);
+        return;
+    }
+    l->shown++;
+    if (l->json)
+        json_array_append_new(l->sets, set_report_json(m, -1, NULL));
+    else
+        set_report_line(stdout, set->key, m);
+}
+
+int cmd_list(void *ctx, const Options *o, Error *err)
+{
+    Repo *repo = repo_open(ctx, options_string(o, OPT_REPO), err);
+    RepoSetInfo *sets;
+    size_t count;
+    if (repo == NULL || !repo_list_sets(repo, ctx, &sets, &count, err))
+        return EXIT_ERROR;
+    Lister l = {.all = options_flag(o, OPT_ALL), .json = cli_json(o), .sets = json_array()};
+    for (size_t i = 0; i < count; i++)
+        list_set(repo, &l, &sets[i]);
+    if (l.json)
+        set_report_print(stdout, json_pack("{s:{s:s, s:s, s:i}, s:o}", "repository", "uri",
+                                           storage_uri(repo->storage), "id", repo->id, "format",
+                                           MANIFEST_FORMAT, "sets", l.sets));
+    else if (l.shown == 0)
+        printf("no sets\n");
+    if (!l.json)
+        json_decref(l.sets);
+    return cli_exit();
+}

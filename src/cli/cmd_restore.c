@@ -1,0 +1,108 @@
+/* cli/cmd_restore.c - pgark restore. */
+#include "base/log.h"
+#include "base/str.h"
+#include "cli/cli.h"
+#include "fleet/restore_run.h"
+#include "report/set_report.h"
+
+/* "CONTENT=CONNINFO"; the option parser has checked the form. */
+static bool map_targets(void *ctx, const Options *o, RestoreRequest *request, Error *err)
+{
+    size_t count;
+    const char *const *map = options_list(o, OPT_MAP, &count);
+    request->targets = mem_array(ctx, RestoreTarget, count);
+    request->target_count = count;
+    for (size_t i = 0; i < count; i++)
+    {
+        char *end;
+        char what[48];
+        request->targets[i].content = (int) strtol(map[i], &end, 10);
+        snprintf(what, sizeof(what), "--map %d", request->targets[i].content);
+        if (!fleet_check_conninfo(end + 1, what, err))
+            return false;
+        request->targets[i].spec.conninfo = end + 1;
+    }
+    return true;
+}
+
+static bool one_target(void *ctx, const Options *o, RestoreRequest *request, Error *err)
+{
+    Fleet *fleet = cli_fleet(ctx, o, err);
+    if (fleet == NULL)
+        return false;
+    request->targets = mem_new(ctx, RestoreTarget);
+    request->targets[0].spec = fleet->nodes[0].spec;
+    request->target_count = 1;
+    request->single_target = true;
+    return true;
+}
+
+static bool make_request(void *ctx, const Options *o, RestoreRequest *request, Error *err)
+{
+    size_t mapped;
+    options_list(o, OPT_MAP, &mapped);
+    *request = (RestoreRequest){.repo = options_string(o, OPT_REPO),
+                                .key = options_key(o),
+                                .jobs = (int) options_int(o, OPT_JOBS),
+                                .create = options_flag(o, OPT_CREATE),
+                                .analyze = !options_flag(o, OPT_NO_ANALYZE)};
+    return mapped > 0 ? map_targets(ctx, o, request, err) : one_target(ctx, o, request, err);
+}
+
+static void print_text(const RestoreResult *r)
+{
+    char bytes[STR_BYTES_LEN];
+    char duration[STR_BYTES_LEN];
+    char rate[STR_BYTES_LEN];
+    uint64_t rows = 0;
+    uint64_t logical = 0;
+    printf("set         %s of fleet %s\n", r->manifest->set.key, r->manifest->set.fleet);
+    for (size_t i = 0; i < r->node_count; i++)
+    {
+        const RestoreNode *n = &r->nodes[i];
+        printf("node %-6d %" PRIu64 " rows (%s) and %" PRIu64 " definitions\n", n->record->content,
+               n->rows, str_format_bytes(bytes, n->logical), n->statements);
+        rows += n->rows;
+        logical += n->logical;
+    }
+    int64_t ms = r->elapsed_ms < 1 ? 1 : r->elapsed_ms;
+    printf("restored    %" PRIu64 " rows, %s in %s (%s/s), every chunk verified\n", rows,
+           str_format_bytes(bytes, logical), str_format_duration(duration, ms),
+           str_format_bytes(rate, logical * 1000 / (uint64_t) ms));
+}
+
+static void print_json(const RestoreResult *r)
+{
+    json_t *nodes = json_array();
+    for (size_t i = 0; i < r->node_count; i++)
+    {
+        const RestoreNode *n = &r->nodes[i];
+        json_array_append_new(nodes, json_pack("{s:i, s:I, s:I, s:I}", "content",
+                                               n->record->content, "rows", (json_int_t) n->rows,
+                                               "bytes", (json_int_t) n->logical, "definitions",
+                                               (json_int_t) n->statements));
+    }
+    set_report_print(stdout, json_pack("{s:s, s:s, s:I, s:o}", "key", r->manifest->set.key, "fleet",
+                                       r->manifest->set.fleet, "elapsed_ms",
+                                       (json_int_t) r->elapsed_ms, "nodes", nodes));
+}
+
+int cmd_restore(void *ctx, const Options *o, Supervisor *supervisor, Error *err)
+{
+    RestoreRequest request;
+    RestoreResult result;
+    if (!make_request(ctx, o, &request, err) ||
+        !restore_run(ctx, &request, supervisor, cli_progress(o), &result, err))
+        return EXIT_ERROR;
+    for (size_t i = 0; i < result.node_count; i++)
+    {
+        const NodeRecord *n = result.nodes[i].record;
+        for (size_t w = 0; w < n->warning_count; w++)
+            log_warning("node %d: %s", n->content, n->warnings[w]);
+    }
+    if (cli_json(o))
+        print_json(&result);
+    else
+        print_text(&result);
+    return cli_exit();
+}

@@ -1,0 +1,106 @@
+/* cli/cmd_verify.c - pgark verify. */
+#include "base/clock.h"
+#include "base/str.h"
+#include "cli/cli.h"
+#include "repo/verify.h"
+#include "report/set_report.h"
+
+typedef struct VerifyRun
+{
+    void *ctx;
+    Repo *repo;
+    const Options *o;
+    Supervisor *supervisor;
+    char key[SET_KEY_LEN];
+    char *dir;
+    StorageLock *lock;
+    Progress *progress;
+    VerifyResult result;
+} VerifyRun;
+
+static void count_bytes(void *arg, uint64_t bytes)
+{
+    VerifyRun *run = arg;
+    atomic_store(&progress_node(run->progress, 0)->bytes_done, bytes);
+}
+
+static bool verify_work(void *arg, Error *err)
+{
+    VerifyRun *run = arg;
+    Cancel *cancel = supervise_attempt(run->supervisor, err);
+    run->repo = cancel == NULL ? NULL : repo_open(run->ctx, options_string(run->o, OPT_REPO), err);
+    if (run->repo == NULL || !repo_resolve(run->repo, run->ctx, options_key(run->o), run->key,
+                                           &run->dir, &run->lock, err))
+        return false;
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "verify");
+    Error ignored = ERROR_INIT;
+    Manifest *m = manifest_read(run->repo->storage, tmp, run->dir, true, &ignored);
+    if (m != NULL)
+        atomic_store(&progress_node(run->progress, 0)->bytes_total, m->totals.stored);
+    progress_phase(run->progress, "reading");
+    return verify_set(run->repo, run->ctx, run->dir, options_flag(run->o, OPT_QUICK),
+                      (int) options_int(run->o, OPT_JOBS), cancel, count_bytes, run, &run->result,
+                      err);
+}
+
+static void print_json(const VerifyRun *run, int64_t ms)
+{
+    json_t *problems = json_array();
+    for (size_t i = 0; i < run->result.problem_count; i++)
+    {
+        json_t *text = json_string(run->result.problems[i]);
+        json_array_append_new(problems, text != NULL ? text : json_string("(not UTF-8)"));
+    }
+    set_report_print(stdout, json_pack("{s:s, s:b, s:b, s:I, s:I, s:I, s:I, s:I, s:o}", "key",
+                                       run->key, "ok", (int) (run->result.problem_count == 0),
+                                       "quick", (int) options_flag(run->o, OPT_QUICK), "objects",
+                                       (json_int_t) run->result.objects, "chunks",
+                                       (json_int_t) run->result.chunks, "bytes",
+                                       (json_int_t) run->result.bytes, "rows",
+                                       (json_int_t) run->result.rows, "elapsed_ms", (json_int_t) ms,
+                                       "problems", problems));
+}
+
+static void print_text(const VerifyRun *run, int64_t ms)
+{
+    char bytes[STR_BYTES_LEN];
+    char duration[STR_BYTES_LEN];
+    const VerifyResult *r = &run->result;
+    for (size_t i = 0; i < r->problem_count; i++)
+        printf("problem: %s\n", r->problems[i]);
+    str_format_duration(duration, ms);
+    if (r->problem_count > 0)
+        printf("set %s is damaged: %zu problem%s\n", run->key, r->problem_count,
+               r->problem_count == 1 ? "" : "s");
+    else if (options_flag(run->o, OPT_QUICK))
+        printf("set %s is complete: %" PRIu64 " objects present with the right sizes (contents not "
+               "read), %s\n",
+               run->key, r->objects, duration);
+    else
+        printf("set %s is good: %" PRIu64 " objects, %" PRIu64 " chunks, %s, %" PRIu64
+               " rows, all hashes right, %s\n",
+               run->key, r->objects, r->chunks, str_format_bytes(bytes, r->bytes), r->rows,
+               duration);
+}
+
+int cmd_verify(void *ctx, const Options *o, Supervisor *supervisor, Error *err)
+{
+    int64_t start = clock_ms();
+    VerifyRun run = {.ctx = ctx, .o = o, .supervisor = supervisor};
+    run.progress = progress_new(ctx, cli_progress(o), "verify", 1, 1);
+    supervise_progress(supervisor, run.progress);
+    bool ok = supervise_run(supervisor, verify_work, NULL, &run, err);
+    storage_unlock(run.lock);
+    if (!ok)
+        return EXIT_ERROR;
+    if (cli_json(o))
+        print_json(&run, clock_ms() - start);
+    else
+        print_text(&run, clock_ms() - start);
+    if (run.result.problem_count == 0)
+        return cli_exit();
+    error_set(err, ERR_CORRUPT, "set %s is damaged", run.key);
+    error_hint(err,
+               "Do not rely on it: take a new backup, and look for the cause on that storage.");
+    return EXIT_ERROR;
+}

@@ -1,0 +1,158 @@
+/* config/command_table.c - every command, once; the contract is in command_table.h. */
+#include "config/command_table.h"
+
+#include "base/str.h"
+
+static const CommandSpec commands[] = {
+    {
+        .command = CMD_BACKUP,
+        .name = "backup",
+        .positional = POSITIONAL_CONNINFO,
+        .synopsis = "[OPTION]... [CONNINFO]",
+        .summary = "take one consistent backup of a server or a fleet",
+        .about = "All nodes are locked, caught at one proven instant and dumped in parallel into a "
+                 "new set of the repository. A set becomes visible when it is complete, or never.\n"
+                 "CONNINFO is the same as --dbname=CONNINFO. Without it, --node and --fleet, "
+                 "libpq's environment names the server.",
+        .examples =
+            {
+                {"one database, four jobs", "pgark backup -d shop --repo /srv/backup -j4"},
+                {"three servers, one instant",
+                 "pgark backup --node \"host=db0 dbname=shop\" --node \"host=db1 dbname=shop\" \\\n"
+                 "    --node \"host=db2 dbname=shop\" --repo /srv/backup"},
+                {"what would it take?", "pgark backup --fleet shop.conf --dry-run"},
+            },
+    },
+    {
+        .command = CMD_RESTORE,
+        .name = "restore",
+        .positional = POSITIONAL_KEY,
+        .synopsis = "KEY|latest [OPTION]...",
+        .summary = "load a set into a server or a fleet",
+        .about = "KEY is one that \"pgark list\" shows; latest names the newest set. Nothing is "
+                 "loaded whose checksum is wrong, and a database that is not empty is refused.",
+        .examples =
+            {
+                {"into a new database", "pgark restore latest --repo /srv/backup -d \"host=new "
+                                        "dbname=shop\" --create -j4"},
+                {"a fleet of two",
+                 "pgark restore 20261120231502 --repo /srv/backup \\\n"
+                 "    --map \"0=host=db0 dbname=shop\" --map \"1=host=db1 dbname=shop\" --create"},
+            },
+    },
+    {
+        .command = CMD_LIST,
+        .name = "list",
+        .positional = POSITIONAL_NONE,
+        .synopsis = "[OPTION]...",
+        .summary = "list the sets of a repository",
+        .about = "One line for each finished set, the oldest first.",
+        .examples =
+            {
+                {"for people", "pgark list --repo /srv/backup"},
+                {"for programs", "pgark list --repo /srv/backup --output=json"},
+            },
+    },
+    {
+        .command = CMD_SHOW,
+        .name = "show",
+        .positional = POSITIONAL_KEY,
+        .synopsis = "KEY|latest [OPTION]...",
+        .summary = "show what a set holds",
+        .about = "Its nodes, its cut, and its tables with their sizes and rates.",
+        .examples = {{"the newest set, all tables",
+                      "pgark show latest --repo /srv/backup --tables=0"}},
+    },
+    {
+        .command = CMD_VERIFY,
+        .name = "verify",
+        .positional = POSITIONAL_KEY,
+        .synopsis = "KEY|latest [OPTION]...",
+        .summary = "prove that a set can be read back",
+        .about = "Every object is read, decompressed and compared with the manifest: its length, "
+                 "its checksums and its number of rows. No server is needed.",
+        .examples =
+            {
+                {"everything", "pgark verify latest --repo /srv/backup -j4"},
+                {"in seconds", "pgark verify latest --repo /srv/backup --quick"},
+            },
+    },
+    {
+        .command = CMD_EXPIRE,
+        .name = "expire",
+        .positional = POSITIONAL_NONE,
+        .synopsis = "--keep=N | --older-than=DAYS [OPTION]...",
+        .summary = "remove old and unfinished sets",
+        .about = "Removes the finished sets that a given rule lets go, and unfinished ones that no "
+                 "running backup owns. The newest finished set of every fleet always stays.",
+        .examples =
+            {
+                {"a fortnight", "pgark expire --repo /srv/backup --keep 14"},
+                {"look first", "pgark expire --repo /srv/backup --older-than 30 --dry-run"},
+            },
+    },
+    {
+        .command = CMD_CHECK,
+        .name = "check",
+        .positional = POSITIONAL_CONNINFO,
+        .synopsis = "[OPTION]... [CONNINFO]",
+        .summary = "tell whether a backup would work",
+        .about = "Connects to every node and reports versions, privileges, free connections, room "
+                 "for locks, the clocks, pg_dump, and the repository if one is given.\n"
+                 "CONNINFO is the same as --dbname=CONNINFO. Without it, --node and --fleet, "
+                 "libpq's environment names the server. The exit status is 0 when all is ready, 2 "
+                 "with warnings, 1 when a backup would fail.",
+        .examples =
+            {
+                {"a fleet and its repository",
+                 "pgark check --fleet shop.conf --repo /srv/backup -j4"},
+            },
+    },
+};
+
+const char *command_table_about(void)
+{
+    return "pgark takes one consistent backup of a PostgreSQL server or of a whole fleet of "
+           "servers, in parallel on every node and inside every big table, and restores it.";
+}
+
+const CommandSpec *command_table_at(size_t i)
+{
+    return i < LENGTH_OF(commands) ? &commands[i] : NULL;
+}
+
+const CommandSpec *command_table_get(Command command)
+{
+    for (size_t i = 0; i < LENGTH_OF(commands); i++)
+    {
+        if (commands[i].command == command)
+            return &commands[i];
+    }
+    return NULL;
+}
+
+const CommandSpec *command_table_by_name(const char *name)
+{
+    for (size_t i = 0; i < LENGTH_OF(commands); i++)
+    {
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    }
+    return NULL;
+}
+
+char *command_table_names(void *ctx, unsigned mask)
+{
+    Str *s = str_new(ctx);
+    unsigned left = mask & CMD_ALL;
+    for (size_t i = 0; i < LENGTH_OF(commands); i++)
+    {
+        if ((left & commands[i].command) == 0)
+            continue;
+        left &= ~(unsigned) commands[i].command;
+        if (s->len > 0)
+            str_add(s, left == 0 ? " and " : ", ");
+        str_add(s, commands[i].name);
+    }
+    return s->data;
+}

@@ -1,0 +1,151 @@
+/* config/options_check.c - options against each other; see options_internal.h. */
+#include "config/options_internal.h"
+
+typedef struct Exclusion
+{
+    OptionId a;
+    OptionId b;
+} Exclusion;
+
+static const Exclusion exclusions[] = {
+    {OPT_DBNAME, OPT_NODE},    {OPT_DBNAME, OPT_FLEET},
+    {OPT_NODE, OPT_FLEET},     {OPT_HOST, OPT_NODE},
+    {OPT_HOST, OPT_FLEET},     {OPT_PORT, OPT_NODE},
+    {OPT_PORT, OPT_FLEET},     {OPT_USERNAME, OPT_NODE},
+    {OPT_USERNAME, OPT_FLEET}, {OPT_DBNAME, OPT_MAP},
+    {OPT_HOST, OPT_MAP},       {OPT_PORT, OPT_MAP},
+    {OPT_USERNAME, OPT_MAP},   {OPT_PASSWORD, OPT_NO_PASSWORD},
+    {OPT_QUIET, OPT_VERBOSE},  {OPT_QUIET, OPT_PROGRESS},
+};
+
+/* In force, and not only as a "no" that takes back what a lower place said. */
+static bool is_set(const Options *o, OptionId id)
+{
+    if (!options_given(o, id))
+        return false;
+    if (option_table_get(id)->type == OPTION_FLAG)
+        return options_flag(o, id);
+    return id != OPT_PROGRESS || strcmp(o->values[id].text, "none") != 0;
+}
+
+static bool is_server(OptionId id)
+{
+    return id == OPT_DBNAME || id == OPT_HOST || id == OPT_PORT || id == OPT_USERNAME;
+}
+
+/* Of two that exclude each other, the one from the higher place stays. */
+static bool check_exclusion(Options *o, OptionId a, OptionId b, Error *err)
+{
+    OptionValue *va = &o->values[a];
+    OptionValue *vb = &o->values[b];
+    if (!is_set(o, a) || !is_set(o, b))
+        return true;
+    if (va->source != vb->source)
+    {
+        options_reset(o, va->source < vb->source ? a : b);
+        return true;
+    }
+    error_set(err, ERR_USAGE, "%s and %s exclude each other", va->origin, vb->origin);
+    if (b == OPT_MAP)
+        error_hint(err, "--map names all targets, each with its own host, port and role.");
+    else if (is_server(a) || b == OPT_FLEET)
+        error_hint(err, "Name one server by --dbname, or all of a fleet by --node or --fleet.");
+    return false;
+}
+
+static bool is_key(const char *text)
+{
+    return strlen(text) == 14 && strspn(text, "0123456789") == 14;
+}
+
+static bool check_key(const char *label, const char *text, bool latest, Error *err)
+{
+    if (is_key(text) || (latest && strcmp(text, "latest") == 0))
+        return true;
+    error_set(err, ERR_USAGE, "malformed %s, which must be 14 digits, YYYYMMDDHHMMSS%s", label,
+              latest ? ", or latest" : "");
+    return latest ? error_hint(err, "\"pgark list\" shows the keys of all sets.") : false;
+}
+
+static bool check_keys(const Options *o, const CommandSpec *command, Error *err)
+{
+    const char *new_key = options_string(o, OPT_KEY);
+    if (new_key != NULL && !check_key("--key", new_key, false, err))
+        return false;
+    if (command->positional != POSITIONAL_KEY)
+        return true;
+    if (o->key != NULL)
+        return check_key("KEY", o->key, true, err);
+    error_set(err, ERR_USAGE, "%s needs the KEY of a set", command->name);
+    return error_hint(err, "\"pgark list\" shows the keys; latest names the newest set.");
+}
+
+static bool check_repository(const Options *o, const CommandSpec *command, Error *err)
+{
+    bool without = o->command == CMD_CHECK ||
+                   (o->command == CMD_BACKUP && options_flag(o, OPT_DRY_RUN));
+    if (without || options_given(o, OPT_REPO))
+        return true;
+    error_set(err, ERR_USAGE, "%s needs a repository", command->name);
+    return error_hint(err, "Give --repo=URI or set PGARK_REPO.");
+}
+
+/* Not sorted out quietly: the second of two targets would be the one that somebody misses. */
+static bool check_maps(const Options *o, Error *err)
+{
+    bool seen[OPTION_CONTENT_MAX + 1] = {false};
+    size_t count = 0;
+    const char *const *maps = options_list(o, OPT_MAP, &count);
+    for (size_t i = 0; i < count; i++)
+    {
+        int content = 0;
+        const char *conninfo = NULL;
+        if (!option_map_parse(maps[i], &content, &conninfo, err))
+            return false;
+        if (seen[content])
+            return error_set(err, ERR_USAGE, "--map names node %d twice", content);
+        seen[content] = true;
+    }
+    return true;
+}
+
+static bool check_restore(const Options *o, Error *err)
+{
+    if (!check_maps(o, err))
+        return false;
+    if (options_given(o, OPT_DBNAME) || options_given(o, OPT_MAP))
+        return true;
+    error_set(err, ERR_USAGE, "restore needs its target to be named");
+    return error_hint(
+        err, "Give --dbname=CONNINFO, or --map=CONTENT=CONNINFO for each node of a fleet.");
+}
+
+/* A rule that was typed replaces the policy of the file, it is not added to it. */
+static bool check_expire(Options *o, Error *err)
+{
+    OptionSource keep = o->values[OPT_KEEP].source;
+    OptionSource older = o->values[OPT_OLDER_THAN].source;
+    if (keep != older)
+        options_reset(o, keep < older ? OPT_KEEP : OPT_OLDER_THAN);
+    if (options_given(o, OPT_KEEP) || options_given(o, OPT_OLDER_THAN))
+        return true;
+    error_set(err, ERR_USAGE, "expire needs --keep or --older-than");
+    return error_hint(err, "Say what shall stay; --dry-run shows what would go.");
+}
+
+bool options_check(Options *o, Error *err)
+{
+    const CommandSpec *command = command_table_get(o->command);
+    for (size_t i = 0; i < LENGTH_OF(exclusions); i++)
+    {
+        if (!check_exclusion(o, exclusions[i].a, exclusions[i].b, err))
+            return false;
+    }
+    if (!check_keys(o, command, err) || !check_repository(o, command, err))
+        return false;
+    if (o->command == CMD_RESTORE)
+        return check_restore(o, err);
+    if (o->command == CMD_EXPIRE)
+        return check_expire(o, err);
+    return true;
+}

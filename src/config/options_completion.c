@@ -1,0 +1,247 @@
+/* config/options_completion.c - what shells need to complete pgark; the contract is in options.h.
+ */
+#include "base/str.h"
+#include "config/options_internal.h"
+
+/* "auto text binary": a word list for the shell. */
+static void put_words(FILE *out, const char *words)
+{
+    for (const char *space = ""; words != NULL; space = " ")
+    {
+        const char *word = NULL;
+        size_t len = option_table_word(&words, &word);
+        fprintf(out, "%s%.*s", space, (int) len, word);
+    }
+}
+
+static void put_command_names(FILE *out)
+{
+    const CommandSpec *command = NULL;
+    for (size_t i = 0; (command = command_table_at(i)) != NULL; i++)
+        fprintf(out, "%s ", command->name);
+    fputs("help", out);
+}
+
+/* ---- bash ---- */
+
+/* "=" is a word of its own in bash's eyes: "--format=te" arrives as "--format" "=" "te". */
+static const char bash_head[] =
+    "# bash completion for pgark; source it, or put it into a bash-completion directory.\n"
+    "_pgark()\n"
+    "{\n"
+    "    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}\n"
+    "    local command= options=\n"
+    "    COMPREPLY=()\n"
+    "    if [[ $cur == = ]]; then\n"
+    "        cur=\n"
+    "    elif [[ $prev == = && $COMP_CWORD -ge 2 ]]; then\n"
+    "        prev=${COMP_WORDS[COMP_CWORD-2]}\n"
+    "    fi\n"
+    "    [[ $COMP_CWORD -gt 1 ]] && command=${COMP_WORDS[1]}\n";
+
+static const char bash_tail[] = "    if [[ $cur == -* ]]; then\n"
+                                "        COMPREPLY=($(compgen -W \"$options\" -- \"$cur\"))\n"
+                                "        [[ ${COMPREPLY[0]} == *= ]] && compopt -o nospace\n"
+                                "    fi\n"
+                                "}\n"
+                                "complete -F _pgark pgark\n";
+
+/* The patterns of one option in a case: "-j|--jobs". */
+static void put_bash_pattern(FILE *out, const OptionSpec *spec)
+{
+    if (spec->short_name != '\0')
+        fprintf(out, "-%c|", spec->short_name);
+    fprintf(out, "--%s", spec->name);
+}
+
+/* Behind an option with a value: its words, files, or nothing. */
+static void put_bash_values(FILE *out)
+{
+    fputs("    case $prev in\n", out);
+    const OptionSpec *spec = NULL;
+    for (size_t i = 0; (spec = option_table_at(i)) != NULL; i++)
+    {
+        if (spec->type == OPTION_FLAG)
+            continue;
+        fputs("        ", out);
+        put_bash_pattern(out, spec);
+        fputs(")\n", out);
+        if (spec->words != NULL)
+        {
+            fputs("            COMPREPLY=($(compgen -W '", out);
+            put_words(out, spec->words);
+            fputs("' -- \"$cur\"))\n", out);
+        }
+        else if (spec->type == OPTION_FILE)
+        {
+            fputs("            compopt -o filenames\n"
+                  "            mapfile -t COMPREPLY < <(compgen -f -- \"$cur\")\n",
+                  out);
+        }
+        fputs("            return ;;\n", out);
+    }
+    fputs("    esac\n", out);
+}
+
+static void put_bash_options(FILE *out, const char *name, unsigned commands)
+{
+    fprintf(out, "        %s)\n            options='", name);
+    const char *space = "";
+    const OptionSpec *spec = NULL;
+    for (size_t i = 0; (spec = option_table_at(i)) != NULL; i++)
+    {
+        if ((spec->commands & commands) == 0)
+            continue;
+        fprintf(out, "%s--%s%s", space, spec->name, spec->type == OPTION_FLAG ? "" : "=");
+        space = " ";
+    }
+    fputs("'\n", out);
+}
+
+/* Replies with the names of the commands. */
+static void put_bash_reply(FILE *out)
+{
+    fputs("            COMPREPLY=($(compgen -W '", out);
+    put_command_names(out);
+    fputs("' -- \"$cur\")) ;;\n", out);
+}
+
+static void write_bash(FILE *out)
+{
+    fputs(bash_head, out);
+    put_bash_values(out);
+    fputs("    case $command in\n", out);
+    put_bash_options(out, "''", CMD_TOP);
+    put_bash_reply(out);
+    fputs("        help)\n", out);
+    put_bash_reply(out);
+    const CommandSpec *command = NULL;
+    for (size_t i = 0; (command = command_table_at(i)) != NULL; i++)
+    {
+        put_bash_options(out, command->name, command->command);
+        bool key = command->positional == POSITIONAL_KEY;
+        fputs(key ? "            COMPREPLY=($(compgen -W latest -- \"$cur\")) ;;\n"
+                  : "            ;;\n",
+              out);
+    }
+    fputs("    esac\n", out);
+    fputs(bash_tail, out);
+}
+
+/* ---- zsh ---- */
+
+/* Text inside '...' and inside [...] of an _arguments specification. */
+static void put_zsh_text(FILE *out, const char *text)
+{
+    for (; *text != '\0'; text++)
+    {
+        if (*text == '\'')
+            fputs("'\\''", out);
+        else if (*text == '[' || *text == ']' || *text == ':' || *text == '\\')
+            fprintf(out, "\\%c", *text);
+        else
+            fputc(*text, out);
+    }
+}
+
+/* ":argument:action" of an option with a value. */
+static void put_zsh_value(FILE *out, const OptionSpec *spec)
+{
+    if (spec->type == OPTION_FLAG)
+        return;
+    fputc(':', out);
+    put_zsh_text(out, spec->arg);
+    fputc(':', out);
+    if (spec->words != NULL)
+    {
+        fputc('(', out);
+        put_words(out, spec->words);
+        fputc(')', out);
+    }
+    else if (spec->type == OPTION_FILE)
+    {
+        fputs("_files", out);
+    }
+}
+
+static void put_zsh_option(FILE *out, const OptionSpec *spec)
+{
+    const char *suffix = spec->type == OPTION_FLAG ? "" : "=";
+    const char *short_suffix = spec->type == OPTION_FLAG ? "" : "+";
+    fputs(" \\\n                ", out);
+    if (spec->type == OPTION_LIST)
+        fprintf(out, "'*--%s%s[", spec->name, suffix);
+    else if (spec->short_name == '\0')
+        fprintf(out, "'--%s%s[", spec->name, suffix);
+    else
+        fprintf(out, "'(-%c --%s)'{'-%c%s','--%s%s'}'[", spec->short_name, spec->name,
+                spec->short_name, short_suffix, spec->name, suffix);
+    put_zsh_text(out, spec->help);
+    fputc(']', out);
+    put_zsh_value(out, spec);
+    fputc('\'', out);
+}
+
+static void put_zsh_options(FILE *out, unsigned commands)
+{
+    const OptionSpec *spec = NULL;
+    for (size_t i = 0; (spec = option_table_at(i)) != NULL; i++)
+    {
+        if ((spec->commands & commands) != 0)
+            put_zsh_option(out, spec);
+    }
+}
+
+static void put_zsh_command(FILE *out, const CommandSpec *command)
+{
+    fprintf(out, "        %s)\n            _arguments -s -S", command->name);
+    put_zsh_options(out, command->command);
+    if (command->positional == POSITIONAL_KEY)
+        fputs(" \\\n                '1:key:(latest)'", out);
+    else if (command->positional == POSITIONAL_CONNINFO)
+        fputs(" \\\n                '1:conninfo:'", out);
+    fputs(" ;;\n", out);
+}
+
+static void write_zsh(FILE *out)
+{
+    fputs("#compdef pgark\n"
+          "# zsh completion for pgark; put it as _pgark into a directory of fpath.\n"
+          "_pgark()\n{\n"
+          "    local curcontext=$curcontext state line\n"
+          "    local -a commands\n"
+          "    commands=(\n",
+          out);
+    const CommandSpec *command = NULL;
+    for (size_t i = 0; (command = command_table_at(i)) != NULL; i++)
+    {
+        fprintf(out, "        '%s:", command->name);
+        put_zsh_text(out, command->summary);
+        fputs("'\n", out);
+    }
+    fputs("        'help:explain a command'\n    )\n    _arguments -C", out);
+    put_zsh_options(out, CMD_TOP);
+    fputs(
+        " \\\n                '1:command:->command' \\\n                '*::argument:->argument'\n"
+        "    case $state in\n"
+        "    command)\n        _describe command commands ;;\n"
+        "    argument)\n        case $line[1] in\n",
+        out);
+    for (size_t i = 0; (command = command_table_at(i)) != NULL; i++)
+        put_zsh_command(out, command);
+    fputs("        help)\n            _describe command commands ;;\n        esac ;;\n    esac\n}\n"
+          "if [[ $funcstack[1] == _pgark ]]; then\n    _pgark \"$@\"\nelse\n    compdef _pgark "
+          "pgark\nfi\n",
+          out);
+}
+
+bool options_write_completion(const char *shell, FILE *out, Error *err)
+{
+    if (strcmp(shell, "bash") == 0)
+        write_bash(out);
+    else if (strcmp(shell, "zsh") == 0)
+        write_zsh(out);
+    else
+        return error_set(err, ERR_USAGE, "--completion must be bash or zsh");
+    return true;
+}

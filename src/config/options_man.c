@@ -1,0 +1,260 @@
+/* config/options_man.c - the manual pages, in the man macros; the contract is in options.h. */
+#include "base/str.h"
+#include "config/options_internal.h"
+
+static const char exit_status[] = ".SH EXIT STATUS\n"
+                                  ".TP\n.B 0\nDone.\n"
+                                  ".TP\n.B 1\nAn error; nothing was published.\n"
+                                  ".TP\n.B 2\nDone, with warnings.\n"
+                                  ".TP\n.B 130\nCancelled by SIGINT or SIGTERM.\n";
+
+/* Text with roff's own characters made harmless. A dash becomes the ASCII one, so that what is
+ * copied from the page works in a shell. at_start: the text begins a line. */
+static void put_bytes(FILE *out, const char *text, size_t len, bool at_start)
+{
+    for (size_t i = 0; i < len; i++)
+    {
+        if (at_start && (text[i] == '.' || text[i] == '\''))
+            fputs("\\&", out);
+        if (text[i] == '\\')
+            fputs("\\e", out);
+        else if (text[i] == '-')
+            fputs("\\-", out);
+        else
+            fputc(text[i], out);
+        at_start = text[i] == '\n';
+    }
+}
+
+static void put_text(FILE *out, const char *text, bool at_start)
+{
+    put_bytes(out, text, strlen(text), at_start);
+}
+
+/* Paragraphs are separated by newlines in the tables. */
+static void put_paragraphs(FILE *out, const char *text)
+{
+    while (text != NULL)
+    {
+        size_t len = strcspn(text, "\n");
+        put_bytes(out, text, len, true);
+        text = text[len] == '\n' ? text + len + 1 : NULL;
+        fputs(text != NULL ? "\n.PP\n" : "\n", out);
+    }
+}
+
+/* Not toupper(): the pages must not depend on the locale of who builds them. */
+static char upper(char c)
+{
+    return c >= 'a' && c <= 'z' ? (char) (c - 'a' + 'A') : c;
+}
+
+static void put_head(FILE *out, const char *page, const char *summary)
+{
+    fputs(".TH ", out);
+    for (const char *c = page; *c != '\0'; c++)
+        fputc(upper(*c), out);
+    fprintf(out, " 1 \"\" \"pgark %s\" \"pgark Manual\"\n", PGARK_VERSION);
+    fprintf(out, ".SH NAME\n");
+    put_text(out, page, true);
+    fputs(" \\- ", out);
+    put_text(out, summary, false);
+    fputc('\n', out);
+}
+
+static void put_option(FILE *out, void *ctx, const OptionSpec *spec)
+{
+    fputs(".TP\n", out);
+    if (spec->short_name != '\0')
+        fprintf(out, "\\fB\\-%c\\fR, ", spec->short_name);
+    fputs("\\fB\\-\\-", out);
+    put_text(out, spec->name, false);
+    fputs("\\fR", out);
+    if (spec->arg != NULL)
+    {
+        fputs("=\\fI", out);
+        put_text(out, spec->arg, false);
+        fputs("\\fR", out);
+    }
+    fputc('\n', out);
+    Str *s = str_new(ctx);
+    str_addf(s, "%s.", spec->help);
+    s->data[0] = upper(s->data[0]);
+    if (spec->words != NULL)
+        str_addf(s, " One of %s.", option_table_words(ctx, spec->words));
+    if (spec->range != NULL)
+        str_addf(s, " Range: %s.", spec->range);
+    if (spec->initial != NULL)
+        str_addf(s, " Default: %s.", spec->initial);
+    if (spec->more != NULL)
+        str_addf(s, "\n%s", spec->more);
+    if (spec->env != NULL)
+        str_addf(s, "\nEnvironment: %s.", spec->env);
+    put_text(out, s->data, true);
+    fputc('\n', out);
+}
+
+static void put_options(FILE *out, unsigned commands)
+{
+    AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "man");
+    fputs(".SH OPTIONS\n", out);
+    for (int group = 0; group < GROUP_COUNT; group++)
+    {
+        bool heading = false;
+        const OptionSpec *spec = NULL;
+        for (size_t i = 0; (spec = option_table_at(i)) != NULL; i++)
+        {
+            if (spec->group != (OptionGroup) group || (spec->commands & commands) == 0)
+                continue;
+            if (!heading)
+                fprintf(out, ".SS %s\n", option_table_group((OptionGroup) group));
+            heading = true;
+            put_option(out, ctx, spec);
+        }
+    }
+}
+
+static void put_examples(FILE *out, const CommandSpec *command)
+{
+    fputs(".SH EXAMPLES\n", out);
+    for (size_t i = 0; i < LENGTH_OF(command->examples) && command->examples[i].line != NULL; i++)
+    {
+        fputs(".PP\n", out);
+        put_text(out, command->examples[i].comment, true);
+        fputs(":\n.PP\n.RS 4\n.nf\n", out);
+        put_text(out, command->examples[i].line, true);
+        fputs("\n.fi\n.RE\n", out);
+    }
+}
+
+static void put_environment(FILE *out)
+{
+    AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "man");
+    fputs(".SH ENVIRONMENT\n"
+          "Each variable sets the default of one option; the command line wins, an empty variable "
+          "counts as unset. libpq's own variables work too.\n",
+          out);
+    const OptionSpec *spec = NULL;
+    for (size_t i = 0; (spec = option_table_at(i)) != NULL; i++)
+    {
+        if (spec->env == NULL)
+            continue;
+        fprintf(out, ".TP\n.B %s\n", spec->env);
+        const char *names = command_table_names(ctx, spec->commands);
+        put_text(out, mem_printf(ctx, "--%s of %s.", spec->name, names), true);
+        fputc('\n', out);
+    }
+}
+
+static void put_files(FILE *out)
+{
+    AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "man");
+    Str *s = str_new(ctx);
+    const OptionSpec *spec = NULL;
+    for (size_t i = 0; (spec = option_table_at(i)) != NULL; i++)
+    {
+        if (spec->file_commands != 0)
+            str_addf(s, "%s%s", s->len > 0 ? ", " : "", spec->name);
+    }
+    fputs(
+        ".SH FILES\n"
+        "The file that --config names is an ini file. Its section [pgark] speaks to all commands, "
+        "a section named after a command to that one only, and wins. Keys are the long names of "
+        "options; a flag takes true or false. Command line and environment win over the file.\n"
+        ".PP\n.RS 4\n.nf\n"
+        "[pgark]\nrepo = /srv/backup\njobs = 4\n\n[backup]\ncompress = zstd:3\n\n"
+        "[expire]\nkeep = 14\n.fi\n.RE\n.PP\n",
+        out);
+    put_text(out, mem_printf(ctx, "Keys: %s.", s->data), true);
+    fputs("\n.PP\n"
+          "The server that restore writes to is never taken from the file.\n",
+          out);
+}
+
+static void put_see_also(FILE *out, Command self)
+{
+    fputs(".SH SEE ALSO\n", out);
+    const char *comma = "";
+    if (self != CMD_NONE)
+    {
+        fputs(".BR pgark (1)", out);
+        comma = " ,\n";
+    }
+    const CommandSpec *command = NULL;
+    for (size_t i = 0; (command = command_table_at(i)) != NULL; i++)
+    {
+        if (command->command == self)
+            continue;
+        fprintf(out, "%s.BR pgark\\-%s (1)", comma, command->name);
+        comma = " ,\n";
+    }
+    fprintf(out, "%s.BR pg_dump (1)\n", comma);
+}
+
+static void write_general(FILE *out)
+{
+    put_head(out, "pgark", "one consistent backup of a fleet of PostgreSQL servers");
+    fputs(".SH SYNOPSIS\n\\fBpgark\\fR \\fICOMMAND\\fR [\\fIKEY\\fR|\\fICONNINFO\\fR] "
+          "[\\fIOPTION\\fR]...\n.SH DESCRIPTION\n",
+          out);
+    put_paragraphs(out, command_table_about());
+    fputs(".SH COMMANDS\n", out);
+    const CommandSpec *command = NULL;
+    for (size_t i = 0; (command = command_table_at(i)) != NULL; i++)
+    {
+        fprintf(out, ".TP\n.BR pgark\\-%s (1)\n", command->name);
+        put_text(out, command->summary, true);
+        fputs(".\n", out);
+    }
+    put_options(out, CMD_TOP);
+    fputs(".PP\nOptions may be shortened as long as they stay unambiguous.\n", out);
+    fputs(exit_status, out);
+    put_environment(out);
+    put_files(out);
+    put_see_also(out, CMD_NONE);
+}
+
+static void write_command(FILE *out, const CommandSpec *command, const char *page)
+{
+    put_head(out, page, command->summary);
+    fprintf(out, ".SH SYNOPSIS\n\\fBpgark %s\\fR ", command->name);
+    put_text(out, command->synopsis, false);
+    fputs("\n.SH DESCRIPTION\n", out);
+    put_paragraphs(out, command->about);
+    put_options(out, command->command);
+    put_examples(out, command);
+    fputs(exit_status, out);
+    put_see_also(out, command->command);
+}
+
+/* One page; command NULL is pgark itself. */
+static bool write_page(void *ctx, const char *dir, const CommandSpec *command, Error *err)
+{
+    const char *page = command == NULL ? "pgark" : mem_printf(ctx, "pgark-%s", command->name);
+    const char *path = mem_printf(ctx, "%s/%s.1", dir, page);
+    FILE *out = fopen(path, "we");
+    if (out == NULL)
+        return error_errno(err, ERR_USAGE, "cannot write the manual page \"%s\"", path);
+    if (command == NULL)
+        write_general(out);
+    else
+        write_command(out, command, page);
+    bool bad = ferror(out) != 0;
+    if (fclose(out) != 0 || bad)
+        return error_errno(err, ERR_USAGE, "cannot write the manual page \"%s\"", path);
+    return true;
+}
+
+bool options_write_man(const char *dir, Error *err)
+{
+    AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "man");
+    if (!write_page(ctx, dir, NULL, err))
+        return false;
+    const CommandSpec *command = NULL;
+    for (size_t i = 0; (command = command_table_at(i)) != NULL; i++)
+    {
+        if (!write_page(ctx, dir, command, err))
+            return false;
+    }
+    return true;
+}

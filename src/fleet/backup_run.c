@@ -1,0 +1,426 @@
+/* fleet/backup_run.c - one backup of a whole fleet; the contract is in backup_run.h. */
+#include "fleet/backup_run.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/parallel.h"
+#include "base/str.h"
+#include "fleet/cut.h"
+#include "repo/repo.h"
+
+#define BACKUP_RESTARTS 5
+#define CONFIRM_ROUNDS  20
+
+typedef struct Run
+{
+    void *ctx;
+    const Fleet *fleet;
+    const BackupRequest *request;
+    Supervisor *supervisor;
+    ProgressMode mode;
+    BackupResult *result;
+    Repo *repo;
+    RepoSet *set; /* while one is being made */
+    Progress *progress;
+    Cancel *cancel; /* of this attempt */
+    BackupNode *nodes;
+    size_t count;
+    bool *same; /* per node: node_confirm's answer */
+    CutRecord cut;
+    int64_t started_us;
+} Run;
+
+static bool connect_one(void *arg, size_t i, Error *err)
+{
+    Run *run = arg;
+    return node_connect(&run->nodes[i], run->request->dry_run, err);
+}
+
+static bool lock_one(void *arg, size_t i, Error *err)
+{
+    return node_lock(&((Run *) arg)->nodes[i], err);
+}
+
+static bool confirm_one(void *arg, size_t i, Error *err)
+{
+    Run *run = arg;
+    return node_confirm(&run->nodes[i], &run->same[i], err);
+}
+
+static bool dump_one(void *arg, size_t i, Error *err)
+{
+    Run *run = arg;
+    return node_dump(&run->nodes[i], run->repo->storage, run->set->dir, err);
+}
+
+static bool plan_one(void *arg, size_t i, Error *err)
+{
+    Run *run = arg;
+    return node_plan(&run->nodes[i], run->nodes[i].probe, err);
+}
+
+static bool each(Run *run, ParallelFn fn, Error *err)
+{
+    return parallel_run(run->count, fn, run, run->cancel, err);
+}
+
+/* Two names for one server would store its rows twice, and restore them twice. */
+static bool check_distinct(const Run *run, Error *err)
+{
+    for (size_t i = 0; i < run->count; i++)
+    {
+        for (size_t j = 0; j < i; j++)
+        {
+            const BackupNode *a = &run->nodes[j];
+            const BackupNode *b = &run->nodes[i];
+            if (strcmp(a->record.system_identifier, b->record.system_identifier) != 0)
+                continue;
+            if (strcmp(a->started, b->started) == 0)
+                return error_set(err, ERR_USAGE, "%s and %s are the same server", a->label,
+                                 b->label);
+            log_warning("%s and %s have the same system identifier: is one a copy or a standby of "
+                        "the other?",
+                        a->label, b->label);
+        }
+    }
+    return true;
+}
+
+/* A first look by the planner's page counts: cheap, and enough to refuse what cannot end well. A
+ * set is rarely smaller than a twentieth of the tables. */
+static bool check_space(Run *run, Error *err)
+{
+    uint64_t needed = 1024 * 1024;
+    uint64_t available;
+    for (size_t i = 0; i < run->count; i++)
+    {
+        AUTO(PQclear)
+        PGresult *res = pg_query(run->nodes[i].probe,
+                                 "SELECT coalesce(sum(relpages::bigint), 0) *"
+                                 " pg_catalog.current_setting('block_size')::bigint / 20"
+                                 " FROM pg_catalog.pg_class WHERE relkind IN ('r', 't')"
+                                 " AND relpages > 0",
+                                 0, NULL, err);
+        if (res == NULL)
+            return false;
+        needed += (uint64_t) pg_cell_int(res, 0, 0);
+    }
+    if (!storage_free_space(run->repo->storage, &available, err))
+        return false;
+    if (available >= needed)
+        return true;
+    char have[STR_BYTES_LEN];
+    char want[STR_BYTES_LEN];
+    error_set(err, ERR_STORAGE, "repository \"%s\" has only %s free, at least %s will be needed",
+              storage_uri(run->repo->storage), str_format_bytes(have, available),
+              str_format_bytes(want, needed));
+    return error_hint(err, "Free some space there (pgark expire), or name another repository.");
+}
+
+/* What retention and the writers' lock go by. */
+static const char *fleet_name(const Run *run, void *ctx)
+{
+    const NodeRecord *first = &run->nodes[0].record;
+    if (run->fleet->name != NULL)
+        return run->fleet->name;
+    return mem_printf(ctx, "%s-%s", first->database, first->system_identifier);
+}
+
+static bool begin_set(Run *run, Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "fleet name");
+    run->set = repo_set_begin(run->repo, run->ctx, fleet_name(run, tmp), run->request->key, err);
+    return run->set != NULL;
+}
+
+/* The cut, again as long as tables come between the list that was locked and the snapshots. */
+static bool take_cut(Run *run, Error *err)
+{
+    for (int round = 0; round < CONFIRM_ROUNDS; round++)
+    {
+        bool same = true;
+        int tries = run->cut.tries;
+        if (!cut_take(run->nodes, run->count, run->request->cut, run->request->cut_timeout_ms,
+                      run->cancel, &run->cut, err))
+            return false;
+        run->cut.tries += tries;
+        if (!each(run, confirm_one, err))
+            return false;
+        for (size_t i = 0; i < run->count; i++)
+            same = same && run->same[i];
+        if (same)
+            return true;
+    }
+    error_set(err, ERR_CUT, "new tables came during each of %d tries", CONFIRM_ROUNDS);
+    return error_hint(err, "Try again when less tables are being created.");
+}
+
+static void fill_totals(const Run *run, Manifest *m)
+{
+    TotalsRecord *t = &m->totals;
+    for (size_t i = 0; i < run->count; i++)
+    {
+        BackupNode *node = &run->nodes[i];
+        t->objects += atomic_load(&node->objects);
+        t->stored += node->record.schema.bytes + node->record.chunks.bytes;
+    }
+    t->tables = m->table_count;
+    t->sequences = m->sequence_count;
+    for (size_t i = 0; i < m->table_count; i++)
+    {
+        t->chunks += m->tables[i].chunks;
+        t->rows += m->tables[i].rows;
+        t->logical += m->tables[i].logical;
+        t->stored += m->tables[i].stored;
+    }
+}
+
+static char **copy_strings(void *ctx, char **strings, size_t count)
+{
+    char **copy = mem_array(ctx, char *, count);
+    for (size_t i = 0; i < count; i++)
+        copy[i] = mem_strdup(copy, strings[i]);
+    return copy;
+}
+
+static void copy_node(void *ctx, NodeRecord *to, const NodeRecord *from)
+{
+    *to = *from;
+    to->host = mem_strdup(ctx, from->host);
+    to->database = mem_strdup(ctx, from->database);
+    to->system_identifier = mem_strdup(ctx, from->system_identifier);
+    to->server_version = mem_strdup(ctx, from->server_version);
+    to->encoding = mem_strdup(ctx, from->encoding);
+    to->snapshot = mem_strdup(ctx, from->snapshot);
+    to->schema.path = mem_strdup(ctx, from->schema.path);
+    to->chunks.path = mem_strdup(ctx, from->chunks.path);
+    to->warnings = copy_strings(ctx, from->warnings, from->warning_count);
+}
+
+static void copy_tables(Manifest *m, const BackupNode *node)
+{
+    for (size_t i = 0; i < node->catalog.count; i++)
+    {
+        TableRecord *t = mem_push(m, m->tables, m->table_count, m->table_capacity, TableRecord);
+        *t = node->tables[i];
+        t->schema = mem_strdup(m, t->schema);
+        t->name = mem_strdup(m, t->name);
+        t->columns = copy_strings(m, t->columns, t->column_count);
+    }
+    for (size_t i = 0; i < node->sequence_count; i++)
+    {
+        SequenceRecord *s = mem_push(m, m->sequences, m->sequence_count, m->sequence_capacity,
+                                     SequenceRecord);
+        *s = node->sequences[i];
+        s->schema = mem_strdup(m, s->schema);
+        s->name = mem_strdup(m, s->name);
+    }
+}
+
+/* Gathers from the nodes what the manifest says; it outlives their connections. */
+static Manifest *make_manifest(const Run *run)
+{
+    Manifest *m = mem_new(run->ctx, Manifest);
+    SetRecord *set = &m->set;
+    snprintf(set->key, sizeof(set->key), "%s", run->set->key);
+    set->version = mem_strdup(m, PGARK_VERSION);
+    set->fleet = mem_strdup(m, fleet_name(run, m));
+    set->topology = mem_strdup(m, run->fleet->topology);
+    set->started_us = run->started_us;
+    set->finished_us = clock_wall_us();
+    set->compress = run->request->compress;
+    set->format = mem_strdup(m, backup_format_name(run->request->format));
+    set->chunk_size = run->request->chunk_size;
+    set->jobs = run->request->jobs;
+    m->cut = run->cut;
+    for (size_t i = 0; i < run->count; i++)
+    {
+        copy_node(m, mem_push(m, m->nodes, m->node_count, m->node_capacity, NodeRecord),
+                  &run->nodes[i].record);
+        copy_tables(m, &run->nodes[i]);
+    }
+    fill_totals(run, m);
+    return m;
+}
+
+static bool write_manifest(ManifestWriter *w, const Manifest *m, Error *err)
+{
+    bool ok = manifest_write_set(w, &m->set, err);
+    for (size_t i = 0; ok && i < m->node_count; i++)
+        ok = manifest_write_node(w, &m->nodes[i], err);
+    ok = ok && manifest_write_cut(w, &m->cut, err);
+    for (size_t i = 0; ok && i < m->table_count; i++)
+        ok = manifest_write_table(w, &m->tables[i], err);
+    for (size_t i = 0; ok && i < m->sequence_count; i++)
+        ok = manifest_write_sequence(w, &m->sequences[i], err);
+    return ok && manifest_write_totals(w, &m->totals, err) && manifest_writer_commit(w, NULL, err);
+}
+
+/* The directories whose entries must last before the manifest may say that they exist. */
+static bool sync_directories(Run *run, Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "directories");
+    for (size_t i = 0; i < run->count; i++)
+    {
+        char *dir = mem_printf(tmp, "%s/%s", run->set->dir, run->nodes[i].node_dir);
+        while (strlen(dir) > strlen(run->set->dir))
+        {
+            if (!storage_sync_dir(run->repo->storage, dir, err))
+                return false;
+            *strrchr(dir, '/') = '\0';
+        }
+    }
+    return storage_sync_dir(run->repo->storage, run->set->dir, err);
+}
+
+static bool publish(Run *run, Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "publish");
+    Manifest *m = make_manifest(run);
+    if (!run->request->no_sync && !sync_directories(run, err))
+        return false;
+    AUTO(manifest_writer_free)
+    ManifestWriter *w = manifest_writer_new(run->repo->storage,
+                                            mem_printf(tmp, "%s/manifest.jsonl", run->set->dir),
+                                            true, run->request->no_sync, err);
+    if (w == NULL || !cancel_check(run->cancel, err) || !write_manifest(w, m, err))
+        return false;
+    run->set->committed = true;
+    run->result->manifest = m;
+    return true;
+}
+
+static bool attempt(Run *run, Error *err)
+{
+    progress_phase(run->progress, "connecting");
+    if (!each(run, connect_one, err) || !check_distinct(run, err))
+        return false;
+    if (run->request->dry_run)
+        return each(run, plan_one, err);
+    if (!check_space(run, err) || !begin_set(run, err))
+        return false;
+    progress_phase(run->progress, "locking tables");
+    if (!each(run, lock_one, err))
+        return false;
+    progress_phase(run->progress, "cut");
+    if (!take_cut(run, err))
+        return false;
+    progress_phase(run->progress, "data");
+    if (!each(run, dump_one, err))
+        return false;
+    progress_phase(run->progress, "publishing");
+    return publish(run, err);
+}
+
+static void make_nodes(Run *run)
+{
+    run->nodes = mem_array(run->ctx, BackupNode, run->count);
+    run->same = mem_array(run->ctx, bool, run->count);
+    for (size_t i = 0; i < run->count; i++)
+    {
+        BackupNode *node = &run->nodes[i];
+        node->request = run->request;
+        node->spec = &run->fleet->nodes[i].spec;
+        node->content = run->fleet->nodes[i].content;
+        snprintf(node->label, sizeof(node->label), "node %d", node->content);
+        node->progress = progress_node(run->progress, i);
+        node->progress_all = run->progress;
+        node->progress_index = i;
+    }
+}
+
+static void end_attempt(Run *run)
+{
+    /* The servers first: nobody there shall wait while files are removed here. */
+    for (size_t i = 0; i < run->count && !run->request->dry_run; i++)
+        node_close(&run->nodes[i]);
+    if (run->set != NULL)
+        repo_set_end(run->set);
+    run->set = NULL;
+}
+
+static bool open_repo(Run *run, Error *err)
+{
+    if (run->request->repo == NULL)
+        return true;
+    if (!run->request->dry_run)
+    {
+        run->repo = repo_open_or_create(run->ctx, run->request->repo, err);
+        return run->repo != NULL;
+    }
+    /* A dry run creates nothing: a repository that is not there yet is only not known. */
+    Error missing = ERROR_INIT;
+    run->repo = repo_open(run->ctx, run->request->repo, &missing);
+    if (run->repo == NULL && missing.code != ERR_NOT_FOUND)
+    {
+        *err = missing;
+        return false;
+    }
+    run->result->repo_known = run->repo != NULL &&
+                              storage_free_space(run->repo->storage, &run->result->free_bytes,
+                                                 &missing);
+    return true;
+}
+
+static bool run_work(void *arg, Error *err)
+{
+    Run *run = arg;
+    if (!open_repo(run, err))
+        return false;
+    for (int i = 0; i <= BACKUP_RESTARTS; i++)
+    {
+        Error failure = ERROR_INIT;
+        memset(&run->cut, 0, sizeof(run->cut));
+        run->cancel = supervise_attempt(run->supervisor, err);
+        if (run->cancel == NULL)
+            return false;
+        for (size_t n = 0; n < run->count; n++)
+            run->nodes[n].cancel = run->cancel;
+        bool ok = attempt(run, &failure);
+        end_attempt(run);
+        if (ok)
+            return true;
+        *err = failure;
+        if (failure.code != ERR_CHANGED || supervise_cancelled(run->supervisor))
+            return false;
+        run->result->restarts++;
+        log_info("starting over, as the catalogue changed: %s", failure.message);
+    }
+    return error_prefix(err, "gave up after %d restarts", BACKUP_RESTARTS);
+}
+
+/* The process is about to end at once: take the unfinished set along. */
+static void run_give_up(void *arg)
+{
+    Run *run = arg;
+    Error ignored = ERROR_INIT;
+    if (run->set != NULL && !run->set->committed &&
+        !storage_remove_tree(run->repo->storage, run->set->dir, &ignored))
+        log_message(LOG_WARNING, "an unfinished set stays in \"%s\" until pgark expire",
+                    run->set->dir);
+}
+
+bool backup_run(void *ctx, const Fleet *fleet, const BackupRequest *request, Supervisor *supervisor,
+                ProgressMode mode, BackupResult *result, Error *err)
+{
+    int64_t start = clock_ms();
+    memset(result, 0, sizeof(*result));
+    Run run = {.ctx = ctx,
+               .fleet = fleet,
+               .request = request,
+               .supervisor = supervisor,
+               .mode = mode,
+               .result = result,
+               .count = fleet->node_count,
+               .started_us = clock_wall_us()};
+    run.progress = progress_new(ctx, mode, "backup", run.count, (size_t) request->jobs + 1);
+    make_nodes(&run);
+    supervise_progress(supervisor, run.progress);
+    bool ok = supervise_run(supervisor, run_work, run_give_up, &run, err);
+    result->nodes = run.nodes;
+    result->node_count = run.count;
+    for (size_t i = 0; i < run.count; i++)
+        result->bytes += run.nodes[i].plan.bytes;
+    result->elapsed_ms = clock_ms() - start;
+    return ok;
+}

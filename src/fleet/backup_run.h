@@ -1,0 +1,32 @@
+/*
+ * fleet/backup_run.h - one backup of a whole fleet, from connecting to the published set.
+ */
+#ifndef PGARK_FLEET_BACKUP_RUN_H
+#define PGARK_FLEET_BACKUP_RUN_H
+
+#include "backup/node.h"
+#include "fleet/supervise.h"
+#include "fleet/topology.h"
+
+typedef struct BackupResult
+{
+    Manifest *manifest; /* what was published; NULL for a dry run */
+    int64_t elapsed_ms;
+    int restarts; /* how often it started over because the catalogue changed underneath */
+    /* Dry run: */
+    BackupNode *nodes;
+    size_t node_count;
+    uint64_t bytes; /* heap and TOAST of all tables */
+    bool repo_known;
+    uint64_t free_bytes; /* of the repository */
+} BackupResult;
+
+/* backup_run takes the backup and publishes the set; result lives below ctx. Whatever fails,
+ * nothing is published, what was stored is removed, and all connections are closed. A run whose
+ * catalogue changed in a way that would make it inconsistent starts over, BACKUP_RESTARTS times at
+ * most. With request->dry_run it connects, plans, and touches nothing. Blocks; draws through
+ * supervisor. */
+bool backup_run(void *ctx, const Fleet *fleet, const BackupRequest *request, Supervisor *supervisor,
+                ProgressMode mode, BackupResult *result, Error *err) MUST_CHECK;
+
+#endif

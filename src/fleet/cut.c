@@ -1,0 +1,369 @@
+/*
+ * fleet/cut.c - the one logical instant; the contract is in cut.h.
+ *
+ * Words: T is the instant that a cut claims. A cut is consistent when every node's snapshot shows
+ * exactly the transactions that had committed on that node at T.
+ *
+ * 1. Double collect (no writer is blocked)
+ *    a. Every scout takes a snapshot S(i); the answer also holds pg_current_snapshot() (xmin:xmax:
+ *       running xids) and the prepared transactions of that database.
+ *    b. After all of these answers are in, every probe reads pg_current_snapshot() anew.
+ *    If on every node (b) equals (a) as text, T is any instant between the last answer of (a) and
+ * the first question of (b):
+ *    - A transaction that wrote has an xid. Had one committed (or aborted) on node i between its
+ * (a) and (b), it was either among the running ones at (a) and is not at (b), or not yet begun at
+ * (a) and xmax has moved by (b), since xmax is one more than the newest xid completed. Either way
+ * the text differs. xids in the text are 64 bits wide and never come back. So between (a) and (b)
+ * the set of committed transactions did not change on node i, and S(i) shows it at T.
+ *    - This holds on all nodes for the same T. What was committed on one node because somebody had
+ *      seen a commit on another is therefore never shown without its cause.
+ *    Two-phase commits: at T, gid g may be committed on one node and still prepared on another;
+ * then the snapshots are true for T and yet show half of g. A prepared transaction is a running
+ * xid, so between (a) and (b) none came or went: the lists read in (a) are the lists at T. If every
+ * node has the same list, each gid is undecided everywhere (or there is none): nothing is half
+ * committed. Otherwise a gid that is missing somewhere may be committed there, and the try fails.
+ * (COMMIT PREPARED removes the xid before the gid: the list can show a gid too many, never one too
+ * few.)
+ *
+ * 2. Barrier (writers wait for a moment)
+ *    Probes lock every user table of every node in SHARE MODE. A transaction that wrote a table
+ * holds ROW EXCLUSIVE on it until it has ended, prepared ones included; so once all SHARE locks are
+ *    granted no transaction that wrote any of these tables is open on any node, and none can begin
+ * to write. T is any instant while all of them are held; the snapshots are taken then. What an
+ *    application commits on two nodes by two plain commits is whole, too, if both transactions were
+ *    open at the same time: while one of them is open its node's lock is not granted.
+ *    - Somebody who holds node 1 and wants node 0 would wait for us and we for him, and no server
+ * sees that. So every try has a short limit, after which all is released, and the next one comes
+ *      after a jittered pause.
+ *    - A cycle within one server is found by its deadlock detector, which then ends one of the two,
+ *      perhaps not us. It looks after a wait of deadlock_timeout; who waits for us began to wait
+ * after our try began; so a try that is shorter than deadlock_timeout ends first, and nobody is
+ * ever killed because of us.
+ *    - Nothing but locks is waited for while locks are held: transactions and statements are ready
+ *      before, and the snapshots are one round trip.
+ *
+ * Tables that came after the list was locked are caught by node_confirm: the cut is taken again.
+ */
+#include "fleet/cut.h"
+
+#include "backup/locks.h"
+#include "base/clock.h"
+#include "base/str.h"
+
+#define TRY_FIRST_MS 60
+#define TRY_LAST_MS  1000
+#define ANSWER_MS    10000 /* a node that does not answer a snapshot within this is gone */
+
+typedef struct Cut
+{
+    BackupNode *nodes;
+    size_t count;
+    const Cancel *cancel;
+    CutRecord *record;
+    int64_t deadline_ms;
+    unsigned seed;
+    char obstacle[600]; /* what made the last try fail, for the message at the end */
+} Cut;
+
+static bool send_all(const Cut *cut, bool scouts, const char *sql, Error *err)
+{
+    for (size_t i = 0; i < cut->count; i++)
+    {
+        PgConn *conn = scouts ? cut->nodes[i].scout : cut->nodes[i].probe;
+        if (!pg_send(conn, sql, err))
+            return false;
+    }
+    return true;
+}
+
+/* Waits for the ends of statements that were sent to all. */
+static bool collect_all(const Cut *cut, bool scouts, Error *err)
+{
+    for (size_t i = 0; i < cut->count; i++)
+    {
+        PgConn *conn = scouts ? cut->nodes[i].scout : cut->nodes[i].probe;
+        PGresult *res = pg_collect(conn, clock_ms() + ANSWER_MS, err);
+        PQclear(res);
+        if (res == NULL)
+            return false;
+    }
+    return true;
+}
+
+static bool begin_scouts(const Cut *cut, Error *err)
+{
+    /* COMMIT outside of a transaction is only a warning, so one text serves every try. */
+    return send_all(cut, true, "COMMIT; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", err) &&
+           collect_all(cut, true, err);
+}
+
+/* Asks all scouts for their snapshots at once. *ret_even: the prepared transactions forbid nothing.
+ */
+static bool take_snapshots(Cut *cut, bool *ret_even, Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "prepared");
+    const char *first = NULL;
+    *ret_even = true;
+    if (!send_all(cut, true,
+                  "SELECT pg_catalog.pg_export_snapshot(), pg_catalog.pg_current_snapshot(),"
+                  " (SELECT pg_catalog.string_agg(p.gid, chr(10) ORDER BY p.gid)"
+                  "  FROM pg_catalog.pg_prepared_xacts p"
+                  "  WHERE p.database = pg_catalog.current_database())",
+                  err))
+        return false;
+    cut->record->at_us = clock_wall_us();
+    for (size_t i = 0; i < cut->count; i++)
+    {
+        BackupNode *node = &cut->nodes[i];
+        AUTO(PQclear) PGresult *res = pg_collect(node->scout, clock_ms() + ANSWER_MS, err);
+        if (res == NULL)
+            return error_prefix(err, "could not take the snapshot");
+        snprintf(node->snapshot_id, sizeof(node->snapshot_id), "%s", pg_cell(res, 0, 0));
+        mem_free(node->record.snapshot);
+        node->record.snapshot = mem_strdup(node->ctx, pg_cell(res, 0, 1));
+        if (i == 0)
+            first = mem_strdup(tmp, pg_cell(res, 0, 2));
+        else if (strcmp(first, pg_cell(res, 0, 2)) != 0)
+        {
+            bool here = pg_cell(res, 0, 2)[0] != '\0';
+            char gids[300];
+            snprintf(cut->obstacle, sizeof(cut->obstacle),
+                     "a prepared transaction on node %d may be half committed: %s",
+                     here ? node->content : cut->nodes[0].content,
+                     str_one_line(gids, sizeof(gids), here ? pg_cell(res, 0, 2) : first));
+            *ret_even = false;
+        }
+    }
+    return true;
+}
+
+/* Asks all probes for a second look. */
+static bool look_again(Cut *cut, bool *ret_same, Error *err)
+{
+    *ret_same = true;
+    if (!send_all(cut, false, "SELECT pg_catalog.pg_current_snapshot()", err))
+        return false;
+    for (size_t i = 0; i < cut->count; i++)
+    {
+        BackupNode *node = &cut->nodes[i];
+        AUTO(PQclear) PGresult *res = pg_collect(node->probe, clock_ms() + ANSWER_MS, err);
+        if (res == NULL)
+            return error_prefix(err, "could not prove the snapshot");
+        if (*ret_same && strcmp(node->record.snapshot, pg_cell(res, 0, 0)) != 0)
+        {
+            *ret_same = false;
+            snprintf(cut->obstacle, sizeof(cut->obstacle),
+                     "transactions committed on node %d during every try", node->content);
+        }
+    }
+    return true;
+}
+
+static void pause_between_tries(Cut *cut, int base_ms)
+{
+    clock_sleep_ms(1 + (int) ((unsigned) rand_r(&cut->seed) % (unsigned) (base_ms + 1)));
+}
+
+/* *ret_proven false, true returned: the time is up. */
+static bool double_collect(Cut *cut, int64_t until_ms, bool *ret_proven, Error *err)
+{
+    *ret_proven = false;
+    cut->record->method = "double-collect";
+    for (int tries = 0; !*ret_proven && (tries == 0 || clock_ms() < until_ms); tries++)
+    {
+        bool even;
+        bool same;
+        if (!begin_scouts(cut, err))
+            return false;
+        int64_t start = clock_us();
+        if (!take_snapshots(cut, &even, err) || !look_again(cut, &same, err))
+            return false;
+        cut->record->tries++;
+        cut->record->window_us = clock_us() - start;
+        *ret_proven = even && same;
+        /* Tries that follow each other at once can beat with a regular writer. */
+        if (!*ret_proven && tries >= 20)
+            pause_between_tries(cut, 4);
+    }
+    return true;
+}
+
+/* The longest that a try may last: shorter than any node's deadlock_timeout. */
+static bool longest_try(const Cut *cut, int64_t *ret_ms, Error *err)
+{
+    *ret_ms = TRY_LAST_MS;
+    for (size_t i = 0; i < cut->count; i++)
+    {
+        AUTO(PQclear)
+        PGresult *res = pg_query(cut->nodes[i].probe,
+                                 "SELECT setting FROM pg_catalog.pg_settings"
+                                 " WHERE name = 'deadlock_timeout'",
+                                 0, NULL, err);
+        if (res == NULL)
+            return false;
+        int64_t limit = pg_cell_int(res, 0, 0) * 8 / 10;
+        if (limit < *ret_ms)
+            *ret_ms = limit;
+    }
+    return true;
+}
+
+static bool lock_refused(const Error *err)
+{
+    return pg_sqlstate_is(err, PG_STATE_LOCK_NOT_AVAILABLE) || pg_sqlstate_is(err, "57014") ||
+           pg_sqlstate_is(err, "40P01");
+}
+
+/* Who holds a lock that conflicts with SHARE on a table of this node, for the last message. */
+static void note_lock_obstacle(Cut *cut, const BackupNode *node)
+{
+    Error ignored = ERROR_INIT;
+    AUTO(PQclear)
+    PGresult *res = pg_query(
+        node->probe,
+        "SELECT coalesce(a.pid::text, 'prepared transaction'), c.relname, coalesce(a.query, p.gid),"
+        " pg_catalog.date_trunc('second', now() - coalesce(a.xact_start, p.prepared))"
+        " FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_class c ON c.oid = l.relation"
+        " LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid"
+        " LEFT JOIN pg_catalog.pg_prepared_xacts p"
+        "  ON l.pid IS NULL AND l.virtualtransaction = '-1/' || p.transaction::text"
+        " WHERE l.granted AND l.mode IN ('RowExclusiveLock', 'ShareUpdateExclusiveLock',"
+        " 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')"
+        " AND l.pid IS DISTINCT FROM pg_catalog.pg_backend_pid() AND c.relkind IN ('r', 'p')"
+        " AND c.oid >= 16384 ORDER BY coalesce(a.xact_start, p.prepared) LIMIT 1",
+        0, NULL, &ignored);
+    char query[200];
+    if (res != NULL && PQntuples(res) == 1)
+        snprintf(cut->obstacle, sizeof(cut->obstacle),
+                 "on node %d %s%s has been writing table \"%s\" for %s: %s", node->content,
+                 pg_cell(res, 0, 0)[0] == 'p' ? "" : "pid ", pg_cell(res, 0, 0), pg_cell(res, 0, 1),
+                 pg_cell(res, 0, 3), str_one_line(query, sizeof(query), pg_cell(res, 0, 2)));
+    else
+        snprintf(cut->obstacle, sizeof(cut->obstacle), "node %d: locks were not to be had",
+                 node->content);
+}
+
+/* Locks all tables of one node; *ret_locked false: not within the try's time. */
+static bool lock_node(Cut *cut, BackupNode *node, int64_t try_end_ms, bool *ret_locked, Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "barrier");
+    Str *sql = str_new(tmp);
+    *ret_locked = true;
+    for (size_t first = 0; first < node->locked.count; first += LOCKS_PER_STATEMENT)
+    {
+        size_t left = node->locked.count - first;
+        int64_t ms = try_end_ms - clock_ms();
+        Error refused = ERROR_INIT;
+        str_clear(sql);
+        str_addf(sql, "%sSET LOCAL statement_timeout = %d; %s", first == 0 ? "BEGIN; " : "",
+                 ms < 1 ? 1 : (int) ms,
+                 locks_statement(tmp, &node->locked, first,
+                                 left < LOCKS_PER_STATEMENT ? left : LOCKS_PER_STATEMENT, "SHARE"));
+        if (pg_exec(node->probe, sql->data, &refused))
+            continue;
+        *ret_locked = false;
+        if (!lock_refused(&refused) && !pg_sqlstate_is(&refused, PG_STATE_UNDEFINED_TABLE))
+        {
+            *err = refused;
+            error_prefix(err, "could not take the barrier's locks");
+            return error_hint(err, "SHARE locks need UPDATE, DELETE or TRUNCATE rights on the "
+                                   "tables of a primary server.");
+        }
+        pg_rollback(node->probe);
+        note_lock_obstacle(cut, node);
+        return true;
+    }
+    return true;
+}
+
+static bool barrier_try(Cut *cut, int64_t try_ms, bool *ret_proven, Error *err)
+{
+    bool locked = true;
+    bool even = true;
+    *ret_proven = false;
+    if (!begin_scouts(cut, err))
+        return false;
+    int64_t start = clock_us();
+    /* DANGER: from here to the ROLLBACK writers wait. */
+    for (size_t i = 0; i < cut->count && locked; i++)
+    {
+        if (!lock_node(cut, &cut->nodes[i], clock_ms() + try_ms - (clock_us() - start) / 1000,
+                       &locked, err))
+            return error_node(err, cut->nodes[i].label);
+    }
+    int64_t snapshots = clock_us();
+    bool ok = !locked || take_snapshots(cut, &even, err);
+    cut->record->window_us = clock_us() - snapshots;
+    for (size_t i = 0; i < cut->count; i++)
+        pg_rollback(cut->nodes[i].probe);
+    int64_t stall = clock_us() - start;
+    if (stall > cut->record->stall_us)
+        cut->record->stall_us = stall;
+    cut->record->tries++;
+    *ret_proven = locked && even;
+    return ok;
+}
+
+static bool barrier(Cut *cut, Error *err)
+{
+    int64_t longest;
+    bool proven = false;
+    cut->record->method = "barrier";
+    if (!longest_try(cut, &longest, err))
+        return false;
+    int64_t try_ms = TRY_FIRST_MS < longest ? TRY_FIRST_MS : longest;
+    int64_t start = clock_ms();
+    for (int tries = 0; !proven; tries++)
+    {
+        if (tries > 0 && clock_ms() > cut->deadline_ms)
+        {
+            error_set(err, ERR_CUT, "no consistent cut in %d tries within %.1f s: %s",
+                      cut->record->tries, (double) (clock_ms() - start) / 1000.0, cut->obstacle);
+            return error_hint(err, "End that transaction (COMMIT PREPARED or ROLLBACK PREPARED a "
+                                   "forgotten one), or raise --cut-timeout.");
+        }
+        if (tries > 0)
+            pause_between_tries(cut, (int) try_ms / 2);
+        if (!cancel_check(cut->cancel, err) || !barrier_try(cut, try_ms, &proven, err))
+            return false;
+        /* Most tries that fail do so by an unlucky meeting, not by a long transaction: grow slowly.
+         */
+        if (tries % 4 == 3 && try_ms * 2 <= longest)
+            try_ms *= 2;
+    }
+    return true;
+}
+
+static bool snapshots_only(Cut *cut, Error *err)
+{
+    bool even;
+    cut->record->method = "none";
+    cut->record->tries = 1;
+    if (!begin_scouts(cut, err))
+        return false;
+    int64_t start = clock_us();
+    if (!take_snapshots(cut, &even, err))
+        return false;
+    cut->record->window_us = clock_us() - start;
+    return true;
+}
+
+bool cut_take(BackupNode *nodes, size_t count, CutMode mode, int64_t timeout_ms,
+              const Cancel *cancel, CutRecord *record, Error *err)
+{
+    memset(record, 0, sizeof(*record));
+    int64_t now = clock_ms();
+    Cut cut = {.nodes = nodes,
+               .count = count,
+               .cancel = cancel,
+               .record = record,
+               .deadline_ms = now + timeout_ms,
+               .seed = (unsigned) clock_wall_us()};
+    /* One node's snapshot is an instant by itself. */
+    if (mode == CUT_NONE || (mode == CUT_STRICT && count == 1))
+        return snapshots_only(&cut, err);
+    bool proven = false;
+    if (mode == CUT_STRICT && !double_collect(&cut, now + timeout_ms / 2, &proven, err))
+        return false;
+    return proven || barrier(&cut, err);
+}

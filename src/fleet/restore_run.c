@@ -1,0 +1,191 @@
+/* fleet/restore_run.c - one restore of a set; the contract is in restore_run.h. */
+#include "fleet/restore_run.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/parallel.h"
+#include "base/str.h"
+
+typedef struct RestoreRun
+{
+    void *ctx;
+    const RestoreRequest *request;
+    Supervisor *supervisor;
+    ProgressMode mode;
+    RestoreResult *result;
+    Repo *repo;
+    char key[SET_KEY_LEN];
+    char *set_dir;
+    StorageLock *lock; /* shared: keeps expire away */
+    Cancel *cancel;
+    bool touched; /* something may have been changed on a target */
+} RestoreRun;
+
+static bool prepare_one(void *arg, size_t i, Error *err)
+{
+    return restore_node_prepare(&((RestoreRun *) arg)->result->nodes[i], err);
+}
+
+static bool restore_one(void *arg, size_t i, Error *err)
+{
+    return restore_node_run(&((RestoreRun *) arg)->result->nodes[i], err);
+}
+
+static bool open_set(RestoreRun *run, Error *err)
+{
+    run->repo = repo_open(run->ctx, run->request->repo, err);
+    if (run->repo == NULL || !repo_resolve(run->repo, run->ctx, run->request->key, run->key,
+                                           &run->set_dir, &run->lock, err))
+        return false;
+    run->result->manifest = manifest_read(run->repo->storage, run->ctx, run->set_dir, false, err);
+    return run->result->manifest != NULL || error_prefix(err, "set %s", run->key);
+}
+
+static const RestoreTarget *target_of(const RestoreRequest *request, int content)
+{
+    for (size_t i = 0; i < request->target_count; i++)
+    {
+        if (request->single_target || request->targets[i].content == content)
+            return &request->targets[i];
+    }
+    return NULL;
+}
+
+static bool has_content(const Manifest *m, int content)
+{
+    for (size_t i = 0; i < m->node_count; i++)
+    {
+        if (m->nodes[i].content == content)
+            return true;
+    }
+    return false;
+}
+
+/* Every node of the set has a target, and every target a node. */
+static bool check_map(const RestoreRun *run, Error *err)
+{
+    const Manifest *m = run->result->manifest;
+    const RestoreRequest *request = run->request;
+    if (request->single_target && m->node_count > 1)
+    {
+        error_set(err, ERR_USAGE, "set %s has %zu nodes, one target cannot take them", run->key,
+                  m->node_count);
+        return error_hint(err, "Name a target for each with --map CONTENT=CONNINFO.");
+    }
+    for (size_t i = 0; !request->single_target && i < request->target_count; i++)
+    {
+        if (!has_content(m, request->targets[i].content))
+            return error_set(err, ERR_USAGE,
+                             "--map names content id %d, which set %s does not have",
+                             request->targets[i].content, run->key);
+    }
+    for (size_t i = 0; i < m->node_count; i++)
+    {
+        if (target_of(request, m->nodes[i].content) == NULL)
+            return error_set(err, ERR_USAGE, "--map leaves out content id %d of set %s",
+                             m->nodes[i].content, run->key);
+    }
+    return true;
+}
+
+static void make_nodes(RestoreRun *run, Progress *progress)
+{
+    const Manifest *m = run->result->manifest;
+    run->result->nodes = mem_array(run->ctx, RestoreNode, m->node_count);
+    run->result->node_count = m->node_count;
+    for (size_t i = 0; i < m->node_count; i++)
+    {
+        RestoreNode *node = &run->result->nodes[i];
+        node->request = run->request;
+        node->spec = target_of(run->request, m->nodes[i].content)->spec;
+        node->storage = run->repo->storage;
+        node->set_dir = run->set_dir;
+        node->manifest = m;
+        node->record = &m->nodes[i];
+        node->cancel = run->cancel;
+        node->progress_all = progress;
+        node->progress = progress_node(progress, i);
+        node->progress_index = i;
+        snprintf(node->label, sizeof(node->label), "target of node %d", m->nodes[i].content);
+        snprintf(node->progress->label, sizeof(node->progress->label), "node %d",
+                 m->nodes[i].content);
+    }
+}
+
+/* Two nodes of a set in one database would mix their rows. */
+static bool check_targets_differ(const RestoreRun *run, Error *err)
+{
+    for (size_t i = 0; i < run->result->node_count; i++)
+    {
+        for (size_t j = 0; j < i; j++)
+        {
+            const RestoreNode *a = &run->result->nodes[j];
+            const RestoreNode *b = &run->result->nodes[i];
+            if (strcmp(a->identity, b->identity) == 0 && strcmp(a->database, b->database) == 0)
+                return error_set(err, ERR_USAGE,
+                                 "nodes %d and %d would both be restored into database \"%s\" of "
+                                 "the same server",
+                                 a->record->content, b->record->content, a->database);
+        }
+    }
+    return true;
+}
+
+static void say_what_is_left(const RestoreRun *run, Error *err)
+{
+    const RestoreNode *first = &run->result->nodes[0];
+    if (!run->touched)
+        return;
+    if (run->request->create)
+        error_hint(err,
+                   "The restore is not complete: drop the new database%s (\"%s\"%s) before "
+                   "another try.",
+                   run->result->node_count > 1 ? "s" : "", first->database,
+                   run->result->node_count > 1 ? ", ..." : "");
+    else
+        error_hint(err,
+                   "The restore is not complete: empty the target database%s before another try.",
+                   run->result->node_count > 1 ? "s" : "");
+}
+
+static bool restore_all(RestoreRun *run, Progress *progress, Error *err)
+{
+    size_t count = run->result->node_count;
+    progress_phase(progress, "checking");
+    if (!parallel_run(count, prepare_one, run, run->cancel, err) || !check_targets_differ(run, err))
+        return false;
+    run->touched = true;
+    return parallel_run(count, restore_one, run, run->cancel, err);
+}
+
+static bool restore_work(void *arg, Error *err)
+{
+    RestoreRun *run = arg;
+    run->cancel = supervise_attempt(run->supervisor, err);
+    if (run->cancel == NULL || !open_set(run, err) || !check_map(run, err))
+        return false;
+    Progress *progress = progress_new(run->ctx, run->mode, "restore",
+                                      run->result->manifest->node_count,
+                                      (size_t) run->request->jobs);
+    make_nodes(run, progress);
+    supervise_progress(run->supervisor, progress);
+    bool ok = restore_all(run, progress, err);
+    if (!ok)
+        say_what_is_left(run, err);
+    for (size_t i = 0; i < run->result->node_count; i++)
+        restore_node_close(&run->result->nodes[i]);
+    return ok;
+}
+
+bool restore_run(void *ctx, const RestoreRequest *request, Supervisor *supervisor,
+                 ProgressMode mode, RestoreResult *result, Error *err)
+{
+    int64_t start = clock_ms();
+    memset(result, 0, sizeof(*result));
+    RestoreRun run = {
+        .ctx = ctx, .request = request, .supervisor = supervisor, .mode = mode, .result = result};
+    bool ok = supervise_run(supervisor, restore_work, NULL, &run, err);
+    storage_unlock(run.lock);
+    result->elapsed_ms = clock_ms() - start;
+    return ok;
+}

@@ -1,0 +1,304 @@
+/* pg/conn.c - connections; the contract is in conn.h. */
+#include "pg/conn.h"
+
+#include <errno.h>
+#include <poll.h>
+
+#include "base/clock.h"
+#include "base/str.h"
+#include "pg/query.h"
+
+#define CONNECT_TIMEOUT_S "30"
+#define CANCEL_WAIT_MS    1000
+
+typedef struct Params
+{
+    const char *keys[12];
+    const char *values[12];
+    int count;
+} Params;
+
+static void params_add(Params *params, const char *key, const char *value)
+{
+    if (value == NULL)
+        return;
+    params->keys[params->count] = key;
+    params->values[params->count++] = value;
+}
+
+/* The conninfo comes first: libpq lets later keywords win over what an expanded dbname says. */
+static void params_from_spec(Params *params, const PgConnSpec *spec, const char *application)
+{
+    /* A holder may be idle for hours: keep firewalls from forgetting it. A default, so it is first.
+     */
+    params_add(params, "keepalives_idle", "60");
+    params_add(params, "dbname", spec->conninfo);
+    params_add(params, "host", spec->host);
+    params_add(params, "hostaddr", spec->hostaddr);
+    params_add(params, "port", spec->port);
+    params_add(params, "user", spec->user);
+    params_add(params, "password", spec->password);
+    params_add(params, "dbname", spec->database);
+    params_add(params, "fallback_application_name", application);
+}
+
+static bool connect_poll(PgConn *conn, int64_t deadline, Error *err)
+{
+    PostgresPollingStatusType status = PGRES_POLLING_WRITING;
+    while (status != PGRES_POLLING_OK)
+    {
+        struct pollfd fds[2] = {{.fd = PQsocket(conn->raw),
+                                 .events = status == PGRES_POLLING_READING ? POLLIN : POLLOUT},
+                                {.fd = cancel_fd(conn->cancel), .events = POLLIN}};
+        int64_t left = deadline - clock_ms();
+        int ready = left <= 0 ? 0 : poll(fds, 2, (int) left);
+        if (!cancel_check(conn->cancel, err))
+            return false;
+        if (ready < 0 && errno == EINTR)
+            continue;
+        if (ready <= 0)
+            return error_set(err, ERR_CONNECT, "could not connect: timeout expired");
+        status = PQconnectPoll(conn->raw);
+        if (status == PGRES_POLLING_FAILED)
+            return pg_conn_error(conn, NULL, err, "could not connect");
+    }
+    return true;
+}
+
+static int64_t connect_deadline(const PGconn *raw)
+{
+    int64_t seconds = atoi(CONNECT_TIMEOUT_S);
+    PQconninfoOption *options = PQconninfo((PGconn *) (uintptr_t) raw);
+    for (PQconninfoOption *o = options; o != NULL && o->keyword != NULL; o++)
+    {
+        if (strcmp(o->keyword, "connect_timeout") == 0 && o->val != NULL && atoi(o->val) > 0)
+            seconds = atoi(o->val);
+    }
+    PQconninfoFree(options);
+    return clock_ms() + seconds * 1000;
+}
+
+static bool session_setup(PgConn *conn, Error *err)
+{
+    const char *encoding = PQparameterStatus(conn->raw, "server_encoding");
+    if (encoding != NULL && PQsetClientEncoding(conn->raw, encoding) != 0)
+        return pg_conn_error(conn, NULL, err, "could not set client_encoding");
+    int version = PQserverVersion(conn->raw);
+    if (version < 130000)
+        return error_set(err, ERR_CONNECT,
+                         "server version %d.%d is too old, pgark needs PostgreSQL 13 or newer",
+                         version / 10000, version % 10000);
+    const char *sql = "SET datestyle = ISO; SET intervalstyle = postgres;"
+                      " SET extra_float_digits = 3; SET synchronize_seqscans = off;"
+                      " SET statement_timeout = 0; SET lock_timeout = 0;"
+                      " SET idle_in_transaction_session_timeout = 0; SET row_security = off;"
+                      " SET max_parallel_workers_per_gather = 0; SET jit = off;"
+                      " SET search_path = ''; SET client_min_messages = warning;";
+    if (!pg_exec(conn, sql, err))
+        return false;
+    if (version >= 140000 && !pg_exec(conn, "SET idle_session_timeout = 0", err))
+        return false;
+    return version < 170000 || pg_exec(conn, "SET transaction_timeout = 0", err);
+}
+
+/* The server's NOTICEs and WARNINGs belong into the log, one line each. */
+static void on_notice(void *arg, const char *message)
+{
+    char line[512];
+    log_debug("%s: server says: %s", (const char *) arg, str_one_line(line, sizeof(line), message));
+}
+
+PgConn *pg_conn_open(const PgConnSpec *spec, const char *label, const char *application,
+                     const Cancel *cancel, Error *err)
+{
+    Params params = {.count = 0};
+    params_from_spec(&params, spec, application);
+    AUTO(pg_conn_close) PgConn *conn = mem_check(calloc(1, sizeof(*conn)));
+    conn->cancel = cancel;
+    conn->raw = PQconnectStartParams(params.keys, params.values, 1);
+    mem_check(conn->raw);
+    if (label != NULL)
+        snprintf(conn->label, sizeof(conn->label), "%s", label);
+    if (PQstatus(conn->raw) == CONNECTION_BAD)
+    {
+        pg_conn_error(conn, NULL, err, "could not connect");
+        return NULL;
+    }
+    if (!connect_poll(conn, connect_deadline(conn->raw), err))
+    {
+        error_node(err, conn->label);
+        return NULL;
+    }
+    if (label == NULL)
+        snprintf(conn->label, sizeof(conn->label), "%s:%s", PQhost(conn->raw), PQport(conn->raw));
+    PQsetNoticeProcessor(conn->raw, on_notice, conn->label);
+    if (PQsetnonblocking(conn->raw, 1) != 0 || !session_setup(conn, err))
+    {
+        pg_conn_error(conn, NULL, err, "could not set the session up");
+        error_node(err, conn->label);
+        return NULL;
+    }
+    PgConn *result = conn;
+    conn = NULL;
+    return result;
+}
+
+void pg_conn_close(PgConn *conn)
+{
+    if (conn == NULL)
+        return;
+    PQfinish(conn->raw);
+    free(conn);
+}
+
+static const char *copy_nonempty(void *ctx, const char *s)
+{
+    return s == NULL || s[0] == '\0' ? NULL : mem_strdup(ctx, s);
+}
+
+PgConnSpec *pg_conn_pin(void *ctx, const PgConn *conn, const PgConnSpec *spec)
+{
+    PgConnSpec *pinned = mem_new(ctx, PgConnSpec);
+    pinned->conninfo = mem_strdup(pinned, spec->conninfo);
+    pinned->host = copy_nonempty(pinned, PQhost(conn->raw));
+    /* A conninfo with hostaddr lists needs the one address too; without one this stays NULL. */
+    PQconninfoOption *options = PQconninfo(conn->raw);
+    for (PQconninfoOption *o = options; o != NULL && o->keyword != NULL; o++)
+    {
+        if (strcmp(o->keyword, "hostaddr") == 0 && o->val != NULL && o->val[0] != '\0')
+            pinned->hostaddr = copy_nonempty(pinned, PQhostaddr(conn->raw));
+    }
+    PQconninfoFree(options);
+    pinned->port = copy_nonempty(pinned, PQport(conn->raw));
+    pinned->user = copy_nonempty(pinned, PQuser(conn->raw));
+    pinned->database = copy_nonempty(pinned, PQdb(conn->raw));
+    pinned->password = mem_strdup(pinned, spec->password);
+    return pinned;
+}
+
+bool pg_conn_spec_needs_password(const PgConnSpec *spec)
+{
+    Params params = {.count = 0};
+    params_from_spec(&params, spec, "pgark");
+    params_add(&params, "connect_timeout", CONNECT_TIMEOUT_S);
+    PGconn *raw = PQconnectdbParams(params.keys, params.values, 1);
+    bool needs = PQstatus(raw) == CONNECTION_BAD && PQconnectionNeedsPassword(raw);
+    PQfinish(raw);
+    return needs;
+}
+
+static void dsn_add(Str *dsn, const char *key, const char *value)
+{
+    str_addf(dsn, "%s%s='", dsn->len == 0 ? "" : " ", key);
+    for (const char *p = value; *p != '\0'; p++)
+    {
+        if (*p == '\'' || *p == '\\')
+            str_addc(dsn, '\\');
+        str_addc(dsn, *p);
+    }
+    str_addc(dsn, '\'');
+}
+
+char *pg_conn_dsn(void *ctx, const PgConn *conn, const char **ret_password)
+{
+    Str *dsn = str_new(ctx);
+    *ret_password = NULL;
+    PQconninfoOption *options = PQconninfo(conn->raw);
+    for (PQconninfoOption *o = options; o != NULL && o->keyword != NULL; o++)
+    {
+        if (o->val == NULL || o->val[0] == '\0' || strcmp(o->keyword, "replication") == 0 ||
+            strcmp(o->keyword, "fallback_application_name") == 0 ||
+            strcmp(o->keyword, "client_encoding") == 0)
+            continue;
+        if (strcmp(o->keyword, "password") == 0)
+            *ret_password = mem_strdup(ctx, o->val);
+        else if (strcmp(o->keyword, "host") == 0)
+            dsn_add(dsn, "host", PQhost(conn->raw));
+        else if (strcmp(o->keyword, "port") == 0)
+            dsn_add(dsn, "port", PQport(conn->raw));
+        else if (strcmp(o->keyword, "hostaddr") == 0)
+            dsn_add(dsn, "hostaddr", PQhostaddr(conn->raw));
+        else if (strcmp(o->keyword, "sslpassword") != 0)
+            dsn_add(dsn, o->keyword, o->val);
+    }
+    PQconninfoFree(options);
+    /* A password that came from a password file is not among the options but in the connection. */
+    if (*ret_password == NULL && PQconnectionUsedPassword(conn->raw))
+        *ret_password = mem_strdup(ctx, PQpass(conn->raw));
+    return dsn->data;
+}
+
+bool pg_conn_error(const PgConn *conn, const PGresult *res, Error *err, const char *what)
+{
+    char text[1600];
+    const char *primary = res != NULL ? PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY) : NULL;
+    const char *detail = res != NULL ? PQresultErrorField(res, PG_DIAG_MESSAGE_DETAIL) : NULL;
+    const char *state = res != NULL ? PQresultErrorField(res, PG_DIAG_SQLSTATE) : NULL;
+    bool lost = PQstatus(conn->raw) == CONNECTION_BAD;
+    if (primary == NULL)
+        primary = res != NULL && PQresultErrorMessage(res)[0] != '\0' ? PQresultErrorMessage(res)
+                                                                      : PQerrorMessage(conn->raw);
+    size_t len = strlen(primary);
+    while (len > 0 && primary[len - 1] == '\n')
+        len--;
+    char first[1200];
+    snprintf(first, sizeof(first), "%.*s", (int) len, primary);
+    str_one_line(text, sizeof(text), first);
+    error_set(err, lost && state == NULL ? ERR_CONNECT : ERR_QUERY, "%s: %s%s%s%s", what, text,
+              detail != NULL ? " (" : "", detail != NULL ? detail : "", detail != NULL ? ")" : "");
+    if (err != NULL && state != NULL && err->sqlstate[0] == '\0')
+        snprintf(err->sqlstate, sizeof(err->sqlstate), "%.5s", state);
+    return error_node(err, conn->label);
+}
+
+void pg_conn_cancel(PgConn *conn)
+{
+    PGcancel *handle = PQgetCancel(conn->raw);
+    char text[256];
+    if (handle != NULL)
+        PQcancel(handle, text, sizeof(text));
+    PQfreeCancel(handle);
+}
+
+/* After the cancel request the server ends the statement with an error; waiting for it (not for
+ * ever) means that locks are gone on the server when the run ends. */
+static bool cancelled(PgConn *conn, Error *err)
+{
+    pg_conn_cancel(conn);
+    int64_t deadline = clock_ms() + CANCEL_WAIT_MS;
+    while (clock_ms() < deadline && PQstatus(conn->raw) == CONNECTION_OK)
+    {
+        struct pollfd fd = {.fd = PQsocket(conn->raw), .events = POLLIN};
+        poll(&fd, 1, (int) (deadline - clock_ms()));
+        if (PQconsumeInput(conn->raw) == 0 || PQisBusy(conn->raw) == 0)
+            break;
+    }
+    error_set(err, ERR_CANCELLED, "cancelled");
+    return error_node(err, conn->label);
+}
+
+bool pg_conn_wait(PgConn *conn, bool for_write, int64_t deadline_ms, bool *ret_timeout, Error *err)
+{
+    for (;;)
+    {
+        if (cancel_is_raised(conn->cancel))
+            return cancelled(conn, err);
+        int left = -1;
+        if (deadline_ms != 0)
+            left = deadline_ms > clock_ms() ? (int) (deadline_ms - clock_ms()) : 0;
+        short events = for_write ? POLLIN | POLLOUT : POLLIN;
+        struct pollfd fds[2] = {{.fd = PQsocket(conn->raw), .events = events},
+                                {.fd = cancel_fd(conn->cancel), .events = POLLIN}};
+        int ready = poll(fds, 2, left);
+        if (ready < 0 && errno != EINTR)
+            return error_errno(err, ERR_INTERNAL, "could not wait for the server");
+        if (ready > 0 && fds[0].revents != 0)
+            return true;
+        if (ready != 0)
+            continue;
+        if (ret_timeout == NULL)
+            return error_set(err, ERR_CONNECT, "the server did not answer in time");
+        *ret_timeout = true;
+        return true;
+    }
+}

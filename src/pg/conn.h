@@ -1,0 +1,76 @@
+/*
+ * pg/conn.h - one connection to one server, cancellable at every wait.
+ *
+ * libpq is used in its asynchronous form only, and every wait polls the run's cancel flag beside
+ * the socket: when the flag is raised the thread that waits sends PQcancel for its own statement,
+ * so all nodes stop at once and nobody cancels a connection that another thread uses.
+ * A PgConn belongs to one thread at a time.
+ */
+#ifndef PGARK_PG_CONN_H
+#define PGARK_PG_CONN_H
+
+#include <libpq-fe.h>
+
+#include "base/cancel.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+DEFINE_AUTO(PGresult, PQclear)
+
+/* How to reach a database. Strings live as long as the spec. */
+typedef struct PgConnSpec
+{
+    const char *conninfo; /* URI, key=value, database name, or NULL: libpq's environment */
+    const char *host;     /* overrides what conninfo says, NULL: does not */
+    const char *hostaddr;
+    const char *port;
+    const char *user;
+    const char *database;
+    const char *password; /* from a prompt; never printed */
+} PgConnSpec;
+
+typedef struct PgConn
+{
+    PGconn *raw;
+    const Cancel *cancel;
+    char label[160]; /* names the node in errors: "node 1 (db2:5432)" */
+} PgConn;
+
+/* pg_conn_open connects and sets the session up: application_name, client_encoding equal to the
+ * database's (so that nothing is ever converted), ISO dates, extra_float_digits 3, no timeouts,
+ * empty search_path, row_security off. label may be NULL: made from host and port. ERR_CONNECT
+ * names host, port and reason; ERR_CANCELLED. Blocks up to connect_timeout (30 s when the spec has
+ * none). */
+PgConn *pg_conn_open(const PgConnSpec *spec, const char *label, const char *application,
+                     const Cancel *cancel, Error *err);
+void pg_conn_close(PgConn *conn);
+DEFINE_AUTO(PgConn, pg_conn_close)
+
+/* pg_conn_pin returns a spec below ctx for more connections to the same server and database: of a
+ * conninfo with several hosts, the one that answered. */
+PgConnSpec *pg_conn_pin(void *ctx, const PgConn *conn, const PgConnSpec *spec);
+
+/* pg_conn_needs_password tells whether an ERR_CONNECT failure was a missing password: the caller
+ * may prompt for one. */
+bool pg_conn_spec_needs_password(const PgConnSpec *spec);
+
+/* pg_conn_dsn returns a key=value string for child programs: everything in force but the password,
+ * which *ret_password gets (below ctx, NULL when there is none). */
+char *pg_conn_dsn(void *ctx, const PgConn *conn, const char **ret_password);
+
+/* pg_conn_error fills err from a result (or the connection, res NULL): sqlstate, message, detail,
+ * the node's label. what says what was being done. Returns false. */
+bool pg_conn_error(const PgConn *conn, const PGresult *res, Error *err, const char *what);
+
+/* pg_conn_wait blocks until the socket is readable (or writable, with for_write) or deadline_ms
+ * (clock_ms(), 0: none) passes: *ret_timeout, when not NULL, tells the latter; when NULL a passed
+ * deadline is an error. On cancellation the running statement is cancelled on the server:
+ * ERR_CANCELLED. */
+bool pg_conn_wait(PgConn *conn, bool for_write, int64_t deadline_ms, bool *ret_timeout, Error *err)
+    MUST_CHECK;
+
+/* pg_conn_cancel asks the server to cancel what the connection runs; never fails visibly. */
+void pg_conn_cancel(PgConn *conn);
+
+#endif

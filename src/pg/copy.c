@@ -1,0 +1,211 @@
+/* pg/copy.c - COPY in both directions; the contract is in copy.h. */
+#include "pg/copy.h"
+
+#include "pg/query.h"
+
+/* Reads the rows of a running COPY OUT. */
+static bool copy_rows(PgConn *conn, PgCopyWrite write, void *arg, Error *err)
+{
+    for (;;)
+    {
+        char *row = NULL;
+        int len = PQgetCopyData(conn->raw, &row, 1);
+        if (len > 0)
+        {
+            bool ok = write(arg, row, (size_t) len, err);
+            PQfreemem(row);
+            if (!ok)
+            {
+                /* The statement must stop, or its end would be waited for. */
+                pg_conn_cancel(conn);
+                return false;
+            }
+        }
+        else if (len == 0)
+        {
+            if (!pg_conn_wait(conn, false, 0, NULL, err))
+                return false;
+            if (PQconsumeInput(conn->raw) == 0)
+                return pg_conn_error(conn, NULL, err, "lost the connection during COPY");
+        }
+        else
+            return len == -1 ? true : pg_conn_error(conn, NULL, err, "COPY failed");
+    }
+}
+
+/* Takes what is left of the results of a failed statement, so that the connection can be used. */
+static void drain(PgConn *conn)
+{
+    Error ignored = ERROR_INIT;
+    bool ok = true;
+    while (ok && PQstatus(conn->raw) == CONNECTION_OK)
+    {
+        PGresult *res = pg_next_result(conn, 0, &ok, &ignored);
+        if (res == NULL)
+            return;
+        ExecStatusType status = PQresultStatus(res);
+        PQclear(res);
+        char *row = NULL;
+        while (status == PGRES_COPY_OUT && PQgetCopyData(conn->raw, &row, 0) > 0)
+            PQfreemem(row);
+    }
+}
+
+static bool copy_out_results(PgConn *conn, PgCopyWrite write, void *arg, uint64_t *ret_rows,
+                             bool *started, Error *err)
+{
+    for (;;)
+    {
+        bool ok;
+        AUTO(PQclear) PGresult *res = pg_next_result(conn, 0, &ok, err);
+        if (!ok)
+            return false;
+        if (res == NULL)
+            return true;
+        switch (PQresultStatus(res))
+        {
+        case PGRES_COPY_OUT:
+            *started = true;
+            if (!copy_rows(conn, write, arg, err))
+                return false;
+            break;
+        case PGRES_COMMAND_OK:
+            if (strncmp(PQcmdStatus(res), "COPY ", 5) == 0)
+                *ret_rows = strtoull(PQcmdTuples(res), NULL, 10);
+            break;
+        case PGRES_TUPLES_OK:
+            break;
+        default:
+            return pg_conn_error(conn, res, err, "COPY failed");
+        }
+    }
+}
+
+bool pg_copy_out(PgConn *conn, const char *sql, PgCopyWrite write, void *arg, uint64_t *ret_rows,
+                 bool *ret_started, Error *err)
+{
+    bool started = false;
+    *ret_rows = 0;
+    bool ok = pg_send(conn, sql, err) &&
+              copy_out_results(conn, write, arg, ret_rows, &started, err);
+    if (!ok)
+        drain(conn);
+    if (ret_started != NULL)
+        *ret_started = started;
+    return ok;
+}
+
+bool pg_copy_in_begin(PgConn *conn, const char *sql, Error *err)
+{
+    if (!pg_send(conn, sql, err))
+        return false;
+    for (;;)
+    {
+        bool ok;
+        AUTO(PQclear) PGresult *res = pg_next_result(conn, 0, &ok, err);
+        if (!ok)
+            return false;
+        if (res != NULL && PQresultStatus(res) == PGRES_COPY_IN)
+            return true;
+        if (res == NULL)
+            return error_set(err, ERR_INTERNAL, "the server did not start a COPY");
+        if (PQresultStatus(res) != PGRES_COMMAND_OK && PQresultStatus(res) != PGRES_TUPLES_OK)
+        {
+            pg_conn_error(conn, res, err, "could not start COPY");
+            drain(conn);
+            return false;
+        }
+    }
+}
+
+/* The server reports a bad row while we are still sending: its message says more than ours, so
+ * the copy is ended to get it. */
+static bool copy_in_broken(PgConn *conn, Error *err)
+{
+    Error server = ERROR_INIT;
+    bool ok = false;
+    if (PQputCopyEnd(conn->raw, "stopped") >= 0)
+    {
+        AUTO(PQclear) PGresult *res = pg_next_result(conn, 0, &ok, &server);
+        if (ok && res != NULL && PQresultStatus(res) == PGRES_FATAL_ERROR)
+            return pg_conn_error(conn, res, err, "COPY failed");
+    }
+    return pg_conn_error(conn, NULL, err, "could not send COPY data");
+}
+
+bool pg_copy_in_put(PgConn *conn, const void *data, size_t len, Error *err)
+{
+    const char *p = data;
+    while (len > 0)
+    {
+        int n = len > 1 << 20 ? 1 << 20 : (int) len;
+        int rc = PQputCopyData(conn->raw, p, n);
+        if (rc < 0)
+            return copy_in_broken(conn, err);
+        if (rc == 1)
+        {
+            p += n;
+            len -= (size_t) n;
+        }
+        /* Keep libpq's own buffer small: what cannot be sent now is waited for. */
+        int pending = PQflush(conn->raw);
+        while (pending == 1)
+        {
+            if (!pg_conn_wait(conn, true, 0, NULL, err))
+                return false;
+            if (PQconsumeInput(conn->raw) == 0)
+                return pg_conn_error(conn, NULL, err, "lost the connection during COPY");
+            pending = PQflush(conn->raw);
+        }
+        if (pending < 0)
+            return pg_conn_error(conn, NULL, err, "could not send COPY data");
+    }
+    return true;
+}
+
+static bool copy_in_finish(PgConn *conn, bool aborted, uint64_t *ret_rows, Error *err)
+{
+    bool failed = false;
+    for (;;)
+    {
+        bool ok;
+        AUTO(PQclear) PGresult *res = pg_next_result(conn, 0, &ok, err);
+        if (!ok)
+            return false;
+        if (res == NULL)
+            return !failed;
+        if (PQresultStatus(res) == PGRES_COMMAND_OK)
+        {
+            if (strncmp(PQcmdStatus(res), "COPY ", 5) == 0)
+                *ret_rows = strtoull(PQcmdTuples(res), NULL, 10);
+        }
+        else if (!aborted)
+        {
+            failed = true;
+            pg_conn_error(conn, res, err, "COPY failed");
+        }
+    }
+}
+
+bool pg_copy_in_end(PgConn *conn, const char *abort, uint64_t *ret_rows, Error *err)
+{
+    *ret_rows = 0;
+    int rc;
+    while ((rc = PQputCopyEnd(conn->raw, abort)) == 0)
+    {
+        if (!pg_conn_wait(conn, true, 0, NULL, err))
+            return false;
+        if (PQflush(conn->raw) < 0)
+            return pg_conn_error(conn, NULL, err, "could not end COPY");
+    }
+    while (rc == 1 && PQflush(conn->raw) == 1)
+    {
+        if (!pg_conn_wait(conn, true, 0, NULL, err))
+            return false;
+        if (PQconsumeInput(conn->raw) == 0)
+            return pg_conn_error(conn, NULL, err, "lost the connection during COPY");
+    }
+    if (rc < 0)
+        return pg_conn_error(conn, NULL, err, "could not end COPY");
+    return copy_in_finish(conn, abort != NULL, ret_rows, err);
+}

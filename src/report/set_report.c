@@ -1,0 +1,314 @@
+/* report/set_report.c - a set described; the contract is in set_report.h. */
+#include "report/set_report.h"
+
+#include "base/clock.h"
+#include "base/str.h"
+
+typedef struct Finder
+{
+    const Manifest *m;
+    int content;
+    SetDetail *detail;
+} Finder;
+
+static const TableRecord *find_table(const Manifest *m, int content, uint32_t oid)
+{
+    for (size_t i = 0; i < m->table_count; i++)
+    {
+        if (m->tables[i].content == content && m->tables[i].oid == oid)
+            return &m->tables[i];
+    }
+    return NULL;
+}
+
+static bool note_chunk(void *arg, const ChunkRecord *chunk, uint64_t offset, uint32_t len,
+                       Error *err)
+{
+    Finder *f = arg;
+    SetDetail *d = f->detail;
+    (void) offset;
+    (void) len;
+    (void) err;
+    size_t at = d->slow_count;
+    while (at > 0 && d->slow[at - 1].chunk.us < chunk->us)
+        at--;
+    if (at == SLOW_CHUNKS || chunk->rows == 0)
+        return true;
+    size_t keep = d->slow_count < SLOW_CHUNKS ? d->slow_count : SLOW_CHUNKS - 1;
+    memmove(&d->slow[at + 1], &d->slow[at], (keep - at) * sizeof(SlowChunk));
+    d->slow[at] = (SlowChunk){.content = f->content,
+                              .table = find_table(f->m, f->content, chunk->table_oid),
+                              .chunk = *chunk};
+    d->slow[at].chunk.object = NULL;
+    d->slow_count = keep + 1;
+    return true;
+}
+
+bool set_report_detail(Storage *st, const char *set_dir, const Manifest *m, SetDetail *ret,
+                       Error *err)
+{
+    memset(ret, 0, sizeof(*ret));
+    for (size_t i = 0; i < m->node_count; i++)
+    {
+        Finder f = {.m = m, .content = m->nodes[i].content, .detail = ret};
+        if (!manifest_each_chunk(st, set_dir, &m->nodes[i], note_chunk, &f, err))
+            return false;
+    }
+    return true;
+}
+
+static int64_t elapsed_ms(const Manifest *m)
+{
+    int64_t ms = (m->set.finished_us - m->set.started_us) / 1000;
+    return ms < 1 ? 1 : ms;
+}
+
+static const TableRecord **biggest(void *ctx, const Manifest *m, size_t *ret_count);
+
+static void text_head(FILE *out, const char *repo_uri, const Manifest *m)
+{
+    char started[CLOCK_ISO_LEN];
+    char duration[STR_BYTES_LEN];
+    fprintf(out, "set         %s\n", m->set.key);
+    fprintf(out, "repository  %s\n", repo_uri);
+    fprintf(out, "fleet       %s (%s, %zu node%s)\n", m->set.fleet, m->set.topology, m->node_count,
+            m->node_count == 1 ? "" : "s");
+    fprintf(out, "started     %s, took %s with %d jobs per node\n",
+            clock_iso(started, m->set.started_us), str_format_duration(duration, elapsed_ms(m)),
+            m->set.jobs);
+    fprintf(out, "cut         %s, %d tr%s, window %.2f ms", m->cut.method, m->cut.tries,
+            m->cut.tries == 1 ? "y" : "ies", (double) m->cut.window_us / 1000.0);
+    if (m->cut.stall_us > 0)
+        fprintf(out, ", writers stalled %.1f ms at most", (double) m->cut.stall_us / 1000.0);
+    fprintf(out, "\n");
+}
+
+static void text_totals(FILE *out, const Manifest *m)
+{
+    char logical[STR_BYTES_LEN];
+    char stored[STR_BYTES_LEN];
+    char rate[STR_BYTES_LEN];
+    const TotalsRecord *t = &m->totals;
+    fprintf(out, "content     %" PRIu64 " tables, %" PRIu64 " sequences, %" PRIu64 " rows\n",
+            t->tables, t->sequences, t->rows);
+    fprintf(out,
+            "size        %s of COPY data in %" PRIu64 " chunks, stored as %s in %" PRIu64
+            " objects (%s, %s)\n",
+            str_format_bytes(logical, t->logical), t->chunks, str_format_bytes(stored, t->stored),
+            t->objects, compress_name(m->set.compress.method), m->set.format);
+    fprintf(out, "rate        %s/s\n",
+            str_format_bytes(rate, t->logical * 1000 / (uint64_t) elapsed_ms(m)));
+}
+
+static void text_nodes(FILE *out, const Manifest *m)
+{
+    for (size_t i = 0; i < m->node_count; i++)
+    {
+        const NodeRecord *n = &m->nodes[i];
+        char duration[STR_BYTES_LEN];
+        fprintf(out, "node %-6d %s:%d database \"%s\", PostgreSQL %s%s, system %s, %s\n",
+                n->content, n->host, n->port, n->database, n->server_version,
+                n->in_recovery ? " (standby)" : "", n->system_identifier,
+                str_format_duration(duration, n->dump_ms));
+        for (size_t w = 0; w < n->warning_count; w++)
+            fprintf(out, "            note: %s\n", n->warnings[w]);
+    }
+}
+
+static void text_tables(FILE *out, const Manifest *m, int64_t limit)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "tables");
+    size_t count;
+    const TableRecord **tables = biggest(tmp, m, &count);
+    size_t shown = limit == 0 || (size_t) limit > count ? count : (size_t) limit;
+    if (shown > 0)
+        fprintf(out, "\n%-4s %-40s %12s %12s %12s %10s %7s\n", "node", "table", "rows", "bytes",
+                "stored", "MB/s", "chunks");
+    for (size_t i = 0; i < shown; i++)
+    {
+        const TableRecord *t = tables[i];
+        char name[160];
+        char line[160];
+        char logical[STR_BYTES_LEN];
+        char stored[STR_BYTES_LEN];
+        snprintf(name, sizeof(name), "%s.%s", t->schema, t->name);
+        fprintf(out, "%-4d %-40s %12" PRIu64 " %12s %12s %10.1f %7" PRIu64 "\n", t->content,
+                str_one_line(line, sizeof(line), name), t->rows,
+                str_format_bytes(logical, t->logical), str_format_bytes(stored, t->stored),
+                t->worker_us == 0 ? 0.0 : (double) t->logical / 1.048576 / (double) t->worker_us,
+                t->chunks);
+    }
+    if (shown < count)
+        fprintf(out, "     ... and %zu more (--tables=0 shows all)\n", count - shown);
+}
+
+static void text_slow(FILE *out, const SetDetail *d)
+{
+    if (d->slow_count > 0)
+        fprintf(out, "\nslowest chunks\n");
+    for (size_t i = 0; i < d->slow_count; i++)
+    {
+        const SlowChunk *s = &d->slow[i];
+        char name[160];
+        char line[160];
+        char logical[STR_BYTES_LEN];
+        snprintf(name, sizeof(name), "%s.%s", s->table == NULL ? "?" : s->table->schema,
+                 s->table == NULL ? "?" : s->table->name);
+        fprintf(out, "  %8.3f s  node %d  %s chunk %u, %" PRIu64 " rows, %s\n",
+                (double) s->chunk.us / 1000000.0, s->content,
+                str_one_line(line, sizeof(line), name), s->chunk.chunk, s->chunk.rows,
+                str_format_bytes(logical, s->chunk.logical));
+    }
+}
+
+void set_report_text(FILE *out, const char *repo_uri, const Manifest *m, int64_t tables,
+                     const SetDetail *detail)
+{
+    text_head(out, repo_uri, m);
+    text_totals(out, m);
+    text_nodes(out, m);
+    if (tables >= 0)
+        text_tables(out, m, tables);
+    if (detail != NULL)
+        text_slow(out, detail);
+}
+
+static int bigger(const void *a, const void *b)
+{
+    const TableRecord *x = *(const TableRecord *const *) a;
+    const TableRecord *y = *(const TableRecord *const *) b;
+    if (x->logical != y->logical)
+        return x->logical < y->logical ? 1 : -1;
+    return x < y ? -1 : x > y;
+}
+
+static const TableRecord **biggest(void *ctx, const Manifest *m, size_t *ret_count)
+{
+    const TableRecord **tables = mem_array(ctx, const TableRecord *, m->table_count);
+    *ret_count = 0;
+    for (size_t i = 0; i < m->table_count; i++)
+    {
+        if (m->tables[i].kind == 'r')
+            tables[(*ret_count)++] = &m->tables[i];
+    }
+    if (*ret_count > 1)
+        qsort(tables, *ret_count, sizeof(*tables), bigger);
+    return tables;
+}
+
+/* Names from a database that is not in UTF-8 may not be valid here. */
+static json_t *text(const char *value)
+{
+    json_t *string = json_string(value);
+    return string != NULL ? string : json_string("(not UTF-8)");
+}
+
+static json_t *time_json(int64_t us)
+{
+    char iso[CLOCK_ISO_LEN];
+    return json_string(clock_iso(iso, us));
+}
+
+static json_t *nodes_json(const Manifest *m)
+{
+    json_t *nodes = json_array();
+    for (size_t i = 0; i < m->node_count; i++)
+    {
+        const NodeRecord *n = &m->nodes[i];
+        json_t *warnings = json_array();
+        for (size_t w = 0; w < n->warning_count; w++)
+            json_array_append_new(warnings, text(n->warnings[w]));
+        json_array_append_new(
+            nodes,
+            json_pack("{s:i, s:o, s:i, s:o, s:o, s:o, s:i, s:b, s:o, s:o, s:I, s:o}", "content",
+                      n->content, "host", text(n->host), "port", n->port, "database",
+                      text(n->database), "system_identifier", text(n->system_identifier),
+                      "server_version", text(n->server_version), "server_version_num",
+                      n->server_version_num, "in_recovery", (int) n->in_recovery, "encoding",
+                      text(n->encoding), "snapshot", text(n->snapshot), "dump_ms",
+                      (json_int_t) n->dump_ms, "left_out", warnings));
+    }
+    return nodes;
+}
+
+static json_t *tables_json(const Manifest *m, int64_t limit)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "tables");
+    size_t count;
+    const TableRecord **list = biggest(tmp, m, &count);
+    json_t *tables = json_array();
+    for (size_t i = 0; i < count && (limit == 0 || i < (size_t) limit); i++)
+    {
+        const TableRecord *t = list[i];
+        json_array_append_new(
+            tables, json_pack("{s:i, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:s}", "content",
+                              t->content, "schema", text(t->schema), "name", text(t->name), "rows",
+                              (json_int_t) t->rows, "bytes", (json_int_t) t->logical, "stored",
+                              (json_int_t) t->stored, "chunks", (json_int_t) t->chunks, "worker_us",
+                              (json_int_t) t->worker_us, "format", t->binary ? "binary" : "text"));
+    }
+    return tables;
+}
+
+static json_t *slow_json(const SetDetail *d)
+{
+    json_t *slow = json_array();
+    for (size_t i = 0; i < d->slow_count; i++)
+    {
+        const SlowChunk *s = &d->slow[i];
+        json_array_append_new(
+            slow, json_pack("{s:i, s:o, s:o, s:I, s:I, s:I, s:I}", "content", s->content, "schema",
+                            text(s->table == NULL ? "?" : s->table->schema), "name",
+                            text(s->table == NULL ? "?" : s->table->name), "chunk",
+                            (json_int_t) s->chunk.chunk, "us", (json_int_t) s->chunk.us, "rows",
+                            (json_int_t) s->chunk.rows, "bytes", (json_int_t) s->chunk.logical));
+    }
+    return slow;
+}
+
+json_t *set_report_json(const Manifest *m, int64_t tables, const SetDetail *detail)
+{
+    const TotalsRecord *t = &m->totals;
+    json_t *object = json_pack(
+        "{s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:s, s:i, s:s, s:I, s:i}", "key", m->set.key,
+        "finished", 1, "fleet", text(m->set.fleet), "topology", text(m->set.topology), "version",
+        text(m->set.version), "started_at", time_json(m->set.started_us), "finished_at",
+        time_json(m->set.finished_us), "compress", compress_name(m->set.compress.method),
+        "compress_level", m->set.compress.level, "format", m->set.format, "chunk_size",
+        (json_int_t) m->set.chunk_size, "jobs", m->set.jobs);
+    json_object_set_new(object, "elapsed_ms", json_integer(elapsed_ms(m)));
+    json_object_set_new(object, "cut",
+                        json_pack("{s:s, s:i, s:I, s:I, s:o}", "method", m->cut.method, "tries",
+                                  m->cut.tries, "window_us", (json_int_t) m->cut.window_us,
+                                  "stall_us", (json_int_t) m->cut.stall_us, "at",
+                                  time_json(m->cut.at_us)));
+    json_object_set_new(object, "totals",
+                        json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "tables",
+                                  (json_int_t) t->tables, "sequences", (json_int_t) t->sequences,
+                                  "chunks", (json_int_t) t->chunks, "objects",
+                                  (json_int_t) t->objects, "rows", (json_int_t) t->rows, "bytes",
+                                  (json_int_t) t->logical, "stored", (json_int_t) t->stored));
+    json_object_set_new(object, "nodes", nodes_json(m));
+    if (tables >= 0)
+        json_object_set_new(object, "tables", tables_json(m, tables));
+    if (detail != NULL)
+        json_object_set_new(object, "slowest_chunks", slow_json(detail));
+    return object;
+}
+
+void set_report_line(FILE *out, const char *key, const Manifest *m)
+{
+    char stored[STR_BYTES_LEN];
+    char duration[STR_BYTES_LEN];
+    fprintf(out, "%s  %-28s  %-7s %2zu node%s %8" PRIu64 " tables %12" PRIu64 " rows %10s  %s\n",
+            key, m->set.fleet, m->set.topology, m->node_count, m->node_count == 1 ? " " : "s",
+            m->totals.tables, m->totals.rows, str_format_bytes(stored, m->totals.stored),
+            str_format_duration(duration, elapsed_ms(m)));
+}
+
+void set_report_print(FILE *out, json_t *object)
+{
+    json_dumpf(object, out, JSON_INDENT(2));
+    fprintf(out, "\n");
+    json_decref(object);
+}

@@ -1,0 +1,45 @@
+/*
+ * report/set_report.h - a set described for a person or a program: the summary of a backup, and
+ * show.
+ */
+#ifndef PGARK_REPORT_SET_REPORT_H
+#define PGARK_REPORT_SET_REPORT_H
+
+#include <jansson.h>
+
+#include "repo/repo.h"
+
+/* The slowest chunks of a set, found by reading its chunk files. */
+#define SLOW_CHUNKS 5
+typedef struct SlowChunk
+{
+    int content;
+    const TableRecord *table;
+    ChunkRecord chunk; /* without strings */
+} SlowChunk;
+
+typedef struct SetDetail
+{
+    SlowChunk slow[SLOW_CHUNKS]; /* slowest first */
+    size_t slow_count;
+} SetDetail;
+
+/* set_report_detail reads the chunk files of a set. */
+bool set_report_detail(Storage *st, const char *set_dir, const Manifest *m, SetDetail *ret,
+                       Error *err) MUST_CHECK;
+
+/* set_report_text prints header, nodes, cut, totals; with tables >= 0 the biggest tables (0: all),
+ * with detail (may be NULL) the slowest chunks. */
+void set_report_text(FILE *out, const char *repo_uri, const Manifest *m, int64_t tables,
+                     const SetDetail *detail);
+
+/* set_report_json: the same as a JSON object; tables as above (-1: left out). */
+json_t *set_report_json(const Manifest *m, int64_t tables, const SetDetail *detail);
+
+/* set_report_line: one set in a list. */
+void set_report_line(FILE *out, const char *key, const Manifest *m);
+
+/* set_report_print dumps a JSON object to out, with a newline, and frees it. */
+void set_report_print(FILE *out, json_t *object);
+
+#endif

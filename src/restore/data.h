@@ -1,0 +1,23 @@
+/*
+ * restore/data.h - loads chunks.
+ */
+#ifndef PGARK_RESTORE_DATA_H
+#define PGARK_RESTORE_DATA_H
+
+#include "restore/schedule.h"
+
+typedef struct DataLoader DataLoader;
+
+/* One per worker: keeps the decompressor and its buffers. */
+DataLoader *data_loader_new(RestoreNode *node, PgConn *conn);
+void data_loader_free(DataLoader *loader);
+DEFINE_AUTO(DataLoader, data_loader_free)
+
+/* data_load runs a TASK_TABLE (all chunks of the table in one transaction that truncates it first,
+ * with FREEZE) or a TASK_CHUNK (that chunk in a transaction of its own). The stored bytes are
+ * checked while they stream to the server; the transaction is committed only when length, both
+ * hashes and the row counts of the manifest and of the server agree, and rolled back otherwise:
+ * nothing with a wrong hash is ever visible. */
+bool data_load(DataLoader *loader, const Task *task, Error *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,193 @@
+/* restore/target.c - the database that is restored into; the contract is in target.h. */
+#include "restore/target.h"
+
+/* The database that a spec names, "" for none. */
+static char *named_database(void *ctx, const PgConnSpec *spec)
+{
+    char *name = NULL;
+    /* Parsed without connecting: PQconninfoParse knows both forms, a plain word is a name. */
+    if (spec->conninfo == NULL)
+        return mem_strdup(ctx, "");
+    PQconninfoOption *options = PQconninfoParse(spec->conninfo, NULL);
+    if (options == NULL)
+        return mem_strdup(ctx, spec->conninfo);
+    for (PQconninfoOption *o = options; o->keyword != NULL; o++)
+    {
+        if (strcmp(o->keyword, "dbname") == 0)
+            name = mem_strdup(ctx, o->val == NULL ? "" : o->val);
+    }
+    PQconninfoFree(options);
+    return name;
+}
+
+static bool is_maintenance(const char *name)
+{
+    return strcmp(name, "postgres") == 0 || strcmp(name, "template1") == 0;
+}
+
+static bool refuse_content(const RestoreNode *node, PgConn *conn, Error *err)
+{
+    AUTO(PQclear)
+    PGresult *res = pg_query(
+        conn,
+        "SELECT x.what, x.name FROM ("
+        " SELECT CASE c.relkind WHEN 'v' THEN 'view' WHEN 'S' THEN 'sequence' WHEN 'i' THEN 'index'"
+        "  ELSE 'table' END, n.nspname || '.' || c.relname, c.oid, 'pg_catalog.pg_class'::regclass"
+        "  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+        "  WHERE c.relkind <> 't' AND c.relpersistence <> 't'"
+        "  AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'"
+        " UNION ALL SELECT 'function', n.nspname || '.' || p.proname, p.oid,"
+        "  'pg_catalog.pg_proc'::regclass"
+        "  FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace"
+        "  WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'"
+        " UNION ALL SELECT 'type', n.nspname || '.' || t.typname, t.oid,"
+        "  'pg_catalog.pg_type'::regclass"
+        "  FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace"
+        "  WHERE t.typrelid = 0 AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'"
+        " UNION ALL SELECT 'schema', n.nspname, n.oid, 'pg_catalog.pg_namespace'::regclass"
+        "  FROM pg_catalog.pg_namespace n"
+        "  WHERE n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'public')"
+        ") x(what, name, oid, class) WHERE NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend d"
+        " WHERE d.classid = x.class AND d.objid = x.oid AND d.deptype = 'e') LIMIT 1",
+        0, NULL, err);
+    if (res == NULL)
+        return error_prefix(err, "could not look whether the target is empty");
+    if (PQntuples(res) == 0)
+        return true;
+    error_set(err, ERR_EXISTS, "database \"%s\" is not empty: it holds %s \"%s\"", node->database,
+              pg_cell(res, 0, 0), pg_cell(res, 0, 1));
+    return error_hint(err, "Restore into an empty database, or use --create with the name of a new "
+                           "one.");
+}
+
+static bool check_version(const RestoreNode *node, const PgConn *conn)
+{
+    int target = PQserverVersion(conn->raw) / 10000;
+    int source = node->record->server_version_num / 10000;
+    if (target < source)
+        log_warning(
+            "%s: the target is PostgreSQL %d, older than the source (%d): definitions it does "
+            "not know will fail",
+            node->label, target, source);
+    return true;
+}
+
+static bool read_identity(RestoreNode *node, PgConn *conn, Error *err)
+{
+    AUTO(PQclear)
+    PGresult *res = pg_query(conn,
+                             "SELECT system_identifier, pg_catalog.pg_postmaster_start_time()"
+                             " FROM pg_catalog.pg_control_system()",
+                             0, NULL, err);
+    if (res == NULL)
+        return error_prefix(err, "could not ask the server who it is");
+    snprintf(node->identity, sizeof(node->identity), "%s %s", pg_cell(res, 0, 0),
+             pg_cell(res, 0, 1));
+    return true;
+}
+
+static bool prepare_existing(RestoreNode *node, Error *err)
+{
+    AUTO(pg_conn_close)
+    PgConn *conn = pg_conn_open(&node->spec, node->label, "pgark restore", node->cancel, err);
+    if (conn == NULL)
+    {
+        if (strstr(err->message, "does not exist") != NULL)
+            error_hint(err, "Create the database first, or use --create.");
+        return false;
+    }
+    node->database = mem_strdup(node->ctx, PQdb(conn->raw));
+    return check_version(node, conn) && read_identity(node, conn, err) &&
+           refuse_content(node, conn, err);
+}
+
+static PgConn *connect_maintenance(RestoreNode *node, Error *err)
+{
+    static const char *const names[] = {"postgres", "template1"};
+    for (size_t i = 0; i < LENGTH_OF(names); i++)
+    {
+        PgConnSpec spec = node->spec;
+        spec.database = names[i];
+        Error failed = ERROR_INIT;
+        PgConn *conn = pg_conn_open(&spec, node->label, "pgark restore", node->cancel, &failed);
+        if (conn != NULL)
+            return conn;
+        if (i + 1 == LENGTH_OF(names) || strstr(failed.message, "does not exist") == NULL)
+        {
+            *err = failed;
+            return NULL;
+        }
+    }
+    return NULL;
+}
+
+static bool prepare_new(RestoreNode *node, Error *err)
+{
+    AUTO(pg_conn_close) PgConn *conn = connect_maintenance(node, err);
+    if (conn == NULL || !read_identity(node, conn, err))
+        return false;
+    char *named = named_database(node->ctx, &node->spec);
+    node->database = named[0] == '\0' || is_maintenance(named)
+                         ? mem_strdup(node->ctx, node->record->database)
+                         : named;
+    const char *params[] = {node->database};
+    AUTO(PQclear)
+    PGresult *res = pg_query(conn, "SELECT 1 FROM pg_catalog.pg_database WHERE datname = $1", 1,
+                             params, err);
+    if (res == NULL)
+        return false;
+    if (PQntuples(res) == 0)
+        return check_version(node, conn);
+    error_set(err, ERR_EXISTS, "database \"%s\" exists already", node->database);
+    return error_hint(err,
+                      "Leave --create out to restore into it if it is empty, or name a new one.");
+}
+
+bool target_prepare(RestoreNode *node, Error *err)
+{
+    bool ok = node->request->create ? prepare_new(node, err) : prepare_existing(node, err);
+    return ok || error_node(err, node->label);
+}
+
+bool target_create(RestoreNode *node, Error *err)
+{
+    if (node->ddl->create_database == NULL)
+        return error_set(err, ERR_CORRUPT, "the archive holds no definition of the database");
+    AUTO(pg_conn_close) PgConn *conn = connect_maintenance(node, err);
+    if (conn == NULL)
+        return false;
+    if (!pg_exec(conn, node->ddl->create_database, err))
+    {
+        error_prefix(err, "could not create database \"%s\"", node->database);
+        return error_node(err, node->label);
+    }
+    node->created = true;
+    return true;
+}
+
+PgConn *target_connect(RestoreNode *node, const char *role, Error *err)
+{
+    PgConnSpec spec = node->spec;
+    spec.database = node->database;
+    char application[64];
+    snprintf(application, sizeof(application), "pgark %s", role);
+    AUTO(pg_conn_close)
+    PgConn *conn = pg_conn_open(&spec, node->label, application, node->cancel, err);
+    if (conn == NULL)
+        return NULL;
+    /* The archive's own settings first: they name the encoding of its definitions, which is that of
+     * the chunks, too. */
+    if (!pg_exec(conn, node->ddl->session_setup, err))
+    {
+        error_prefix(err, "could not set the session up");
+        return NULL;
+    }
+    if (PQsetClientEncoding(conn->raw, node->record->encoding) != 0)
+    {
+        pg_conn_error(conn, NULL, err, "could not set client_encoding");
+        return NULL;
+    }
+    PgConn *result = conn;
+    conn = NULL;
+    return result;
+}
