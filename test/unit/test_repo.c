@@ -1,0 +1,495 @@
+/*
+ * test/unit/test_repo.c - repositories, keys, sets, locks and retention.
+ */
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "repo/retention.h"
+#include "sample_set.h"
+
+static const Compress none = {COMPRESS_NONE, 0};
+
+static int set_up(void **state)
+{
+    *state = sample_new();
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    sample_free(*state);
+    return 0;
+}
+
+static void touch(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "w");
+
+    assert_non_null(file);
+    fputs(text, file);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* ---- names ---- */
+
+static void test_escape(void **state)
+{
+    Sample *s = *state;
+
+    assert_string_equal(repo_escape(s, "shop_1-a.B"), "shop_1-a.B");
+    assert_string_equal(repo_escape(s, ""), "%");
+    assert_string_equal(repo_escape(s, "."), "%2E");
+    assert_string_equal(repo_escape(s, ".."), "%2E.");
+    assert_string_equal(repo_escape(s, "a/b"), "a%2Fb");
+    assert_string_equal(repo_escape(s, "%"), "%25");
+    assert_string_equal(repo_escape(s, "\xc3\xa4 \n"), "%C3%A4%20%0A");
+}
+
+static void test_keys(void **state UNUSED)
+{
+    static const char *const bad[] = {
+        "",
+        "2026112023150",
+        "202611202315020",
+        "2026112023150x",
+        "20261320231502",
+        "x",
+        "20260231000000",
+        "19991231235959",
+        "22000101000000",
+        "20261120240000",
+        "20261120236000",
+        "20261120235960",
+        "20260001000000",
+        "20260100000000",
+        " 2026112023150",
+        "-2026112023150",
+        "../../../../..",
+    };
+    char key[SET_KEY_LEN];
+
+    for (size_t i = 0; i < LENGTH_OF(bad); i++)
+    {
+        Error err = ERROR_INIT;
+
+        if (repo_key_parse(bad[i], &err))
+            fail_msg("accepted: %s", bad[i]);
+        assert_int_equal(err.code, ERR_USAGE);
+    }
+    assert_true(repo_key_parse("20240229235959", NULL));
+    assert_true(repo_key_is_date("21991231235959"));
+    repo_key_from_seconds(key, repo_key_seconds("20240229235959"));
+    assert_string_equal(key, "20240229235959");
+    repo_key_from_seconds(key, clock_wall_us() / 1000000 + 3600);
+    assert_true(repo_key_parse(key, NULL));
+    repo_key_from_seconds(key, clock_wall_us() / 1000000 + 2 * 86400);
+    assert_false(repo_key_parse(key, NULL));
+}
+
+/* ---- opening ---- */
+
+static void refuse_open(Sample *s, const char *uri, ErrorCode code, const char *what)
+{
+    Error err = ERROR_INIT;
+
+    assert_null(repo_open(s, uri, &err));
+    if (err.code != code || strstr(err.message, what) == NULL)
+        fail_msg("%d: %s", err.code, err.message);
+}
+
+static void refuse_create(Sample *s, const char *uri, ErrorCode code, const char *what)
+{
+    Error err = ERROR_INIT;
+
+    assert_null(repo_open_or_create(s, uri, &err));
+    if (err.code != code || strstr(err.message, what) == NULL)
+        fail_msg("%d: %s", err.code, err.message);
+}
+
+static void test_open(void **state)
+{
+    Sample *s = *state;
+    Error err = ERROR_INIT;
+    char *path = mem_printf(s, "%s/other", s->root);
+    Repo *repo;
+
+    repo = repo_open(s, s->uri, &err);
+    assert_non_null(repo);
+    assert_string_equal(repo->id, s->repo->id);
+    repo = repo_open_or_create(s, s->uri, &err);
+    assert_string_equal(repo->id, s->repo->id);
+    refuse_open(s, path, ERR_NOT_FOUND, "no repository");
+    refuse_create(s, mem_printf(s, "%s/no/repo", s->root), ERR_STORAGE, "parent");
+    touch(path, "");
+    refuse_open(s, path, ERR_USAGE, "not a directory");
+    refuse_create(s, path, ERR_USAGE, "not a directory");
+    refuse_open(s, "s3://x/y", ERR_USAGE, "not supported");
+}
+
+static void test_open_directory(void **state)
+{
+    Sample *s = *state;
+    Error err = ERROR_INIT;
+    char *path = mem_printf(s, "%s/dir", s->root);
+
+    assert_int_equal(mkdir(path, 0700), 0);
+    refuse_open(s, path, ERR_USAGE, "not a pgark repository");
+    assert_int_equal(mkdir(mem_printf(s, "%s/lost+found", path), 0700), 0);
+    touch(mem_printf(s, "%s/.pgark.repo.1-0.tmp", path), "");
+    touch(mem_printf(s, "%s/file", path), "");
+    refuse_create(s, path, ERR_USAGE, "is not a pgark repository and not empty");
+    assert_int_equal(unlink(mem_printf(s, "%s/file", path)), 0);
+    assert_non_null(repo_open_or_create(s, path, &err));
+    assert_non_null(repo_open(s, path, &err));
+}
+
+static void test_marker(void **state)
+{
+    static const char *const damaged[] = {
+        "",
+        "{",
+        "[]",
+        "{\"format\":0,\"id\":\"0123456789abcdef0123456789abcdef\"}",
+        "{\"format\":1}",
+        "{\"format\":1,\"id\":\"0123\"}",
+        "{\"format\":\"1\"}",
+        "{\"format\":1,\"id\":\"0123456789abcdef0123456789abcdef\",\"x\":1}",
+    };
+    Sample *s = *state;
+    char *marker = mem_printf(s, "%s/pgark.repo", s->uri);
+
+    for (size_t i = 0; i < LENGTH_OF(damaged); i++)
+    {
+        touch(marker, damaged[i]);
+        refuse_open(s, s->uri, ERR_CORRUPT, "damaged");
+        refuse_create(s, s->uri, ERR_CORRUPT, "damaged");
+    }
+    touch(marker, "{\"format\":2,\"anything\":[]}");
+    refuse_open(s, s->uri, ERR_USAGE, "is newer than this pgark understands (1)");
+    refuse_create(s, s->uri, ERR_USAGE, "is newer than this pgark understands (1)");
+    touch(marker, mem_printf(s, "%5000s", "{}"));
+    refuse_open(s, s->uri, ERR_CORRUPT, "longer");
+}
+
+static void test_not_writable(void **state)
+{
+    Sample *s = *state;
+
+    if (geteuid() == 0)
+        skip(); /* root may write anywhere */
+    assert_int_equal(chmod(s->uri, 0500), 0);
+    refuse_create(s, s->uri, ERR_STORAGE, "not writable");
+    assert_int_equal(chmod(s->uri, 0700), 0);
+}
+
+/* ---- sets ---- */
+
+static bool is_there(Sample *s, const char *path)
+{
+    StorageInfo info;
+    Error err = ERROR_INIT;
+
+    assert_true(storage_stat(s->repo->storage, path, &info, &err));
+    return info.kind != STORAGE_MISSING;
+}
+
+static void test_begin_end(void **state)
+{
+    Sample *s = *state;
+    Error err = ERROR_INIT;
+    RepoSet *set = repo_set_begin(s->repo, s, "a/fleet", NULL, &err), *other;
+    RepoSetInfo *sets;
+    char *dir, *day;
+    size_t count;
+
+    assert_non_null(set);
+    dir = mem_strdup(s, set->dir);
+    day = mem_strndup(s, dir, strlen("sets/YYYYMMDD"));
+    assert_true(is_there(s, dir));
+    assert_true(is_there(s, "locks/a%2Ffleet.lock"));
+    assert_null(repo_set_begin(s->repo, s, "a/fleet", NULL, &err));
+    assert_int_equal(err.code, ERR_LOCK);
+    assert_non_null(strstr(err.message, "pid "));
+    error_clear(&err);
+    other = repo_set_begin(s->repo, s, "another", NULL, &err);
+    assert_non_null(other);
+    assert_true(strcmp(other->key, set->key) > 0);
+
+    assert_true(repo_list_sets(s->repo, s, &sets, &count, &err));
+    assert_int_equal(count, 2);
+    assert_true(sets[0].alive && sets[1].alive);
+    assert_false(sets[0].finished || sets[1].finished);
+
+    assert_true(storage_make_dir(s->repo->storage, mem_printf(s, "%s/db/x", dir), false, &err));
+    repo_set_end(set);
+    assert_false(is_there(s, dir));
+    assert_true(is_there(s, day)); /* the other set is in it */
+    repo_set_end(other);
+    assert_false(is_there(s, day));
+    repo_set_end(NULL);
+    set = repo_set_begin(s->repo, s, "a/fleet", NULL, &err);
+    assert_non_null(set);
+    repo_set_end(set);
+}
+
+static void test_given_key(void **state)
+{
+    Sample *s = *state;
+    Error err = ERROR_INIT;
+
+    sample_write(s, "f", "20240102030405", none, NULL);
+    assert_true(is_there(s, "sets/20240102/20240102030405/manifest.jsonl"));
+    assert_null(repo_set_begin(s->repo, s, "f", "20240102030405", &err));
+    assert_int_equal(err.code, ERR_EXISTS);
+    assert_true(is_there(s, "sets/20240102/20240102030405/manifest.jsonl"));
+    error_clear(&err);
+    assert_null(repo_set_begin(s->repo, s, "f", "2024", &err));
+    assert_int_equal(err.code, ERR_USAGE);
+    error_clear(&err);
+    assert_null(repo_set_begin(s->repo, s, "f", "21990102030405", &err));
+    assert_int_equal(err.code, ERR_USAGE);
+}
+
+/* A clock that went backwards must not make a set that is older than the newest. */
+static void test_clock_backwards(void **state)
+{
+    Sample *s = *state;
+    Error err = ERROR_INIT;
+    char key[SET_KEY_LEN], next[SET_KEY_LEN];
+    int64_t ahead = clock_wall_us() / 1000000 + 3600;
+    RepoSet *set;
+
+    repo_key_from_seconds(key, ahead);
+    repo_key_from_seconds(next, ahead + 1);
+    assert_true(storage_make_dir(s->repo->storage, repo_set_dir(s, key), true, &err));
+    set = repo_set_begin(s->repo, s, "f", NULL, &err);
+    assert_non_null(set);
+    assert_string_equal(set->key, next);
+    repo_set_end(set);
+    assert_true(storage_make_dir(s->repo->storage, "sets/21010101/21010101000000", true, &err));
+    assert_null(repo_set_begin(s->repo, s, "f", NULL, &err));
+    assert_non_null(strstr(err.message, "in the future"));
+    assert_non_null(strstr(err.hint, "clock"));
+}
+
+static void test_list(void **state)
+{
+    Sample *s = *state;
+    Error err = ERROR_INIT;
+    RepoSetInfo *sets;
+    size_t count;
+    int warnings = log_warnings();
+
+    assert_true(repo_list_sets(s->repo, s, &sets, &count, &err));
+    assert_int_equal(count, 0);
+    sample_write(s, "f", "20240102030406", none, NULL);
+    sample_write(s, "f", "20240102030405", none, NULL);
+    sample_write(s, "f", "20230102030405", none, NULL);
+    assert_true(storage_make_dir(s->repo->storage, "sets/20240102/20240102030407", true, &err));
+    assert_int_equal(log_warnings(), warnings);
+    assert_true(storage_make_dir(s->repo->storage, "sets/garbage/20240102030407", true, &err));
+    assert_true(storage_make_dir(s->repo->storage, "sets/20240102/20250102030407", true, &err));
+    assert_true(repo_list_sets(s->repo, s, &sets, &count, &err));
+    assert_int_equal(log_warnings(), warnings + 1);
+    assert_int_equal(count, 4);
+    assert_string_equal(sets[0].key, "20230102030405");
+    assert_string_equal(sets[1].key, "20240102030405");
+    assert_string_equal(sets[2].dir, "sets/20240102/20240102030406");
+    assert_true(sets[2].finished);
+    assert_false(sets[2].alive);
+    assert_false(sets[3].finished);
+}
+
+static void refuse_resolve(Sample *s, const char *key, ErrorCode code, const char *what)
+{
+    Error err = ERROR_INIT;
+    char found[SET_KEY_LEN], *dir;
+    StorageLock *lock;
+
+    assert_false(repo_resolve(s->repo, s, key, found, &dir, &lock, &err));
+    assert_null(lock);
+    if (err.code != code || strstr(err.message, what) == NULL)
+        fail_msg("%d: %s", err.code, err.message);
+}
+
+static void test_resolve(void **state)
+{
+    Sample *s = *state;
+    Error err = ERROR_INIT;
+    char key[SET_KEY_LEN], *dir;
+    StorageLock *lock;
+
+    refuse_resolve(s, "latest", ERR_NOT_FOUND, "no finished set");
+    sample_write(s, "f", "20240102030405", none, NULL);
+    sample_write(s, "f", "20240102030406", none, NULL);
+    assert_true(storage_make_dir(s->repo->storage, "sets/20240102/20240102030407", true, &err));
+    refuse_resolve(s, "20240102030404", ERR_NOT_FOUND, "no set");
+    refuse_resolve(s, "20240102030407", ERR_NOT_FOUND, "not finished");
+    refuse_resolve(s, "Latest", ERR_USAGE, "not the key");
+    refuse_resolve(s, "21990102030405", ERR_USAGE, "future");
+    assert_true(repo_resolve(s->repo, s, "latest", key, &dir, &lock, &err));
+    assert_string_equal(key, "20240102030406");
+    assert_string_equal(dir, "sets/20240102/20240102030406");
+    assert_non_null(lock);
+    storage_unlock(lock);
+    /* A copy without the lock file, which can be made again. */
+    assert_int_equal(unlink(sample_path(s, "run.lock")), 0);
+    assert_true(repo_resolve(s->repo, s, "20240102030406", key, &dir, &lock, &err));
+    storage_unlock(lock);
+}
+
+/* A run that is killed leaves an unfinished set that nobody owns. */
+static void test_killed_run(void **state)
+{
+    Sample *s = *state;
+    Error err = ERROR_INIT;
+    RepoSetInfo *sets;
+    ExpireResult result;
+    const ExpireRule rule = {.dry_run = false};
+    size_t count;
+    pid_t pid = fork();
+
+    if (pid == 0)
+    {
+        if (repo_set_begin(s->repo, s, "f", NULL, &err) == NULL)
+            _exit(1);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    assert_true(repo_list_sets(s->repo, s, &sets, &count, &err));
+    assert_int_equal(count, 1);
+    assert_false(sets[0].alive || sets[0].finished);
+    assert_true(retention_expire(s->repo, s, &rule, &result, &err));
+    assert_int_equal(result.count, 1);
+    assert_string_equal(result.sets[0].why, "unfinished");
+    assert_true(repo_list_sets(s->repo, s, &sets, &count, &err));
+    assert_int_equal(count, 0);
+    assert_false(is_there(s, mem_strndup(s, sets == NULL ? "sets/x" : sets[0].dir, 6)));
+}
+
+/* ---- retention ---- */
+
+static size_t expire(Sample *s, ExpireRule rule, ExpireResult *result)
+{
+    Error err = ERROR_INIT;
+
+    if (!retention_expire(s->repo, s, &rule, result, &err))
+        fail_msg("%s", err.message);
+    return result->count;
+}
+
+static void test_keep(void **state)
+{
+    Sample *s = *state;
+    ExpireResult result;
+
+    sample_write(s, "a", "20240101000000", none, NULL);
+    sample_write(s, "b", "20240102000000", none, NULL);
+    sample_write(s, "a", "20240103000000", none, NULL);
+    sample_write(s, "a", "20240104000000", none, NULL);
+    assert_int_equal(expire(s, (ExpireRule){.keep = 3}, &result), 0);
+    assert_int_equal(expire(s, (ExpireRule){0}, &result), 0);
+    assert_int_equal(expire(s, (ExpireRule){.keep = 2, .dry_run = true}, &result), 1);
+    assert_true(is_there(s, "sets/20240101"));
+    assert_int_equal(expire(s, (ExpireRule){.keep = 2}, &result), 1);
+    assert_string_equal(result.sets[0].key, "20240101000000");
+    assert_string_equal(result.sets[0].why, "beyond --keep");
+    assert_false(is_there(s, "sets/20240101"));
+    assert_true(is_there(s, "sets/20240102"));
+    assert_int_equal(expire(s, (ExpireRule){.keep = 1}, &result), 1);
+    assert_true(is_there(s, "sets/20240104/20240104000000/manifest.jsonl"));
+}
+
+static void test_older_than(void **state)
+{
+    Sample *s = *state;
+    ExpireResult result;
+    char key[SET_KEY_LEN];
+
+    sample_write(s, "a", "20240101000000", none, NULL);
+    sample_write(s, "a", "20240102000000", none, NULL);
+    repo_key_from_seconds(key, clock_wall_us() / 1000000 - 3 * 86400);
+    sample_write(s, "a", key, none, NULL);
+    assert_int_equal(expire(s, (ExpireRule){.older_than_days = 4}, &result), 2);
+    assert_string_equal(result.sets[0].why, "older than --older-than");
+    /* The newest of its fleet stays, however old. */
+    assert_int_equal(expire(s, (ExpireRule){.older_than_days = 1}, &result), 0);
+}
+
+static void test_expire_in_use(void **state)
+{
+    Sample *s = *state;
+    Error err = ERROR_INIT;
+    ExpireResult result;
+    StorageLock *lock;
+    char key[SET_KEY_LEN], *dir;
+    RepoSet *live;
+    int warnings = log_warnings();
+
+    sample_write(s, "a", "20240101000000", none, NULL);
+    sample_write(s, "a", "20240102000000", none, NULL);
+    live = repo_set_begin(s->repo, s, "a", NULL, &err);
+    assert_true(repo_resolve(s->repo, s, "20240101000000", key, &dir, &lock, &err));
+    assert_int_equal(expire(s, (ExpireRule){.keep = 1}, &result), 0);
+    assert_int_equal(log_warnings(), warnings + 1);
+    storage_unlock(lock);
+    assert_int_equal(expire(s, (ExpireRule){.keep = 1}, &result), 1);
+    assert_true(is_there(s, live->dir)); /* a live run's set is not touched */
+    repo_set_end(live);
+}
+
+static void test_expire_unreadable(void **state)
+{
+    Sample *s = *state;
+    ExpireResult result;
+    int warnings = log_warnings();
+
+    sample_write(s, "a", "20240101000000", none, NULL);
+    sample_store(s, "manifest.jsonl", "x", 1);
+    sample_write(s, "a", "20240102000000", none, NULL);
+    assert_int_equal(expire(s, (ExpireRule){.keep = 1}, &result), 0);
+    assert_int_equal(log_warnings(), warnings + 1);
+    assert_true(is_there(s, "sets/20240101"));
+}
+
+/* A directory that was made this instant may belong to a run that has no lock yet. */
+static void test_expire_starting(void **state)
+{
+    Sample *s = *state;
+    Error err = ERROR_INIT;
+    ExpireResult result;
+
+    assert_true(storage_make_dir(s->repo->storage, "sets/20240101/20240101000000", true, &err));
+    assert_int_equal(expire(s, (ExpireRule){.keep = 1}, &result), 0);
+    assert_true(is_there(s, "sets/20240101/20240101000000"));
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_escape),
+        TEST(test_keys),
+        TEST(test_open),
+        TEST(test_open_directory),
+        TEST(test_marker),
+        TEST(test_not_writable),
+        TEST(test_begin_end),
+        TEST(test_given_key),
+        TEST(test_clock_backwards),
+        TEST(test_list),
+        TEST(test_resolve),
+        TEST(test_killed_run),
+        TEST(test_keep),
+        TEST(test_older_than),
+        TEST(test_expire_in_use),
+        TEST(test_expire_unreadable),
+        TEST(test_expire_starting),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
