@@ -55,10 +55,11 @@ typedef struct DdlPlan
     size_t database_property_count;
 } DdlPlan;
 
-/* ddl_plan makes the plan below ctx. new_database (never NULL) is the name of the database that is
- * restored into; the archived one (toc->database) is replaced where a definition names it.
- * Entries of type TABLE DATA, SEQUENCE SET, BLOB(S), MATERIALIZED VIEW DATA have no DDL and are
- * left out. ERR_CORRUPT when dependencies of post-data entries form a circle. */
+/* ddl_plan makes the plan below ctx; it refers to toc, which must live as long. new_database (never
+ * NULL) is the name of the database that is restored into; the archived one (toc->database) is
+ * replaced where a definition names it. Entries of type TABLE DATA, SEQUENCE SET, BLOB(S),
+ * MATERIALIZED VIEW DATA have no DDL and are left out. ERR_CORRUPT when dependencies of post-data
+ * entries form a circle. */
 DdlPlan *ddl_plan(void *ctx, const ArchiveToc *toc, const char *new_database, Error *err);
 
 #endif
