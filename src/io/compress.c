@@ -54,7 +54,7 @@ bool compress_parse(const char *text, Compress *ret_compress, Error *err)
         return true;
     }
     if (name_len < sizeof(name))
-        memcpy(name, text, name_len);
+        snprintf(name, sizeof(name), "%.*s", (int) name_len, text);
     if (!compress_method_by_name(name, &method))
     {
         error_set(err, ERR_USAGE, "unknown compression \"%.64s\"", text);

@@ -10,6 +10,6 @@
 /* io_limit_new passes up to max bytes; one more is ERR_CORRUPT. io_limit_set changes max for the
  * next object (call it with io_reset). */
 IoStage *io_limit_new(uint64_t max, IoStage *next);
-void io_limit_set(IoStage *limit, uint64_t max);
+void io_limit_set(IoStage *stage, uint64_t max);
 
 #endif

@@ -19,7 +19,7 @@ IoStage *io_tap_new(TapHash hash, IoStage *next);
 
 /* io_tap_result, after io_finish: bytes seen and the hash in lower-case hex (canonical big-endian
  * form for XXH3-128, as xxhsum -H2 prints it). */
-void io_tap_result(IoStage *tap, uint64_t *ret_bytes, char hex[TAP_HEX_LEN]);
+void io_tap_result(IoStage *stage, uint64_t *ret_bytes, char hex[TAP_HEX_LEN]);
 
 /* tap_hash_memory hashes a block of memory at once, the same way. */
 void tap_hash_memory(TapHash hash, const void *data, size_t len, char hex[TAP_HEX_LEN]);

@@ -80,6 +80,7 @@ static bool lines_next(Lines *l, const char **ret_line, size_t *ret_len, Error *
     bool more = true;
 
     *ret_line = NULL;
+    *ret_len = 0;
     l->number++;
     while (more)
     {
@@ -108,6 +109,7 @@ bool manifest_parse_line(void *ctx, const char *line, size_t len, ManifestLine *
     json_t *object;
     bool ok;
 
+    memset(ret, 0, sizeof(*ret));
     if (len >= MANIFEST_LINE_MAX)
         return error_set(err, ERR_CORRUPT, "the line is longer than %zu bytes", MANIFEST_LINE_MAX);
     object = json_loadb(line, len, JSON_REJECT_DUPLICATES, &why);

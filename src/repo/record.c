@@ -598,7 +598,6 @@ bool record_decode(void *ctx, json_t *object, ManifestLine *ret, Error *err)
     const char *name = json_string_value(json_object_get(object, "type"));
     const char *bad;
 
-    memset(ret, 0, sizeof(*ret));
     for (size_t i = 0; name != NULL && i < LENGTH_OF(types); i++)
     {
         if (strcmp(types[i].name, name) != 0)

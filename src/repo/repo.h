@@ -27,7 +27,8 @@ typedef struct Repo
 Repo *repo_open(void *ctx, const char *uri, Error *err);
 Repo *repo_open_or_create(void *ctx, const char *uri, Error *err);
 
-/* repo_check_writable finds out, before any work is done, that a file can be made and written there. */
+/* repo_check_writable finds out, before any work is done, that a file can be made and written
+ * there. */
 bool repo_check_writable(Repo *repo, Error *err) MUST_CHECK;
 
 /* repo_key_parse accepts exactly 14 digits that are a date and time of the years 2000..2199, not

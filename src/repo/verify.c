@@ -350,6 +350,7 @@ static bool verify_data(Verify *v, int jobs, VerifyResult *ret, Error *err)
     return ok;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): everything a caller may choose, at its one call */
 bool verify_set(Repo *repo, void *ctx, const char *set_dir, bool quick, int jobs,
                 const Cancel *cancel, void (*progress)(void *arg, uint64_t bytes), void *arg,
                 VerifyResult *ret, Error *err)

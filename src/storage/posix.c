@@ -89,6 +89,15 @@ static void close_fd_auto(int *fd)
     close_fd(fd);
 }
 
+/* steal_fd takes a descriptor out of the hands of its cleanup. */
+static int steal_fd(int *fd)
+{
+    int stolen = *fd;
+
+    *fd = -1;
+    return stolen;
+}
+
 /* ---- directories ---- */
 
 static bool sync_path(const char *full, Error *err)
@@ -605,8 +614,7 @@ static bool posix_lock(Storage *st, void *ctx, const char *path, bool exclusive,
             return false;
         lock = mem_new(NULL, PosixLock);
         lock->base.st = st;
-        lock->fd = fd;
-        fd = -1;
+        lock->fd = steal_fd(&fd);
         *ret_lock = &lock->base;
         return true;
     }
