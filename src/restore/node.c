@@ -75,6 +75,7 @@ static bool add_chunk(void *arg, const ChunkRecord *chunk, uint64_t offset, uint
     *ref = (ChunkRef){.line_offset = offset,
                       .logical = chunk->logical,
                       .line_len = len,
+                      .number = chunk->chunk,
                       .table = (uint32_t) (t - node->tables)};
     t->chunk_count++;
     return true;
@@ -86,7 +87,7 @@ static int ref_order(const void *a, const void *b)
     const ChunkRef *y = b;
     if (x->table != y->table)
         return x->table < y->table ? -1 : 1;
-    return x->line_offset < y->line_offset ? -1 : 1;
+    return x->number < y->number ? -1 : 1;
 }
 
 static bool list_chunks(RestoreNode *node, Error *err)

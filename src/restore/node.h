@@ -16,7 +16,8 @@ typedef struct ChunkRef
     uint64_t line_offset;
     uint64_t logical;
     uint32_t line_len;
-    uint32_t table; /* index into RestoreNode.tables */
+    uint32_t number; /* of the chunk within its table: the order of the source's blocks */
+    uint32_t table;  /* index into RestoreNode.tables */
 } ChunkRef;
 
 typedef struct RestoreTable

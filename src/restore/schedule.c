@@ -39,6 +39,10 @@ struct Schedule
     size_t lock_count;
 };
 
+/* Below this size a table is loaded by one worker even when it is the only one: FREEZE and the
+ * order of the source's rows are worth more than a second core for a moment. */
+#define SHARED_FLOOR ((uint64_t) 64 * 1024 * 1024)
+
 static bool scheduled(const DdlEntry *entry)
 {
     return entry->pass == DDL_INDEX || entry->pass == DDL_POST_DATA;
@@ -64,7 +68,7 @@ static void plan_data(Schedule *s)
     {
         const RestoreTable *t = &node->tables[i];
         uint64_t bytes = t->record->logical;
-        bool shared = t->chunk_count > 1 && node->request->jobs > 1 &&
+        bool shared = t->chunk_count > 1 && node->request->jobs > 1 && bytes > SHARED_FLOOR &&
                       bytes / 10 * (uint64_t) node->request->jobs > total / 10;
         size_t tasks = t->chunk_count == 0 ? 0 : shared ? t->chunk_count : 1;
         for (size_t k = 0; k < tasks; k++)
