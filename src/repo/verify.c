@@ -171,8 +171,8 @@ static void *worker_main(void *arg)
     CompressMethod method = v->m->set.compress.method;
     Item item;
 
-    text = chunk_reader_new(v->st, v->set_dir, method, false, NULL, NULL);
-    binary = chunk_reader_new(v->st, v->set_dir, method, true, NULL, NULL);
+    text = chunk_reader_new(v->st, v->set_dir, method, false, true, NULL, NULL);
+    binary = chunk_reader_new(v->st, v->set_dir, method, true, true, NULL, NULL);
     while (take_item(v, &item))
     {
         Error err = ERROR_INIT;

@@ -29,7 +29,7 @@ DataLoader *data_loader_new(RestoreNode *node, PgConn *conn)
     for (int binary = 0; binary < 2; binary++)
         loader->readers[binary] = chunk_reader_new(node->storage, node->set_dir,
                                                    node->manifest->set.compress.method, binary == 1,
-                                                   to_server, loader);
+                                                   false, to_server, loader);
     return loader;
 }
 

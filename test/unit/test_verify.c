@@ -412,8 +412,8 @@ static void test_chunk_reader(void **state)
 
     sample_write(s, "f", NULL, zstd, NULL);
     m = manifest_read(s->repo->storage, s, s->dir, false, &err);
-    r.text = chunk_reader_new(s->repo->storage, s->dir, COMPRESS_ZSTD, false, sink, &r);
-    r.binary = chunk_reader_new(s->repo->storage, s->dir, COMPRESS_ZSTD, true, sink, &r);
+    r.text = chunk_reader_new(s->repo->storage, s->dir, COMPRESS_ZSTD, false, true, sink, &r);
+    r.binary = chunk_reader_new(s->repo->storage, s->dir, COMPRESS_ZSTD, true, true, sink, &r);
     for (int round = 0; round < 2; round++)
         assert_true(
             manifest_each_chunk(s->repo->storage, s->dir, &m->nodes[round], read_chunk, &r, &err));
