@@ -20,6 +20,7 @@
 #define MUST_CHECK             __attribute__((warn_unused_result))
 #define UNUSED                 __attribute__((unused))
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): a type cannot stand in parentheses here. */
 /* AUTO(f) T *x = NULL;  calls f(x) on every way out of the scope. */
 #define AUTO(fn) __attribute__((cleanup(fn##_auto)))
 #define DEFINE_AUTO(T, fn)                                                                         \
@@ -28,6 +29,7 @@
         if (*p != NULL)                                                                            \
             fn(*p);                                                                                \
     }
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 #define LENGTH_OF(array) (sizeof(array) / sizeof((array)[0]))
 
