@@ -130,16 +130,16 @@ static bool on_row(void *arg, const void *data, size_t len, Error *err)
     return true;
 }
 
-static void begin_chunk(ChunkWriter *w, const Relation *table, const Chunk *chunk,
-                        ProgressNode *progress)
+static void begin_chunk(ChunkWriter *w, const ChunkJob *job)
 {
+    const Relation *table = job->table;
     io_reset(w->chain);
     w->spooled = 0;
-    w->progress = progress;
-    w->estimate = chunk->bytes;
+    w->progress = job->progress;
+    w->estimate = job->chunk->bytes;
     w->counted = 0;
     mem_free(w->object_name);
-    w->object_name = mem_printf(w, "%s/%u.%u.%s%s", w->node_dir, table->oid, chunk->number,
+    w->object_name = mem_printf(w, "%s/%u.%u.%s%s", w->node_dir, table->oid, job->chunk->number,
                                 table->binary ? "bin" : "txt", compress_suffix(w->compress.method));
 }
 
@@ -164,22 +164,20 @@ static bool end_chunk(ChunkWriter *w, void *ctx, ChunkRecord *record, Error *err
     return commit(&w->object, err);
 }
 
-bool chunk_writer_copy(ChunkWriter *w, PgConn *conn, const char *sql, const Relation *table,
-                       const Chunk *chunk, ProgressNode *progress, void *ctx, ChunkRecord *record,
+bool chunk_writer_copy(ChunkWriter *w, const ChunkJob *job, void *ctx, ChunkRecord *record,
                        bool *ret_started, Error *err)
 {
     int64_t start = clock_us();
-    memset(record, 0, sizeof(*record));
-    begin_chunk(w, table, chunk, progress);
-    record->table_oid = table->oid;
-    record->chunk = chunk->number;
-    record->from_block = chunk->from_block;
-    record->to_block = chunk->to_block;
-    if (!pg_copy_out(conn, sql, on_row, w, &record->rows, ret_started, err) ||
+    begin_chunk(w, job);
+    *record = (ChunkRecord){.table_oid = job->table->oid,
+                            .chunk = job->chunk->number,
+                            .from_block = job->chunk->from_block,
+                            .to_block = job->chunk->to_block};
+    if (!pg_copy_out(job->conn, job->sql, on_row, w, &record->rows, ret_started, err) ||
         !end_chunk(w, ctx, record, err))
         return false;
     record->us = clock_us() - start;
-    atomic_fetch_add(&progress->bytes_done, w->estimate - w->counted);
+    atomic_fetch_add(&job->progress->bytes_done, w->estimate - w->counted);
     return true;
 }
 

@@ -22,10 +22,19 @@ typedef struct ChunkWriter ChunkWriter;
 ChunkWriter *chunk_writer_new(Storage *st, const char *set_dir, const char *node_dir,
                               Compress compress, bool no_sync, atomic_int *bundle_ids);
 
-/* chunk_writer_copy runs sql (which holds one COPY TO STDOUT of the chunk) and stores what comes.
- * record is filled; its strings live below ctx. *ret_started as in pg_copy_out. */
-bool chunk_writer_copy(ChunkWriter *w, PgConn *conn, const char *sql, const Relation *table,
-                       const Chunk *chunk, ProgressNode *progress, void *ctx, ChunkRecord *record,
+/* One chunk to be copied. */
+typedef struct ChunkJob
+{
+    PgConn *conn;
+    const char *sql; /* holds one COPY TO STDOUT of the chunk */
+    const Relation *table;
+    const Chunk *chunk;
+    ProgressNode *progress;
+} ChunkJob;
+
+/* chunk_writer_copy runs the job and stores what comes. record is filled; its strings live below
+ * ctx. *ret_started as in pg_copy_out. */
+bool chunk_writer_copy(ChunkWriter *w, const ChunkJob *job, void *ctx, ChunkRecord *record,
                        bool *ret_started, Error *err) MUST_CHECK;
 
 /* chunk_writer_close makes the last bundle durable; *ret_objects counts the files made. */

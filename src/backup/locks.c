@@ -35,15 +35,15 @@ bool locks_capacity(PgConn *probe, int64_t *ret_capacity, int64_t *ret_used,
 
 bool locks_check_capacity(PgConn *probe, size_t tables, Error *err)
 {
-    int64_t capacity;
-    int64_t used;
-    int per_transaction;
+    int64_t capacity = 0;
+    int64_t used = 0;
+    int per_transaction = 0;
     if (!locks_capacity(probe, &capacity, &used, &per_transaction, err))
         return false;
     int64_t needed = (int64_t) tables + used + LOCKS_SPARE;
     if (needed <= capacity || (int64_t) tables < per_transaction)
         return true;
-    int64_t slots = capacity / per_transaction;
+    int64_t slots = per_transaction > 0 ? capacity / per_transaction : 1;
     error_set(err, ERR_USAGE,
               "the server's lock table holds %" PRId64 " locks, %zu tables and %" PRId64
               " locks in use now need %" PRId64,

@@ -31,7 +31,7 @@ static bool run_pg_dump(const char *program, const PgConn *conn, const char *sna
                                 "--format=custom",
                                 "--schema-only",
                                 "--no-password",
-                                "--lock-wait-timeout=" SCHEMA_LOCK_WAIT_MS,
+                                ("--lock-wait-timeout=" SCHEMA_LOCK_WAIT_MS),
                                 mem_printf(tmp, "--snapshot=%s", snapshot),
                                 mem_printf(tmp, "--dbname=%s", dsn),
                                 NULL};

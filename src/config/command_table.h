@@ -49,6 +49,6 @@ const CommandSpec *command_table_get(Command command);
 const CommandSpec *command_table_by_name(const char *name);
 
 /* command_table_names: "backup, restore and check" for a mask, below ctx. */
-char *command_table_names(void *ctx, unsigned commands);
+char *command_table_names(void *ctx, unsigned mask);
 
 #endif

@@ -15,7 +15,8 @@
  * ERR_INTERNAL when the record holds what a reader would refuse. */
 json_t *record_encode(ManifestLineType type, const void *record, Error *err);
 
-/* record_decode fills ret, which is zeroed, below ctx; ERR_CORRUPT names the field that is wrong. */
+/* record_decode fills ret, which is zeroed, below ctx; ERR_CORRUPT names the field that is wrong.
+ */
 bool record_decode(void *ctx, json_t *object, ManifestLine *ret, Error *err) MUST_CHECK;
 
 /* record_type_name returns the word in the field "type". */

@@ -192,7 +192,7 @@ static const TableRecord **biggest(void *ctx, const Manifest *m, size_t *ret_cou
             tables[(*ret_count)++] = &m->tables[i];
     }
     if (*ret_count > 1)
-        qsort(tables, *ret_count, sizeof(*tables), bigger);
+        qsort(tables, *ret_count, sizeof(const TableRecord *), bigger); /* NOLINT: pointers */
     return tables;
 }
 
