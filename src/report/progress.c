@@ -171,11 +171,15 @@ static void draw_node(Progress *p, size_t i)
 {
     char state[200];
     char text[512];
-    Sums s = sums_of(&p->nodes[i]);
-    describe(p, &s, state, sizeof(state));
-    snprintf(text, sizeof(text), "  %-28.60s %s%s", p->nodes[i].label, state,
-             atomic_load(&p->nodes[i].finished) ? "  done" : "");
-    live_line(p, text);
+    /* Of a single node the line above has said everything. */
+    if (p->node_count > 1)
+    {
+        Sums s = sums_of(&p->nodes[i]);
+        describe(p, &s, state, sizeof(state));
+        snprintf(text, sizeof(text), "  %-28.60s %s%s", p->nodes[i].label, state,
+                 atomic_load(&p->nodes[i].finished) ? "  done" : "");
+        live_line(p, text);
+    }
     for (size_t w = 0; w < p->workers; w++)
     {
         const char *current = p->slots[i * p->workers + w].text;
