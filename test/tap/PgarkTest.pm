@@ -24,7 +24,7 @@ our @EXPORT = qw(
   pgark pgark_ok pgark_fails pgark_json pgark_start pgark_finish pgark_env
   new_repo backup set_dir set_files repo_sets manifest chunks slurp_bytes spew_bytes
   dump_text digests same_database same_rows round_trip
-  no_traces no_set_added wait_for wait_for_query tree_of
+  no_traces no_set_added wait_for wait_for_query watch watch_end tree_of
   money_setup money_start money_stop money_total set_rows
 );
 
@@ -35,11 +35,11 @@ our $last_err = '';
 
 # make_server NAME [, conf => TEXT, extra => [initdb options], start => 0] makes and starts a server
 # that is small, careless about crashes, and open for two-phase commit. It has a socket directory of
-# its own, so that stopping and replacing it disturbs nobody.
+# its own (but for primaries of standbys), so that replacing it disturbs nobody.
 sub make_server
 {
     my ($name, %opt) = @_;
-    my $node = PostgreSQL::Test::Cluster->new($name, own_host => 1);
+    my $node = PostgreSQL::Test::Cluster->new($name, own_host => !$opt{allows_streaming});
     $node->init(
         extra => [ '-E', 'UTF8', '--locale=C.UTF-8', @{ $opt{extra} // [] } ],
         allows_streaming => $opt{allows_streaming} // 0);
@@ -203,6 +203,39 @@ sub wait_for
     return 0;
 }
 
+# watch NODE, DB, CONDITION - a session that waits until the SQL condition holds, looked at every
+# millisecond by the server itself: for states that do not last as long as it takes to start a psql.
+# To be begun before what it waits for; watch_end waits for it.
+sub watch
+{
+    my ($node, $db, $condition) = @_;
+    my $session = session($node, $db);
+    $session->{stdin} .= <<"SQL";
+DO \$\$ BEGIN
+    FOR i IN 1..180000 LOOP
+        PERFORM pg_stat_clear_snapshot();
+        IF ($condition) THEN RETURN; END IF;
+        PERFORM pg_sleep(0.001);
+    END LOOP;
+    RAISE 'did not happen';
+END \$\$;
+\\echo seen
+SQL
+    $session->{run}->pump_nb;
+    return $session;
+}
+
+# watch_end - true when the condition came true.
+sub watch_end
+{
+    my ($session) = @_;
+    $session->{run}->pump until $session->{stdout} =~ /seen/ || $session->{stderr} =~ /ERROR/;
+    my $seen = $session->{stderr} !~ /ERROR/;
+    $session->{stdout} = '';
+    $session->quit;
+    return $seen;
+}
+
 sub wait_for_query
 {
     my ($node, $db, $query, $what) = @_;
@@ -244,14 +277,16 @@ sub set_files
     my $dir = set_dir($repo, $key);
     my @files;
     find({ no_chdir => 1, wanted => sub { push @files, substr($_, length($dir) + 1) if -f } }, $dir);
-    return sort @files;
+    @files = sort @files;
+    return @files;
 }
 
 # repo_sets REPO - every directory that could be a set, finished or not.
 sub repo_sets
 {
     my ($repo) = @_;
-    return sort map { basename($_) } glob("$repo/sets/*/*");
+    my @keys = sort map { basename($_) } glob("$repo/sets/*/*");
+    return @keys;
 }
 
 sub slurp_bytes
@@ -517,8 +552,8 @@ sub money_setup
     {
         $node->safe_psql('postgres', "CREATE DATABASE $db") if $db ne 'postgres';
         $node->safe_psql($db, <<"SQL");
-CREATE TABLE account (id int PRIMARY KEY, amount bigint NOT NULL);
-CREATE TABLE chain (id int PRIMARY KEY, value bigint NOT NULL);
+CREATE TABLE account (id int PRIMARY KEY, amount bigint NOT NULL) WITH (fillfactor = 20);
+CREATE TABLE chain (id int PRIMARY KEY, value bigint NOT NULL) WITH (fillfactor = 20);
 INSERT INTO account SELECT i, $initial FROM generate_series(1, $accounts) i;
 INSERT INTO chain SELECT i, 0 FROM generate_series(1, $chains) i;
 SQL

@@ -15,7 +15,7 @@ sub load
     # "slow" is by far the largest, so it is dumped first and keeps the only worker busy.
     $source->safe_psql($db, <<'SQL');
 CREATE TABLE slow (id int, t text);
-INSERT INTO slow SELECT i, md5(i::text) FROM generate_series(1, 400000) i;
+INSERT INTO slow SELECT i, md5(i::text) FROM generate_series(1, 800000) i;
 CREATE TABLE later (id int PRIMARY KEY, t text);
 INSERT INTO later SELECT i, 'old ' || i FROM generate_series(1, 1000) i;
 CREATE TABLE small (id int);
@@ -36,58 +36,20 @@ sub restored
 # The pids of pgark's backends in a database.
 my $ours = q{application_name NOT LIKE '%.t' AND backend_type = 'client backend' AND pid <> pg_backend_pid()};
 
-# ---- TRUNCATE of a table that is not dumped yet, queued while the dump runs
-{
-    my $conninfo = load('queued');
-    # To be sure that the TRUNCATE is queued before "later" is reached, the dump is stopped at the start:
-    # a lock on "small" holds it while it takes its locks ("later" comes before "small" or after it).
-    my $blocker = session($source, 'queued');
-    $blocker->query_safe('BEGIN; LOCK TABLE small IN ACCESS EXCLUSIVE MODE');
-    my $run = pgark_start('backup', '--repo', $repo, '--no-sync', '-d', $conninfo, '-j1',
-        '--output=json', '--chunk-size=256kB');
-    wait_for_query($source, 'queued', "SELECT count(*) > 0 FROM pg_locks WHERE NOT granted AND relation = 'small'::regclass",
-        'queued: the dump waits for the lock');
-
-    # The dump has its snapshot only after its locks; a session that waits in line behind it from now on
-    # is one that comes "while the dump runs".
-    my $ddl = session($source, 'queued');
-    my $truncated = '';
-    # Sent before the dump can have gone on; it waits for the dump's lock on "later" if that is there
-    # already, else it is tried again below.
-    $blocker->query_safe('COMMIT');
-    wait_for_query($source, 'queued',
-        "SELECT count(*) > 0 FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE l.granted AND l.mode = 'AccessShareLock' AND l.relation = 'later'::regclass AND $ours",
-        'queued: the dump holds its locks');
-    $ddl->{stdin} .= "TRUNCATE later;\n\\echo truncated\n";
-    $ddl->{run}->pump_nb;
-    my ($code, $out, $err) = pgark_finish($run);
-    is($code, 0, 'queued: the dump succeeds') or diag($err);
-    $ddl->{run}->pump until $ddl->{stdout} =~ /truncated/;
-    is($source->safe_psql('queued', 'SELECT count(*) FROM later'), 0, 'queued: the TRUNCATE completed');
-    my ($key) = $out =~ /"key": ?"(\d{14})"/;
-    is(restored($key, 'queued', 'SELECT count(*) FROM later'), 1000, 'queued: the set has the old rows');
-    $blocker->quit;
-    $ddl->quit;
-    no_traces('queued', undef, $source);
-}
-
-# ---- the same, made certain: the TRUNCATE is in the queue before any worker reaches the table, because
-# the dump is stopped in its tracks while it comes
+# ---- TRUNCATE of a table that is not dumped yet. It is in the queue before any worker reaches the
+# table, because the dump is stopped in its tracks while it comes
 {
     my $conninfo = load('stopped');
     my $holders = q{SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE l.granted AND l.relation = 'later'::regclass};
     my $seen = 0;
     for my $try (1 .. 20)
     {
-        my $run = pgark_start('backup', '--repo', $repo, '--no-sync', '-d', $conninfo, '-j1',
-            '--output=json', '--chunk-size=64kB');
         # pg_dump, which writes the schema, has its locks too: from here on nothing can make the run
         # start over. Stop the process, with all its threads.
-        my $dumped = 0;
-        wait_for(sub {
-                $dumped ||= $source->safe_psql('stopped', "$holders AND application_name = 'pg_dump'") > 0;
-                return $dumped || kill(0, $run->{pid}) == 0;
-            }, 'stopped: pg_dump has its locks');
+        my $watch = watch($source, 'stopped', "($holders AND application_name = 'pg_dump') > 0");
+        my $run = pgark_start('backup', '--repo', $repo, '--no-sync', '-d', $conninfo, '-j1',
+            '--output=json', '--chunk-size=64kB');
+        ok(watch_end($watch), 'stopped: pg_dump has its locks');
         kill 'STOP', $run->{pid};
         my $reached = $source->safe_psql('stopped', "$holders AND application_name <> 'pg_dump' AND $ours");
         my $ddl = session($source, 'stopped');
@@ -106,7 +68,7 @@ my $ours = q{application_name NOT LIKE '%.t' AND backend_type = 'client backend'
         my ($table) = grep { $_->{name} eq 'later' } @{ manifest($repo, $key)->{table} };
         is($table->{rows}, 1000, 'stopped: the set has the old rows');
         # Only the holder had a lock on it: so its rows came by way of the holder's connection.
-        $seen++ if $dumped && $reached == 1;
+        $seen++ if $reached == 1;
         $source->safe_psql('stopped', "INSERT INTO later SELECT i, 'old ' || i FROM generate_series(1, 1000) i");
         last if $seen;
     }
@@ -118,11 +80,10 @@ my $ours = q{application_name NOT LIKE '%.t' AND backend_type = 'client backend'
 # instant, and nobody waits for ever
 {
     my $conninfo = load('early');
-    my $run = pgark_start('backup', '--repo', $repo, '--no-sync', '-d', $conninfo, '--output=json');
-    wait_for(sub {
-            $source->safe_psql('early', "SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE l.granted AND l.relation = 'later'::regclass AND $ours") > 0;
-        }, 'early: the holder has its locks');
+    my $watch = watch($source, 'early', "(SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE l.granted AND l.relation = 'later'::regclass AND $ours) > 0");
     my $ddl = session($source, 'early');
+    my $run = pgark_start('backup', '--repo', $repo, '--no-sync', '-d', $conninfo, '--output=json');
+    ok(watch_end($watch), 'early: the holder has its locks');
     $ddl->query_safe('BEGIN; TRUNCATE later; DELETE FROM small; COMMIT');
     my ($code, $out, $err) = pgark_finish($run);
     is($code, 0, 'early: the dump succeeds') or diag($err);
@@ -192,11 +153,10 @@ SQL
 # ---- a table created, and one filled, during the run: not in the set, and no trouble
 {
     my $conninfo = load('during');
+    my $watch = watch($source, 'during', "(SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%COPY%' AND $ours) > 0");
     my $run = pgark_start('backup', '--repo', $repo, '--no-sync', '-d', $conninfo, '-j1', '--output=json',
         '--chunk-size=64kB');
-    wait_for(sub {
-            $source->safe_psql('during', "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'COPY%' AND $ours") > 0;
-        }, 'during: rows are being copied');
+    ok(watch_end($watch), 'during: rows are being copied');
     $source->safe_psql('during', "CREATE TABLE created (id int); INSERT INTO small SELECT generate_series(11, 20); DELETE FROM later");
     my ($code, $out, $err) = pgark_finish($run);
     is($code, 0, 'during: the dump succeeds') or diag($err);
