@@ -17,7 +17,7 @@ bool locks_capacity(PgConn *probe, int64_t *ret_capacity, int64_t *ret_used,
         "SELECT s.l * (s.c + s.p + s.w + s.a + s.r + 1), s.l,"
         " (SELECT count(DISTINCT (k.locktype, k.database, k.relation, k.transactionid, "
         "k.virtualxid,"
-        "  k.classid, k.objid, k.objsubid)) FROM pg_catalog.pg_locks k WHERE NOT k.fastpath)"
+        "  k.classid, k.objid, k.objsubid)::text) FROM pg_catalog.pg_locks k WHERE NOT k.fastpath)"
         " FROM (SELECT pg_catalog.current_setting('max_locks_per_transaction')::bigint AS l,"
         " pg_catalog.current_setting('max_connections')::bigint AS c,"
         " pg_catalog.current_setting('max_prepared_transactions')::bigint AS p,"
