@@ -1,6 +1,7 @@
 /* backup/schema.c - the definitions; the contract is in schema.h. */
 #include "backup/schema.h"
 
+#include "base/clock.h"
 #include "base/proc.h"
 #include "io/tap.h"
 
@@ -40,10 +41,12 @@ static bool run_pg_dump(const char *program, const PgConn *conn, const char *sna
         "LC_ALL=C", password != NULL ? mem_printf(tmp, "PGPASSWORD=%s", password) : NULL, NULL};
     ProcSpec spec = {
         .argv = argv, .env = env, .on_stdout = on_archive, .arg = sink, .cancel = conn->cancel};
+    int64_t start = clock_ms();
     if (proc_run(&spec, err))
         return true;
-    if (err->code == ERR_PROGRAM && (strstr(err->message, "lock timeout") != NULL ||
-                                     strstr(err->message, "LOCK TABLE") != NULL))
+    /* The server's text may be in any language; pg_dump's quotation of its own query is not. */
+    if (err->code == ERR_PROGRAM && clock_ms() - start >= atoi(SCHEMA_LOCK_WAIT_MS) &&
+        strstr(err->message, "LOCK TABLE") != NULL)
         err->code = ERR_CHANGED;
     return error_prefix(err, "could not dump the schema");
 }
