@@ -23,15 +23,30 @@ static bool on_archive(void *arg, const void *data, size_t len, Error *err)
     return io_write(((SchemaSink *) arg)->chain, data, len, err);
 }
 
+/* Tells by what pg_dump said whether the catalogue moved while it read: a lock did not come in the
+ * time it had, or an object has gone between its snapshot and the functions that look through none.
+ * The server's text may be in any language, but for its internal errors; pg_dump's quotation of its
+ * own query is not (it may be long, and only its end be left). */
+static bool catalogue_moved(const char *message, bool waited)
+{
+    bool lock = strstr(message, "LOCK TABLE") != NULL ||
+                strstr(message, "IN ACCESS SHARE MODE") != NULL;
+    return (lock && waited) || strstr(message, "cache lookup failed for ") != NULL ||
+           strstr(message, "could not open relation with OID") != NULL;
+}
+
 static bool run_pg_dump(const char *program, const PgConn *conn, const char *snapshot,
                         SchemaSink *sink, void *tmp, Error *err)
 {
     const char *password;
+    /* Ours: the names in the archive and in the manifest must be the same bytes. */
+    const char *encoding = pg_encoding_to_char(PQclientEncoding(conn->raw));
     const char *dsn = pg_conn_dsn(tmp, conn, &password);
     const char *const argv[] = {program,
                                 "--format=custom",
                                 "--schema-only",
                                 "--no-password",
+                                mem_printf(tmp, "--encoding=%s", encoding),
                                 ("--lock-wait-timeout=" SCHEMA_LOCK_WAIT_MS),
                                 mem_printf(tmp, "--snapshot=%s", snapshot),
                                 mem_printf(tmp, "--dbname=%s", dsn),
@@ -44,9 +59,8 @@ static bool run_pg_dump(const char *program, const PgConn *conn, const char *sna
     int64_t start = clock_ms();
     if (proc_run(&spec, err))
         return true;
-    /* The server's text may be in any language; pg_dump's quotation of its own query is not. */
-    if (err->code == ERR_PROGRAM && clock_ms() - start >= atoi(SCHEMA_LOCK_WAIT_MS) &&
-        strstr(err->message, "LOCK TABLE") != NULL)
+    bool waited = clock_ms() - start >= atoi(SCHEMA_LOCK_WAIT_MS);
+    if (err->code == ERR_PROGRAM && catalogue_moved(err->message, waited))
         err->code = ERR_CHANGED;
     return error_prefix(err, "could not dump the schema");
 }

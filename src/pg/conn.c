@@ -3,6 +3,10 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/str.h"
@@ -13,8 +17,8 @@
 
 typedef struct Params
 {
-    const char *keys[12];
-    const char *values[12];
+    const char *keys[16];
+    const char *values[16];
     int count;
 } Params;
 
@@ -29,10 +33,14 @@ static void params_add(Params *params, const char *key, const char *value)
 /* The conninfo comes first: libpq lets later keywords win over what an expanded dbname says. */
 static void params_from_spec(Params *params, const PgConnSpec *spec, const char *application)
 {
-    /* A holder may be idle for hours: keep firewalls from forgetting it. A default, so it is first.
-     */
+    /* A holder may be idle for hours: keep firewalls from forgetting it, and notice within two
+     * minutes that a host is gone. Defaults, so they are first. */
     params_add(params, "keepalives_idle", "60");
-    params_add(params, "dbname", spec->conninfo);
+    params_add(params, "keepalives_interval", "10");
+    params_add(params, "keepalives_count", "6");
+    /* Only the first dbname is taken apart as a conninfo: a database's name, which may look like
+     * one, must never stand there. */
+    params_add(params, "dbname", spec->conninfo != NULL ? spec->conninfo : "");
     params_add(params, "host", spec->host);
     params_add(params, "hostaddr", spec->hostaddr);
     params_add(params, "port", spec->port);
@@ -40,6 +48,13 @@ static void params_from_spec(Params *params, const PgConnSpec *spec, const char 
     params_add(params, "password", spec->password);
     params_add(params, "dbname", spec->database);
     params_add(params, "fallback_application_name", application);
+}
+
+static bool connect_too_late(const PgConn *conn, Error *err)
+{
+    return error_set(err, ERR_CONNECT,
+                     "could not connect: host \"%s\", port %s did not answer in time",
+                     PQhost(conn->raw), PQport(conn->raw));
 }
 
 static bool connect_poll(PgConn *conn, int64_t deadline, Error *err)
@@ -57,7 +72,7 @@ static bool connect_poll(PgConn *conn, int64_t deadline, Error *err)
         if (ready < 0 && errno == EINTR)
             continue;
         if (ready <= 0)
-            return error_set(err, ERR_CONNECT, "could not connect: timeout expired");
+            return connect_too_late(conn, err);
         status = PQconnectPoll(conn->raw);
         if (status == PGRES_POLLING_FAILED)
             return pg_conn_error(conn, NULL, err, "could not connect");
@@ -78,27 +93,47 @@ static int64_t connect_deadline(const PGconn *raw)
     return clock_ms() + seconds * 1000;
 }
 
+/* Whatever the role or the database has as its defaults, a session of ours works the same way. The
+ * timeouts come first: until they are off, any of these statements could be hit by them. */
+static const char *session_settings(void *ctx, PgConn *conn, Error *err)
+{
+    Str *sql = str_new(ctx);
+    int version = PQserverVersion(conn->raw);
+    const char *encoding = PQparameterStatus(conn->raw, "server_encoding");
+    str_add(sql, "SET statement_timeout = 0; SET lock_timeout = 0;"
+                 " SET idle_in_transaction_session_timeout = 0;");
+    /* A backend that waits for a lock looks whether its client is still there: a pgark that was
+     * killed leaves no waiter behind. */
+    if (version >= 140000)
+        str_add(sql, " SET idle_session_timeout = 0; SET client_connection_check_interval = 2000;");
+    if (version >= 170000)
+        str_add(sql, " SET transaction_timeout = 0;");
+    str_add(sql, " SET default_transaction_isolation = 'read committed';"
+                 " SET default_transaction_read_only = off;"
+                 " SET default_transaction_deferrable = off;"
+                 " SET datestyle = ISO; SET intervalstyle = postgres; SET extra_float_digits = 3;"
+                 " SET array_nulls = on; SET synchronize_seqscans = off; SET row_security = off;"
+                 " SET max_parallel_workers_per_gather = 0; SET jit = off;"
+                 " SET search_path = ''; SET client_min_messages = warning");
+    if (encoding == NULL)
+        return sql->data;
+    const char *quoted = pg_quote_literal(ctx, conn, encoding, err);
+    if (quoted == NULL)
+        return NULL;
+    str_addf(sql, "; SET client_encoding = %s", quoted);
+    return sql->data;
+}
+
 static bool session_setup(PgConn *conn, Error *err)
 {
-    const char *encoding = PQparameterStatus(conn->raw, "server_encoding");
-    if (encoding != NULL && PQsetClientEncoding(conn->raw, encoding) != 0)
-        return pg_conn_error(conn, NULL, err, "could not set client_encoding");
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "session");
     int version = PQserverVersion(conn->raw);
     if (version < 130000)
         return error_set(err, ERR_CONNECT,
                          "server version %d.%d is too old, pgark needs PostgreSQL 13 or newer",
                          version / 10000, version % 10000);
-    const char *sql = "SET datestyle = ISO; SET intervalstyle = postgres;"
-                      " SET extra_float_digits = 3; SET synchronize_seqscans = off;"
-                      " SET statement_timeout = 0; SET lock_timeout = 0;"
-                      " SET idle_in_transaction_session_timeout = 0; SET row_security = off;"
-                      " SET max_parallel_workers_per_gather = 0; SET jit = off;"
-                      " SET search_path = ''; SET client_min_messages = warning;";
-    if (!pg_exec(conn, sql, err))
-        return false;
-    if (version >= 140000 && !pg_exec(conn, "SET idle_session_timeout = 0", err))
-        return false;
-    return version < 170000 || pg_exec(conn, "SET transaction_timeout = 0", err);
+    const char *sql = session_settings(tmp, conn, err);
+    return sql != NULL && pg_exec(conn, sql, err);
 }
 
 /* The server's NOTICEs and WARNINGs belong into the log, one line each. */
@@ -132,9 +167,11 @@ PgConn *pg_conn_open(const PgConnSpec *spec, const char *label, const char *appl
     if (label == NULL)
         snprintf(conn->label, sizeof(conn->label), "%s:%s", PQhost(conn->raw), PQport(conn->raw));
     PQsetNoticeProcessor(conn->raw, on_notice, conn->label);
-    if (PQsetnonblocking(conn->raw, 1) != 0 || !session_setup(conn, err))
+    bool ok = PQsetnonblocking(conn->raw, 1) == 0 ||
+              pg_conn_error(conn, NULL, err, "it cannot be made non-blocking");
+    if (!ok || !session_setup(conn, err))
     {
-        pg_conn_error(conn, NULL, err, "could not set the session up");
+        error_prefix(err, "could not set the session up");
         error_node(err, conn->label);
         return NULL;
     }
@@ -203,22 +240,23 @@ char *pg_conn_dsn(void *ctx, const PgConn *conn, const char **ret_password)
 {
     Str *dsn = str_new(ctx);
     *ret_password = NULL;
+    /* A host that nobody named is libpq's own default, and the program's libpq may have another. */
+    if (PQhost(conn->raw)[0] != '\0')
+        dsn_add(dsn, "host", PQhost(conn->raw));
+    dsn_add(dsn, "port", PQport(conn->raw));
     PQconninfoOption *options = PQconninfo(conn->raw);
     for (PQconninfoOption *o = options; o != NULL && o->keyword != NULL; o++)
     {
         if (o->val == NULL || o->val[0] == '\0' || strcmp(o->keyword, "replication") == 0 ||
             strcmp(o->keyword, "fallback_application_name") == 0 ||
-            strcmp(o->keyword, "client_encoding") == 0)
+            strcmp(o->keyword, "client_encoding") == 0 || strcmp(o->keyword, "host") == 0 ||
+            strcmp(o->keyword, "port") == 0 || strcmp(o->keyword, "sslpassword") == 0)
             continue;
         if (strcmp(o->keyword, "password") == 0)
             *ret_password = mem_strdup(ctx, o->val);
-        else if (strcmp(o->keyword, "host") == 0)
-            dsn_add(dsn, "host", PQhost(conn->raw));
-        else if (strcmp(o->keyword, "port") == 0)
-            dsn_add(dsn, "port", PQport(conn->raw));
         else if (strcmp(o->keyword, "hostaddr") == 0)
             dsn_add(dsn, "hostaddr", PQhostaddr(conn->raw));
-        else if (strcmp(o->keyword, "sslpassword") != 0)
+        else
             dsn_add(dsn, o->keyword, o->val);
     }
     PQconninfoFree(options);
@@ -242,22 +280,69 @@ bool pg_conn_error(const PgConn *conn, const PGresult *res, Error *err, const ch
     while (len > 0 && primary[len - 1] == '\n')
         len--;
     char first[1200];
+    char more[400];
     snprintf(first, sizeof(first), "%.*s", (int) len, primary);
     str_one_line(text, sizeof(text), first);
+    str_one_line(more, sizeof(more), detail != NULL ? detail : "");
     error_set(err, lost && state == NULL ? ERR_CONNECT : ERR_QUERY, "%s: %s%s%s%s", what, text,
-              detail != NULL ? " (" : "", detail != NULL ? detail : "", detail != NULL ? ")" : "");
+              more[0] != '\0' ? " (" : "", more, more[0] != '\0' ? ")" : "");
     if (err != NULL && state != NULL && err->sqlstate[0] == '\0')
         snprintf(err->sqlstate, sizeof(err->sqlstate), "%.5s", state);
     return error_node(err, conn->label);
 }
 
+/* A cancel request is a connection of its own, and PQcancel() blocks without limit when that host
+ * is gone or its postmaster hangs. So it runs on a thread that may be left behind; whoever is last
+ * to let go frees the request. */
+typedef struct CancelRequest
+{
+    PGcancel *handle;
+    int done; /* eventfd */
+    atomic_int users;
+} CancelRequest;
+
+static void request_release(CancelRequest *request)
+{
+    if (atomic_fetch_sub(&request->users, 1) > 1)
+        return;
+    PQfreeCancel(request->handle);
+    close(request->done);
+    free(request);
+}
+
+static void *request_main(void *arg)
+{
+    CancelRequest *request = arg;
+    char text[256];
+    uint64_t one = 1;
+    PQcancel(request->handle, text, sizeof(text));
+    ssize_t n = write(request->done, &one, sizeof(one));
+    (void) n;
+    request_release(request);
+    return NULL;
+}
+
 void pg_conn_cancel(PgConn *conn)
 {
     PGcancel *handle = PQgetCancel(conn->raw);
-    char text[256];
-    if (handle != NULL)
-        PQcancel(handle, text, sizeof(text));
-    PQfreeCancel(handle);
+    int done = handle == NULL ? -1 : eventfd(0, EFD_CLOEXEC);
+    pthread_t thread;
+    if (done < 0)
+    {
+        PQfreeCancel(handle);
+        return;
+    }
+    CancelRequest *request = mem_check(calloc(1, sizeof(*request)));
+    request->handle = handle;
+    request->done = done;
+    atomic_init(&request->users, 2);
+    if (pthread_create(&thread, NULL, request_main, request) != 0)
+        request_main(request);
+    else
+        pthread_detach(thread);
+    struct pollfd fd = {.fd = done, .events = POLLIN};
+    poll(&fd, 1, CANCEL_WAIT_MS);
+    request_release(request);
 }
 
 /* After the cancel request the server ends the statement with an error; waiting for it (not for
@@ -297,7 +382,10 @@ bool pg_conn_wait(PgConn *conn, bool for_write, int64_t deadline_ms, bool *ret_t
         if (ready != 0)
             continue;
         if (ret_timeout == NULL)
-            return error_set(err, ERR_CONNECT, "the server did not answer in time");
+        {
+            error_set(err, ERR_CONNECT, "the server did not answer in time");
+            return error_node(err, conn->label);
+        }
         *ret_timeout = true;
         return true;
     }

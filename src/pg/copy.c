@@ -1,7 +1,12 @@
 /* pg/copy.c - COPY in both directions; the contract is in copy.h. */
 #include "pg/copy.h"
 
+#include <poll.h>
+
+#include "base/clock.h"
 #include "pg/query.h"
+
+#define DRAIN_MS 2000
 
 /* Reads the rows of a running COPY OUT. */
 static bool copy_rows(PgConn *conn, PgCopyWrite write, void *arg, Error *err)
@@ -33,21 +38,37 @@ static bool copy_rows(PgConn *conn, PgCopyWrite write, void *arg, Error *err)
     }
 }
 
-/* Takes what is left of the results of a failed statement, so that the connection can be used. */
+/* Waits for input, whatever the cancel flag says; false: none came in time, or never will. */
+static bool more_input(PgConn *conn, int64_t deadline_ms)
+{
+    int64_t left = deadline_ms - clock_ms();
+    struct pollfd fd = {.fd = PQsocket(conn->raw), .events = POLLIN};
+    return left > 0 && poll(&fd, 1, (int) left) > 0 && PQconsumeInput(conn->raw) == 1;
+}
+
+/* Takes what is left of the results of a failed statement, so that the connection can be used. Not
+ * for ever: a server that is gone must not keep the run from its end. */
 static void drain(PgConn *conn)
 {
-    Error ignored = ERROR_INIT;
-    bool ok = true;
-    while (ok && PQstatus(conn->raw) == CONNECTION_OK)
+    int64_t deadline_ms = clock_ms() + DRAIN_MS;
+    bool copying = false;
+    while (PQstatus(conn->raw) == CONNECTION_OK)
     {
-        PGresult *res = pg_next_result(conn, 0, &ok, &ignored);
+        char *row = NULL;
+        int len = copying ? PQgetCopyData(conn->raw, &row, 1) : -1;
+        PQfreemem(row);
+        if (len > 0)
+            continue;
+        if (len == 0 || PQisBusy(conn->raw))
+        {
+            if (!more_input(conn, deadline_ms))
+                return;
+            continue;
+        }
+        AUTO(PQclear) PGresult *res = PQgetResult(conn->raw);
         if (res == NULL)
             return;
-        ExecStatusType status = PQresultStatus(res);
-        PQclear(res);
-        char *row = NULL;
-        while (status == PGRES_COPY_OUT && PQgetCopyData(conn->raw, &row, 0) > 0)
-            PQfreemem(row);
+        copying = PQresultStatus(res) == PGRES_COPY_OUT;
     }
 }
 
