@@ -161,14 +161,13 @@ for my $set ($key, $none)
                 rename $a, "$a.x" or die; rename $b, $a or die; rename "$a.x", $b or die;
             });
     }
-    if ($set eq $none && defined $bundle)
+    if ($set eq $none)
     {
-        # Two chunks of the same length inside a bundle.
+        my ($holds) = grep { slurp_bytes("$dir/$_") =~ /\trow 17\n/ } grep { m{^db/.*/node0/} } @files;
+        my $leaf = $holds =~ s{.*/}{}r;
         damaged("$kind: one row altered into another", $set, sub {
-                my $bytes = slurp_bytes("$_[0]/$bundle");
-                $bytes =~ s/row 17/row 71/ or $bytes =~ s/row 1\n/row 2\n/ or die;
-                spew_bytes("$_[0]/$bundle", $bytes);
-            }, says => qr/bundle/);
+                spew_bytes("$_[0]/$holds", slurp_bytes("$_[0]/$holds") =~ s/\trow 17\n/\trow 71\n/r);
+            }, says => qr/\Q$leaf\E/);
     }
     damaged("$kind: an extra file", $set, sub { spew_bytes("$_[0]/extra", 'x') }, quick => 1, restore => 0, says => qr/extra/);
     damaged("$kind: an extra chunk", $set, sub { copy("$_[0]/" . ($own // $bundle), "$_[0]/db/shop/node0/99999.0.bin") or die },
