@@ -5,14 +5,16 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/mem.h"
+#include "base/str.h"
 
-#define STDERR_KEEP   1536
+/* What is kept of the child's stderr: what went wrong stands at the beginning or at the end. */
+#define HEAD_KEEP     800
+#define TAIL_KEEP     600
 #define TERM_GRACE_MS 2000
 
 extern char **environ;
@@ -22,8 +24,11 @@ typedef struct Child
     pid_t pid;
     int out;
     int err;
-    char tail[STDERR_KEEP + 1]; /* the last bytes of stderr */
+    char head[HEAD_KEEP];
+    size_t head_len;
+    char tail[TAIL_KEEP];
     size_t tail_len;
+    bool omitted; /* there was more between head and tail */
 } Child;
 
 static const char **child_env(void *ctx, const char *const *extra)
@@ -51,31 +56,58 @@ static const char **child_env(void *ctx, const char *const *extra)
     return env;
 }
 
-/* The child must not inherit our blocked signals: it could not be ended by SIGTERM. */
-static int spawn(Child *child, const ProcSpec *spec, void *ctx, int out_w, int err_w)
+/* Runs in the child, between fork and exec: calls nothing that takes a lock, as another thread may
+ * have held it at the fork. Returns only when the program could not be started. */
+static void become(const ProcSpec *spec, const char **env, int out_w, int err_w, pid_t parent)
 {
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attr;
+    struct sigaction defaults = {.sa_handler = SIG_DFL};
     sigset_t none;
-    sigset_t defaults;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_adddup2(&actions, out_w, 1);
-    posix_spawn_file_actions_adddup2(&actions, err_w, 2);
-    posix_spawnattr_init(&attr);
+    /* The child must not inherit our blocked signals: it could not be ended by SIGTERM. */
+    for (int sig = 1; sig < NSIG; sig++)
+        sigaction(sig, &defaults, NULL);
+    setpgid(0, 0); /* Ctrl-C on the terminal is ours to handle */
+    /* Should we be killed, the child must not go on, with locks on a server. */
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (getppid() != parent)
+        _exit(127);
     sigemptyset(&none);
-    sigfillset(&defaults);
-    posix_spawnattr_setsigmask(&attr, &none);
-    posix_spawnattr_setsigdefault(&attr, &defaults);
-    posix_spawnattr_setpgroup(&attr, 0); /* Ctrl-C on the terminal is ours to handle */
-    posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
-                                        POSIX_SPAWN_SETPGROUP);
-    int rc = posix_spawnp(&child->pid, spec->argv[0], &actions, &attr,
-                          (char *const *) (uintptr_t) spec->argv,
-                          (char *const *) (uintptr_t) child_env(ctx, spec->env));
-    posix_spawn_file_actions_destroy(&actions);
-    posix_spawnattr_destroy(&attr);
-    return rc;
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (null >= 0 && dup2(null, 0) == 0 && dup2(out_w, 1) == 1 && dup2(err_w, 2) == 2)
+        execvpe(spec->argv[0], (char *const *) (uintptr_t) spec->argv,
+                (char *const *) (uintptr_t) env);
+}
+
+/* Returns 0 or an errno. The child tells of a failed exec through a pipe that exec closes. */
+static int spawn(Child *child, const ProcSpec *spec, int out_w, int err_w)
+{
+    AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "child environment");
+    const char **env = child_env(ctx, spec->env);
+    int report[2];
+    int failure = 0;
+    if (pipe2(report, O_CLOEXEC) != 0)
+        return errno;
+    pid_t parent = getpid();
+    child->pid = fork();
+    if (child->pid == 0)
+    {
+        become(spec, env, out_w, err_w, parent);
+        failure = errno;
+        ssize_t n = write(report[1], &failure, sizeof(failure));
+        _exit(n < 0 ? 126 : 127);
+    }
+    if (child->pid < 0)
+        failure = errno;
+    close(report[1]);
+    ssize_t n = 0;
+    while (child->pid > 0 && (n = read(report[0], &failure, sizeof(failure))) < 0 && errno == EINTR)
+        ;
+    close(report[0]);
+    if (n > 0)
+        waitpid(child->pid, NULL, 0);
+    else if (child->pid > 0)
+        failure = 0;
+    return failure;
 }
 
 static bool child_start(Child *child, const ProcSpec *spec, Error *err)
@@ -90,8 +122,7 @@ static bool child_start(Child *child, const ProcSpec *spec, Error *err)
         close(out[1]);
         return error_errno(err, ERR_INTERNAL, "could not create a pipe");
     }
-    AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "child environment");
-    int rc = spawn(child, spec, ctx, out[1], errs[1]);
+    int rc = spawn(child, spec, out[1], errs[1]);
     close(out[1]);
     close(errs[1]);
     child->out = out[0];
@@ -105,22 +136,40 @@ static bool child_start(Child *child, const ProcSpec *spec, Error *err)
                        "could not run program \"%s\"", spec->argv[0]);
 }
 
-static void keep_tail(Child *child, const char *data, size_t len)
+static void keep_stderr(Child *child, const char *data, size_t len)
 {
-    if (len > STDERR_KEEP)
+    size_t room = HEAD_KEEP - child->head_len;
+    size_t n = len < room ? len : room;
+    memcpy(child->head + child->head_len, data, n);
+    child->head_len += n;
+    data += n;
+    len -= n;
+    if (len > TAIL_KEEP)
     {
-        data += len - STDERR_KEEP;
-        len = STDERR_KEEP;
+        child->omitted = true;
+        data += len - TAIL_KEEP;
+        len = TAIL_KEEP;
     }
-    if (child->tail_len + len > STDERR_KEEP)
+    if (child->tail_len + len > TAIL_KEEP)
     {
-        size_t drop = child->tail_len + len - STDERR_KEEP;
+        size_t drop = child->tail_len + len - TAIL_KEEP;
+        child->omitted = true;
         memmove(child->tail, child->tail + drop, child->tail_len - drop);
         child->tail_len -= drop;
     }
     memcpy(child->tail + child->tail_len, data, len);
     child->tail_len += len;
-    child->tail[child->tail_len] = '\0';
+}
+
+/* What was kept as one line in buf; returns buf. */
+static char *stderr_line(const Child *child, char *buf, size_t size)
+{
+    char text[HEAD_KEEP + TAIL_KEEP + 8];
+    int n = snprintf(text, sizeof(text), "%.*s%s%.*s", (int) child->head_len, child->head,
+                     child->omitted ? " ... " : "", (int) child->tail_len, child->tail);
+    while (n > 0 && text[n - 1] == '\n')
+        text[--n] = '\0';
+    return str_one_line(buf, size, text);
 }
 
 /* Reads both pipes to their ends. false: cancelled or refused by on_stdout. */
@@ -146,7 +195,7 @@ static bool child_pump(Child *child, const ProcSpec *spec, char *buf, size_t siz
                 *(i == 0 ? &child->out : &child->err) = -1;
             }
             else if (i == 1)
-                keep_tail(child, buf, (size_t) n);
+                keep_stderr(child, buf, (size_t) n);
             else if (spec->on_stdout != NULL && !spec->on_stdout(spec->arg, buf, (size_t) n, err))
                 return false;
         }
@@ -190,11 +239,10 @@ bool proc_run(const ProcSpec *spec, Error *err)
     int status = child_reap(&child, finished);
     if (!finished || status == 0)
         return finished;
-    while (child.tail_len > 0 && child.tail[child.tail_len - 1] == '\n')
-        child.tail[--child.tail_len] = '\0';
+    char line[HEAD_KEEP + TAIL_KEEP + 8];
     if (WIFSIGNALED(status))
         return error_set(err, ERR_PROGRAM, "program \"%s\" was ended by signal %d", spec->argv[0],
                          WTERMSIG(status));
     return error_set(err, ERR_PROGRAM, "program \"%s\" failed with exit code %d: %s", spec->argv[0],
-                     WEXITSTATUS(status), child.tail);
+                     WEXITSTATUS(status), stderr_line(&child, line, sizeof(line)));
 }

@@ -18,7 +18,8 @@ typedef struct ProcSpec
 
 /* proc_run starts the program, feeds on_stdout, and waits for its end. Blocks.
  * ERR_NOT_FOUND: no such program. ERR_PROGRAM: it ended with a code or signal that is not 0; the
- * message holds the last lines of its stderr. ERR_CANCELLED; or what on_stdout failed with. */
+ * message holds the beginning and the end of its stderr, as one line. ERR_CANCELLED; or what
+ * on_stdout failed with. Should this process be killed, the child gets SIGTERM. */
 bool proc_run(const ProcSpec *spec, Error *err) MUST_CHECK;
 
 #endif

@@ -1,6 +1,7 @@
 /* fleet/topology.c - which nodes a fleet has; the contract is in topology.h. */
 #include "fleet/topology.h"
 
+#include <signal.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -13,6 +14,12 @@ static bool is_conninfo(const char *text)
            strncmp(text, "postgresql://", 13) == 0;
 }
 
+/* libpq quotes from the string what it could not understand, and that may be a password. */
+static bool may_hold_password(const char *conninfo)
+{
+    return strcasestr(conninfo, "pass") != NULL || strchr(conninfo, '@') != NULL;
+}
+
 bool fleet_check_conninfo(const char *conninfo, const char *what, Error *err)
 {
     if (conninfo == NULL || !is_conninfo(conninfo))
@@ -22,11 +29,13 @@ bool fleet_check_conninfo(const char *conninfo, const char *what, Error *err)
     if (options == NULL)
     {
         char line[256];
-        size_t len = message == NULL ? 0 : strlen(message);
-        while (len > 0 && message[len - 1] == '\n')
-            message[--len] = '\0';
-        error_set(err, ERR_USAGE, "%s: not a valid connection string: %s", what,
-                  str_one_line(line, sizeof(line), message == NULL ? "out of memory" : message));
+        const char *why = message == NULL ? "out of memory" : message;
+        if (may_hold_password(conninfo))
+            why = "its text is not shown, as it may hold a password";
+        str_one_line(line, sizeof(line), why);
+        for (size_t len = strlen(line); len > 0 && line[len - 1] == ' '; len--)
+            line[len - 1] = '\0';
+        error_set(err, ERR_USAGE, "%s: not a valid connection string: %s", what, line);
         PQfreemem(message);
         return false;
     }
@@ -97,6 +106,25 @@ Fleet *fleet_discover(void *ctx, const FleetRequest *request, Error *err)
     return ok ? fleet : NULL;
 }
 
+static void on_signal(int sig)
+{
+    (void) sig;
+}
+
+/* Reads one line; a signal that ends the program otherwise ends the reading. */
+static bool read_line(FILE *tty, char *line, int size)
+{
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction interrupt = {.sa_handler = on_signal};
+    struct sigaction old[LENGTH_OF(signals)];
+    for (size_t i = 0; i < LENGTH_OF(signals); i++)
+        sigaction(signals[i], &interrupt, &old[i]);
+    bool got = fgets(line, size, tty) != NULL;
+    for (size_t i = 0; i < LENGTH_OF(signals); i++)
+        sigaction(signals[i], &old[i], NULL);
+    return got;
+}
+
 /* Reads one line from the terminal without echo. */
 static char *prompt(void *ctx, const char *text, Error *err)
 {
@@ -116,7 +144,8 @@ static char *prompt(void *ctx, const char *text, Error *err)
     fprintf(tty, "%s", text);
     fflush(tty);
     char line[1024] = "";
-    bool got = fgets(line, sizeof(line), tty) != NULL;
+    bool got = read_line(tty, line, (int) sizeof(line));
+    bool interrupted = !got && !feof(tty);
     if (terminal)
         tcsetattr(fileno(tty), TCSAFLUSH, &old);
     fprintf(tty, "\n");
@@ -124,7 +153,9 @@ static char *prompt(void *ctx, const char *text, Error *err)
     line[strcspn(line, "\r\n")] = '\0';
     char *password = got ? mem_strdup(ctx, line) : NULL;
     explicit_bzero(line, sizeof(line));
-    if (!got)
+    if (interrupted)
+        error_set(err, ERR_CANCELLED, "cancelled");
+    else if (!got)
         error_set(err, ERR_USAGE, "no password was given");
     return password;
 }
@@ -149,11 +180,18 @@ bool fleet_passwords(void *ctx, Fleet *fleet, const FleetRequest *request, Error
 {
     if (request->never_prompt || (!request->force_prompt && !isatty(STDIN_FILENO)))
         return true;
+    /* Nobody waits for signals yet: they must work here, while logins are tried, as always. */
+    sigset_t ending;
+    sigset_t old;
+    sigemptyset(&ending);
+    sigaddset(&ending, SIGINT);
+    sigaddset(&ending, SIGTERM);
+    sigaddset(&ending, SIGHUP);
+    pthread_sigmask(SIG_UNBLOCK, &ending, &old);
     const char *last = NULL;
-    for (size_t i = 0; i < fleet->node_count; i++)
-    {
-        if (!give_password(ctx, &fleet->nodes[i], &last, request->force_prompt && i == 0, err))
-            return false;
-    }
-    return true;
+    bool ok = true;
+    for (size_t i = 0; ok && i < fleet->node_count; i++)
+        ok = give_password(ctx, &fleet->nodes[i], &last, request->force_prompt && i == 0, err);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    return ok;
 }
