@@ -1,0 +1,316 @@
+# BenchContests.pm - what is run against what, and which targets are judged by it.
+#
+# A contest is a number of rounds, in each of which every contender runs once; who begins changes
+# from round to round, so that a slower hour of the machine, or a place in the order, hits all alike.
+package BenchContests;
+
+use strict;
+use warnings;
+use Cwd qw(realpath);
+use File::Find;
+use File::Path qw(remove_tree);
+
+# new work => DIR, runner =>, server =>, data =>, runs => N, pgark => PATH
+sub new
+{
+    my ($class, %self) = @_;
+    my $self = bless {%self}, $class;
+    $self->{pg_dump} = $self->program('pg_dump');
+    $self->{newer}   = [ $self->newer_programs ];
+    return $self;
+}
+
+sub run_all
+{
+    my ($self, $report) = @_;
+    $self->dump_contest($report);
+    $self->skew_contest($report);
+    $self->restore_contest($report);
+    $self->memory_contest($report);
+    $self->empty_contest($report);
+    return;
+}
+
+# ---- programs and room ---------------------------------------------------------------------------
+
+sub program
+{
+    my ($self, $path) = @_;
+    my $text = $self->{runner}->command($path, '--version');
+    my ($version) = $text =~ /(\d+[\w.]*)/ or die "$path: cannot tell its version from: $text";
+    my ($major) = $version =~ /\A(\d+)/;
+    return { path => $path, version => $version, major => $major };
+}
+
+# newer_programs - every pg_dump that has the newer compressions and can be found, each once.
+sub newer_programs
+{
+    my ($self) = @_;
+    my @paths = glob '/usr/lib/postgresql/*/bin/pg_dump';
+    push @paths, $ENV{PGARK_BENCH_PG_DUMP} if ($ENV{PGARK_BENCH_PG_DUMP} // '') ne '';
+    my (%seen, @found);
+    for my $path (@paths)
+    {
+        my $real = realpath($path) // die "$path: $!\n";
+        next if $seen{$real}++;
+        my $program = $self->program($path);
+        push @found, $program
+          if $program->{major} >= 16 && $program->{major} >= $self->{pg_dump}{major};
+    }
+    return @found;
+}
+
+# programs - [[name, version]...] for the report.
+sub programs
+{
+    my ($self) = @_;
+    return [
+        [ pgark      => $self->program($self->{pgark})->{version} ],
+        [ server     => $self->{server}->version ],
+        [ pg_dump    => $self->{pg_dump}{version} ],
+        [ pg_restore => $self->program('pg_restore')->{version} ],
+        map { [ $_->{path} => $_->{version} ] } @{ $self->{newer} } ];
+}
+
+sub need_space
+{
+    my ($self, $bytes) = @_;
+    my (undef, $line) = split /\n/, $self->{runner}->command('df', '-Pk', $self->{work});
+    my $free = (split ' ', $line)[3] * 1024;
+    die sprintf("%s: %.1f GB are needed and %.1f GB are free\n", $self->{work}, $bytes / 1e9,
+        $free / 1e9)
+      if $free < $bytes;
+    return;
+}
+
+sub tree_bytes
+{
+    my ($path) = @_;
+    my $bytes = 0;
+    find({ no_chdir => 1, wanted => sub { $bytes += -s _ if lstat && -f _ } }, $path);
+    return $bytes;
+}
+
+# ---- a contest -----------------------------------------------------------------------------------
+
+# A contender: id, name, command => [ARG...], and optionally
+#   before => sub           what must be there first, not counted
+#   after  => sub (LAST)    clears up; the bytes that the run made, if that is a number to compare
+# contest TITLE, ROUNDS, CONTENDER... - each gets its runs.
+sub contest
+{
+    my ($self, $title, $rounds, @contenders) = @_;
+    for my $round (1 .. $rounds)
+    {
+        for my $place (0 .. $#contenders)
+        {
+            my $contender = $contenders[ ($place + $round - 1) % @contenders ];
+            my $run = $self->run_once($contender, $round == $rounds);
+            push @{ $contender->{runs} }, $run;
+            printf STDERR "bench: %s, round %d of %d: %s: %.2f s\n", $title, $round, $rounds,
+              $contender->{name}, $run->{wall};
+        }
+    }
+    $_->{wall} = BenchRunner::summary(map { $_->{wall} } @{ $_->{runs} }) for @contenders;
+    return { title => $title, contenders => \@contenders };
+}
+
+sub run_once
+{
+    my ($self, $contender, $last) = @_;
+    $contender->{before}->() if defined $contender->{before};
+    my $run = $self->{runner}->measure(@{ $contender->{command} });
+    $run->{bytes} = $contender->{after}->($last) if defined $contender->{after};
+    return $run;
+}
+
+sub find_contender
+{
+    my ($contest, $id) = @_;
+    my ($found) = grep { $_->{id} eq $id } @{ $contest->{contenders} };
+    return $found;
+}
+
+# times_of CONTEST, ID, ID - how many times the median of the second that of the first is.
+sub times_of
+{
+    my ($contest, $id, $of) = @_;
+    my ($first, $second) = map { find_contender($contest, $_)->{wall}{median} } $id, $of;
+    return $first / $second;
+}
+
+sub max_of
+{
+    my ($contender, $what) = @_;
+    my $max = 0;
+    $_->{$what} > $max and $max = $_->{$what} for @{ $contender->{runs} };
+    return $max;
+}
+
+# ---- contenders ----------------------------------------------------------------------------------
+
+# output ID, KEEP - where a contender writes, and the after that measures and removes it. With KEEP,
+# that of the last round stays for the restores.
+sub output
+{
+    my ($self, $id, $keep) = @_;
+    my $path  = "$self->{work}/out-$id";
+    my $after = sub {
+        my ($last) = @_;
+        my $bytes = tree_bytes($path);
+        remove_tree($path) unless $keep && $last;
+        return $bytes;
+    };
+    return ($path, $after);
+}
+
+sub backup_contender
+{
+    my ($self, $id, $db, $jobs, %more) = @_;
+    my ($path, $after) = $self->output($id, $more{keep});
+    return {
+        id      => $id,
+        name    => $more{name} // "pgark backup -j$jobs",
+        command => [
+            $self->{pgark}, 'backup', '-d', $self->{server}->conninfo($db),
+            '--repo', $path, "-j$jobs", '--quiet' ],
+        after => $after,
+    };
+}
+
+sub dump_contender
+{
+    my ($self, $id, $db, $program, $compress, %more) = @_;
+    my ($path, $after) = $self->output($id, $more{keep});
+    my @compress = defined $compress ? "-Z$compress" : ();
+    return {
+        id      => $id,
+        name    => join(' ', "pg_dump $program->{version} -Fd -j2", @compress),
+        command => [
+            $program->{path}, '-Fd', '-j2', @compress, '-f', $path,
+            '-d', $self->{server}->conninfo($db) ],
+        after => $after,
+    };
+}
+
+# restore_contender ID, NAME, ARG... - into a database that is made for each run and dropped after it.
+sub restore_contender
+{
+    my ($self, $id, $name, @command) = @_;
+    my ($server, $data) = @$self{qw(server data)};
+    return {
+        id      => $id,
+        name    => $name,
+        command => [ @command, '-d', $server->conninfo('restored') ],
+        before  => sub { $server->create_database('restored'); $server->checkpoint; },
+        after   => sub {
+            $data->check_rows('restored', 'balanced');
+            $server->drop_database('restored');
+            return;
+        },
+    };
+}
+
+sub pgark_restore
+{
+    my ($self, $jobs) = @_;
+    return $self->restore_contender('pgark', "pgark restore -j$jobs",
+        $self->{pgark}, 'restore', 'latest', '--repo', "$self->{work}/out-pgark", "-j$jobs",
+        '--no-analyze', '--quiet');
+}
+
+# ---- the contests --------------------------------------------------------------------------------
+
+sub dump_contest
+{
+    my ($self, $report) = @_;
+    my $installed = $self->{pg_dump};
+    my @newer     = map { (
+            $self->dump_contender("zstd-$_->{path}", 'balanced', $_, 'zstd:1'),
+            $self->dump_contender("lz4-$_->{path}",  'balanced', $_, 'lz4'),
+    ) } @{ $self->{newer} };
+    my $contest = $self->contest('backup of eight tables', $self->{runs},
+        $self->backup_contender('pgark', 'balanced', 2, keep => 1),
+        $self->dump_contender('gzip', 'balanced', $installed, undef, keep => 1),
+        $self->dump_contender('z1', 'balanced', $installed, 1),
+        $self->dump_contender('z0', 'balanced', $installed, 0, keep => 1),
+        @newer);
+    $report->contest($contest);
+
+    $report->at_least('gzip', "backup: pg_dump $installed->{version} as installed : pgark",
+        times_of($contest, 'gzip', 'pgark'), 5);
+    for my $program (@{ $self->{newer} })
+    {
+        my $id = "zstd-$program->{path}";
+        $report->at_least($id, "backup: pg_dump $program->{version} zstd:1 : pgark",
+            times_of($contest, $id, 'pgark'), 1.2);
+    }
+    $report->not_measured('backup: newer pg_dump zstd:1 : pgark', 'none is installed', '>= 1.2')
+      unless @{ $self->{newer} };
+    my ($set, $gzip) = map { max_of(find_contender($contest, $_), 'bytes') } qw(pgark gzip);
+    $report->at_most('pgark', 'size: set : gzip archive', $set / $gzip, 1);
+    return;
+}
+
+sub skew_contest
+{
+    my ($self, $report) = @_;
+    my $contest = $self->contest('skewed against balanced', $self->{runs},
+        $self->backup_contender('even', 'balanced', 2, name => 'pgark backup -j2, balanced'),
+        $self->backup_contender('skewed', 'skewed', 2, name => 'pgark backup -j2, skewed'));
+    $report->contest($contest);
+    $report->at_most('skewed', 'backup: skewed : balanced', times_of($contest, 'skewed', 'even'),
+        1.1);
+    return;
+}
+
+sub restore_contest
+{
+    my ($self, $report) = @_;
+    # The server recycles its WAL files; the first to write so much would be the one to make them.
+    print STDERR "bench: restore: one run to warm up\n";
+    $self->run_once($self->pgark_restore(2), 0);
+    my $contest = $self->contest('restore of eight tables', $self->{runs},
+        $self->pgark_restore(2),
+        $self->restore_contender('gzip', 'pg_restore -j2, gzip archive',
+            'pg_restore', '-j2', "$self->{work}/out-gzip"),
+        $self->restore_contender('z0', 'pg_restore -j2, -Z0 archive',
+            'pg_restore', '-j2', "$self->{work}/out-z0"));
+    $report->contest($contest);
+    $report->at_least('gzip', 'restore: pg_restore of its own archive : pgark',
+        times_of($contest, 'gzip', 'pgark'), 2.3);
+    remove_tree("$self->{work}/out-$_") for qw(gzip z0);
+    return;
+}
+
+sub memory_contest
+{
+    my ($self, $report) = @_;
+    my $rounds  = $self->{runs} < 2 ? $self->{runs} : 2;
+    my $contest = $self->contest('memory at -j8', $rounds,
+        $self->backup_contender('backup', 'balanced', 8),
+        { %{ $self->pgark_restore(8) }, id => 'restore' });
+    $report->contest($contest);
+    for my $id (qw(backup restore))
+    {
+        my $kb = max_of(find_contender($contest, $id), 'maxrss_kb');
+        $report->memory_below($id, "memory: peak of pgark $id -j8", $kb, 100);
+    }
+    remove_tree("$self->{work}/out-pgark");
+    return;
+}
+
+sub empty_contest
+{
+    my ($self, $report) = @_;
+    my $rounds  = $self->{runs} < 3 ? $self->{runs} : 3;
+    my $contest = $self->contest($self->{data}->empty_tables . ' empty tables', $rounds,
+        $self->backup_contender('pgark', 'empty', 2),
+        $self->dump_contender('gzip', 'empty', $self->{pg_dump}, undef));
+    $report->contest($contest);
+    $report->at_most('pgark', 'empty tables: pgark : pg_dump', times_of($contest, 'pgark', 'gzip'),
+        1.2);
+    return;
+}
+
+1;
