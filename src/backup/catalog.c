@@ -8,6 +8,8 @@
     " AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend d"                                        \
     " WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid"            \
     " AND d.objsubid = 0 AND d.deptype = 'e')"
+/* A standby has the definition of what is unlogged, and nothing else. */
+#define NOT_LOST " AND NOT (c.relpersistence = 'u' AND pg_catalog.pg_is_in_recovery())"
 #define USER_SCHEMA                                                                                \
     " AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND c.relpersistence <> 't'"
 
@@ -166,57 +168,83 @@ bool catalog_read_tables(PgConn *conn, DataFormat format, Catalog *catalog, Erro
 
 #define SEQUENCES_PER_QUERY 200
 
-static bool read_values(PgConn *conn, SequenceRecord *sequences, size_t count, void *ctx,
-                        Error *err)
+/* One sequence of the list; its oid serves to notice another one of the same name. */
+typedef struct ListedSequence
 {
-    Str *sql = str_new(ctx);
-    for (size_t i = 0; i < count; i++)
-    {
-        char *name = pg_quote_table(ctx, conn, sequences[i].schema, sequences[i].name, err);
-        if (name == NULL)
-            return false;
-        str_addf(sql, "%sSELECT %zu, last_value, is_called FROM %s", i == 0 ? "" : " UNION ALL ", i,
-                 name);
-    }
-    AUTO(PQclear) PGresult *res = pg_query(conn, sql->data, 0, NULL, err);
-    if (res == NULL)
-        return error_prefix(err, "could not read the values of the sequences");
+    SequenceRecord *record;
+    uint32_t oid;
+    bool read;
+} ListedSequence;
+
+static bool take_values(const PGresult *res, ListedSequence *list, size_t count, Error *err)
+{
     for (int i = 0; i < PQntuples(res); i++)
     {
         size_t index = (size_t) pg_cell_int(res, i, 0);
-        if (index >= count)
+        if (index >= count || list[index].oid != (uint32_t) pg_cell_int(res, i, 3))
             continue;
-        sequences[index].last_value = pg_cell_int(res, i, 1);
-        sequences[index].is_called = pg_cell_bool(res, i, 2);
+        list[index].record->last_value = pg_cell_int(res, i, 1);
+        list[index].record->is_called = pg_cell_bool(res, i, 2);
+        list[index].read = true;
+    }
+    for (size_t i = 0; i < count; i++)
+    {
+        if (!list[i].read)
+            return error_set(err, ERR_CHANGED, "sequence \"%s.%s\" was replaced by another",
+                             list[i].record->schema, list[i].record->name);
     }
     return true;
 }
 
-bool catalog_read_sequences(PgConn *conn, void *ctx, int content, SequenceRecord **ret,
-                            size_t *ret_count, Error *err)
+static bool read_values(PgConn *conn, ListedSequence *list, size_t count, void *ctx, Error *err)
 {
+    Str *sql = str_new(ctx);
+    for (size_t i = 0; i < count; i++)
+    {
+        char *name = pg_quote_table(ctx, conn, list[i].record->schema, list[i].record->name, err);
+        if (name == NULL)
+            return false;
+        str_addf(sql, "%sSELECT %zu, last_value, is_called, tableoid FROM %s",
+                 i == 0 ? "" : " UNION ALL ", i, name);
+    }
+    AUTO(PQclear) PGresult *res = pg_query(conn, sql->data, 0, NULL, err);
+    if (res != NULL)
+        return take_values(res, list, count, err);
+    /* Nothing keeps a sequence that no table owns from being dropped after the snapshot. */
+    if (pg_sqlstate_is(err, PG_STATE_UNDEFINED_TABLE) || pg_sqlstate_is(err, PG_STATE_NO_SCHEMA))
+        err->code = ERR_CHANGED;
+    return error_prefix(err, "could not read the values of the sequences");
+}
+
+bool catalog_read_sequences(PgConn *snapshot, PgConn *now, void *ctx, int content,
+                            SequenceRecord **ret, size_t *ret_count, Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "sequences");
     AUTO(PQclear)
-    PGresult *res = pg_query(conn,
-                             "SELECT n.nspname, c.relname FROM pg_catalog.pg_class c"
+    PGresult *res = pg_query(snapshot,
+                             "SELECT n.nspname, c.relname, c.oid FROM pg_catalog.pg_class c"
                              " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-                             " WHERE c.relkind = 'S'" USER_SCHEMA NOT_OF_EXTENSION
+                             " WHERE c.relkind = 'S'" NOT_LOST USER_SCHEMA NOT_OF_EXTENSION
                              " ORDER BY n.nspname, c.relname",
                              0, NULL, err);
     if (res == NULL)
         return error_prefix(err, "could not list the sequences");
     size_t count = (size_t) PQntuples(res);
     SequenceRecord *sequences = mem_array(ctx, SequenceRecord, count);
+    ListedSequence *list = mem_array(tmp, ListedSequence, count);
     for (size_t i = 0; i < count; i++)
     {
         sequences[i].content = content;
         sequences[i].schema = mem_strdup(sequences, pg_cell(res, (int) i, 0));
         sequences[i].name = mem_strdup(sequences, pg_cell(res, (int) i, 1));
+        list[i].record = &sequences[i];
+        list[i].oid = (uint32_t) pg_cell_int(res, (int) i, 2);
     }
     for (size_t first = 0; first < count; first += SEQUENCES_PER_QUERY)
     {
         size_t n = count - first < SEQUENCES_PER_QUERY ? count - first : SEQUENCES_PER_QUERY;
-        AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "sequences");
-        if (!read_values(conn, sequences + first, n, tmp, err))
+        AUTO(mem_context_free) MemContext *names = mem_context(NULL, "names");
+        if (!read_values(now, list + first, n, names, err))
             return false;
     }
     *ret = sequences;
@@ -231,6 +259,8 @@ bool catalog_read_left_out(PgConn *conn, void *ctx, char ***ret, size_t *ret_cou
         "%" PRId64 " materialized views are stored without their rows (REFRESH fills them)",
         "%" PRId64 " extensions have configuration tables, whose rows are not in this set",
         "%" PRId64 " foreign tables are stored without their rows",
+        "%" PRId64 " unlogged tables and sequences are stored without their contents, which a "
+        "standby does not have",
     };
     AUTO(PQclear)
     PGresult *res = pg_query(
@@ -238,7 +268,9 @@ bool catalog_read_left_out(PgConn *conn, void *ctx, char ***ret, size_t *ret_cou
         "SELECT (SELECT count(*) FROM pg_catalog.pg_largeobject_metadata),"
         " (SELECT count(*) FROM pg_catalog.pg_class WHERE relkind = 'm' AND relispopulated),"
         " (SELECT count(*) FROM pg_catalog.pg_extension WHERE extconfig IS NOT NULL),"
-        " (SELECT count(*) FROM pg_catalog.pg_class WHERE relkind = 'f')",
+        " (SELECT count(*) FROM pg_catalog.pg_class WHERE relkind = 'f'),"
+        " (SELECT count(*) FROM pg_catalog.pg_class WHERE relkind IN ('r', 'S')"
+        "  AND relpersistence = 'u' AND pg_catalog.pg_is_in_recovery())",
         0, NULL, err);
     if (res == NULL)
         return error_prefix(err, "could not look for large objects");

@@ -45,14 +45,16 @@ void catalog_missing(void *ctx, const Catalog *now, const Catalog *locked, Catal
  * binary form means the same in any other database (see type_is_portable in catalog_types.c). */
 bool catalog_read_tables(PgConn *conn, DataFormat format, Catalog *catalog, Error *err) MUST_CHECK;
 
-/* catalog_read_sequences reads the values of all sequences that no extension owns. Sequences are
- * not transactional, so this must come after the snapshot: then no value that the snapshot's rows
- * used can be given out again. */
-bool catalog_read_sequences(PgConn *conn, void *ctx, int content, SequenceRecord **ret,
-                            size_t *ret_count, Error *err) MUST_CHECK;
+/* catalog_read_sequences reads the values of all sequences that no extension owns. Which there are
+ * is read in the snapshot, as the schema will have just these. Their values are not transactional
+ * and are read through now, a connection without that snapshot, after it: then no value that the
+ * snapshot's rows used can be given out again. ERR_CHANGED: one has gone since. */
+bool catalog_read_sequences(PgConn *snapshot, PgConn *now, void *ctx, int content,
+                            SequenceRecord **ret, size_t *ret_count, Error *err) MUST_CHECK;
 
 /* catalog_read_left_out describes in sentences what the database holds and this release does not
- * store: large objects, rows of materialized views, of extension configuration and foreign tables.
+ * store: large objects, rows of materialized views, of extension configuration and foreign tables,
+ * of unlogged tables of a standby.
  */
 bool catalog_read_left_out(PgConn *conn, void *ctx, char ***ret, size_t *ret_count, Error *err)
     MUST_CHECK;

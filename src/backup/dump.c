@@ -52,8 +52,8 @@ static bool import_snapshot(BackupNode *node, Error *err)
 static bool dump_data(BackupNode *node, Error *err)
 {
     if (!import_snapshot(node, err) || !node_plan(node, node->scout, err) ||
-        !catalog_read_sequences(node->probe, node->ctx, node->content, &node->sequences,
-                                &node->sequence_count, err))
+        !catalog_read_sequences(node->scout, node->probe, node->ctx, node->content,
+                                &node->sequences, &node->sequence_count, err))
         return error_node(err, node->label);
     AUTO(chunk_queue_free)
     ChunkQueue *queue = chunk_queue_new(&node->plan, node->catalog.count, node->request->jobs);
@@ -61,6 +61,21 @@ static bool dump_data(BackupNode *node, Error *err)
     bool ok = worker_run_all(node, err);
     node->queue = NULL;
     return ok;
+}
+
+/* COPY and LOCK go by names, and names are looked up as they are now, not as the snapshot has them.
+ * The holder's locks keep tables from being renamed, but not schemas: two that changed places would
+ * have given us the wrong rows without an error. So the names must still mean the same tables. */
+static bool check_names(BackupNode *node, Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "names");
+    Catalog now;
+    Catalog moved;
+    if (!catalog_read_relations(node->probe, tmp, &now, err))
+        return false;
+    catalog_missing(tmp, &node->catalog, &now, &moved);
+    return moved.count == 0 || error_set(err, ERR_CHANGED, "table %s is no longer under that name",
+                                         moved.items[0].quoted);
 }
 
 /* The holder's and the scout's transactions must have lived until now: without the one a TRUNCATE
@@ -87,7 +102,7 @@ bool node_dump(BackupNode *node, Storage *st, const char *set_dir, Error *err)
     pthread_join(schema.thread, NULL);
     if (!schema.ok && (ok || err->code == ERR_CANCELLED))
         *err = schema.err;
-    ok = ok && schema.ok && end_transactions(node, err) &&
+    ok = ok && schema.ok && check_names(node, err) && end_transactions(node, err) &&
          manifest_writer_commit(node->chunks, &node->record.chunks, err);
     if (!ok)
         return error_node(err, node->label);

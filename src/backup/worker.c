@@ -97,6 +97,10 @@ static bool copy_chunk(Worker *w, ChunkWriter *writer, Str *sql, const Chunk *ch
         *ret_busy = true;
         return true;
     }
+    /* The holder's lock keeps the table, but not its schema's name. */
+    if (!started &&
+        (pg_sqlstate_is(err, PG_STATE_UNDEFINED_TABLE) || pg_sqlstate_is(err, PG_STATE_NO_SCHEMA)))
+        err->code = ERR_CHANGED;
     return error_prefix(err, "table %s, chunk %u", r->quoted, chunk->number);
 }
 

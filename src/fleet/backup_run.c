@@ -293,7 +293,8 @@ static bool publish(Run *run, Error *err)
 static bool attempt(Run *run, Error *err)
 {
     progress_phase(run->progress, "connecting");
-    if (!each(run, connect_one, err) || !check_distinct(run, err))
+    if (!each(run, connect_one, err) || !check_distinct(run, err) ||
+        !cut_check(run->nodes, run->count, run->request->cut, err))
         return false;
     if (run->request->dry_run)
         return each(run, plan_one, err);

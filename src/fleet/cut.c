@@ -19,11 +19,14 @@
  *      seen a commit on another is therefore never shown without its cause.
  *    Two-phase commits: at T, gid g may be committed on one node and still prepared on another;
  * then the snapshots are true for T and yet show half of g. A prepared transaction is a running
- * xid, so between (a) and (b) none came or went: the lists read in (a) are the lists at T. If every
- * node has the same list, each gid is undecided everywhere (or there is none): nothing is half
- * committed. Otherwise a gid that is missing somewhere may be committed there, and the try fails.
- * (COMMIT PREPARED removes the xid before the gid: the list can show a gid too many, never one too
- * few.)
+ * xid, so between (a) and (b) none came or went: the lists read in (a) are the lists at T, with one
+ * exception. COMMIT PREPARED removes the xid before the gid, so a list can still show a gid whose
+ * commit S(i) shows already. Therefore every listed xid must be among those that S(i) has as
+ * running. If that holds and every node has the same list, each gid is undecided everywhere (or
+ * there is none): nothing is half committed. Otherwise a gid that is missing somewhere may be
+ * committed there, and the try fails.
+ *    Only a primary can be looked at in this way: the text of a standby's snapshot leaves out the
+ * running xids, and would stay the same while one of them commits. cut_check() refuses those.
  *
  * 2. Barrier (writers wait for a moment)
  *    Probes lock every user table of every node in SHARE MODE. A transaction that wrote a table
@@ -48,6 +51,7 @@
 
 #include "backup/locks.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/str.h"
 
 #define TRY_FIRST_MS 60
@@ -97,6 +101,14 @@ static bool begin_scouts(const Cut *cut, Error *err)
            collect_all(cut, true, err);
 }
 
+static void note_prepared(Cut *cut, const BackupNode *node, const char *gids)
+{
+    char line[300];
+    snprintf(cut->obstacle, sizeof(cut->obstacle),
+             "a prepared transaction on node %d may be half committed: %s", node->content,
+             str_one_line(line, sizeof(line), gids));
+}
+
 /* Asks all scouts for their snapshots at once. *ret_even: the prepared transactions forbid nothing.
  */
 static bool take_snapshots(Cut *cut, bool *ret_even, Error *err)
@@ -107,6 +119,10 @@ static bool take_snapshots(Cut *cut, bool *ret_even, Error *err)
     if (!send_all(cut, true,
                   "SELECT pg_catalog.pg_export_snapshot(), pg_catalog.pg_current_snapshot(),"
                   " (SELECT pg_catalog.string_agg(p.gid, chr(10) ORDER BY p.gid)"
+                  "  FROM pg_catalog.pg_prepared_xacts p"
+                  "  WHERE p.database = pg_catalog.current_database()),"
+                  " (SELECT pg_catalog.bool_and(p.transaction = ANY (ARRAY(SELECT x::xid FROM"
+                  "  pg_catalog.pg_snapshot_xip(pg_catalog.pg_current_snapshot()) x)))"
                   "  FROM pg_catalog.pg_prepared_xacts p"
                   "  WHERE p.database = pg_catalog.current_database())",
                   err))
@@ -121,16 +137,14 @@ static bool take_snapshots(Cut *cut, bool *ret_even, Error *err)
         snprintf(node->snapshot_id, sizeof(node->snapshot_id), "%s", pg_cell(res, 0, 0));
         mem_free(node->record.snapshot);
         node->record.snapshot = mem_strdup(node->ctx, pg_cell(res, 0, 1));
+        const char *gids = pg_cell(res, 0, 2);
         if (i == 0)
-            first = mem_strdup(tmp, pg_cell(res, 0, 2));
-        else if (strcmp(first, pg_cell(res, 0, 2)) != 0)
+            first = mem_strdup(tmp, gids);
+        bool decided = !pg_cell_null(res, 0, 3) && !pg_cell_bool(res, 0, 3);
+        if (decided || strcmp(first, gids) != 0)
         {
-            bool here = pg_cell(res, 0, 2)[0] != '\0';
-            char gids[300];
-            snprintf(cut->obstacle, sizeof(cut->obstacle),
-                     "a prepared transaction on node %d may be half committed: %s",
-                     here ? node->content : cut->nodes[0].content,
-                     str_one_line(gids, sizeof(gids), here ? pg_cell(res, 0, 2) : first));
+            note_prepared(cut, gids[0] != '\0' ? node : &cut->nodes[0],
+                          gids[0] != '\0' ? gids : first);
             *ret_even = false;
         }
     }
@@ -230,6 +244,8 @@ static void note_lock_obstacle(Cut *cut, const BackupNode *node)
         " WHERE l.granted AND l.mode IN ('RowExclusiveLock', 'ShareUpdateExclusiveLock',"
         " 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')"
         " AND l.pid IS DISTINCT FROM pg_catalog.pg_backend_pid() AND c.relkind IN ('r', 'p')"
+        " AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d"
+        "  WHERE d.datname = pg_catalog.current_database())"
         " AND c.oid >= 16384 ORDER BY coalesce(a.xact_start, p.prepared) LIMIT 1",
         0, NULL, &ignored);
     char query[200];
@@ -241,6 +257,40 @@ static void note_lock_obstacle(Cut *cut, const BackupNode *node)
     else
         snprintf(cut->obstacle, sizeof(cut->obstacle), "node %d: locks were not to be had",
                  node->content);
+}
+
+/* Autovacuum holds SHARE UPDATE EXCLUSIVE on a table for as long as it works there, which may be
+ * hours, and SHARE conflicts with it. The server ends an autovacuum that a waiting session finds in
+ * its way once deadlock_timeout has passed, as a worker that is cancelled only comes back later.
+ * Our tries are shorter than that on purpose, so that service is never ours: what has outlasted a
+ * try is cancelled here, by the same rule, and never when it prevents wraparound. The look and the
+ * cancel are one statement; should the worker be at another table by then, that one is vacuumed
+ * later, and nothing is lost. Where we may not signal it (superusers may, and from version 17 on
+ * pg_signal_autovacuum_worker), it stays an obstacle like any other. */
+static void cancel_autovacuum(const BackupNode *node)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "autovacuum");
+    Str *oids = str_new(tmp);
+    for (size_t i = 0; i < node->locked.count; i++)
+        str_addf(oids, "%c%u", i == 0 ? '{' : ',', node->locked.items[i].oid);
+    str_add(oids, node->locked.count == 0 ? "{}" : "}");
+    const char *params[] = {oids->data};
+    Error ignored = ERROR_INIT;
+    AUTO(PQclear)
+    PGresult *res = pg_query(
+        node->probe,
+        "SELECT w.pid, pg_catalog.pg_cancel_backend(w.pid) FROM ("
+        " SELECT DISTINCT a.pid FROM pg_catalog.pg_stat_activity a"
+        " JOIN pg_catalog.pg_locks l ON l.pid = a.pid"
+        " WHERE a.backend_type = 'autovacuum worker' AND a.datname = pg_catalog.current_database()"
+        " AND a.query LIKE 'autovacuum: %' AND a.query NOT LIKE '%(to prevent wraparound)%'"
+        " AND l.granted AND l.mode = 'ShareUpdateExclusiveLock'"
+        " AND l.relation = ANY ($1::oid[])) w",
+        1, params, &ignored);
+    if (res == NULL)
+        log_debug("%s: autovacuum cannot be cancelled: %s", node->label, ignored.message);
+    for (int i = 0; res != NULL && i < PQntuples(res); i++)
+        log_debug("%s: cancelled autovacuum, pid %s", node->label, pg_cell(res, i, 0));
 }
 
 /* Locks all tables of one node; *ret_locked false: not within the try's time. */
@@ -271,6 +321,7 @@ static bool lock_node(Cut *cut, BackupNode *node, int64_t try_end_ms, bool *ret_
         }
         pg_rollback(node->probe);
         note_lock_obstacle(cut, node);
+        cancel_autovacuum(node);
         return true;
     }
     return true;
@@ -345,6 +396,21 @@ static bool snapshots_only(Cut *cut, Error *err)
     if (!take_snapshots(cut, &even, err))
         return false;
     cut->record->window_us = clock_us() - start;
+    return true;
+}
+
+bool cut_check(const BackupNode *nodes, size_t count, CutMode mode, Error *err)
+{
+    for (size_t i = 0; i < count; i++)
+    {
+        if (!nodes[i].record.in_recovery || mode == CUT_NONE || (mode == CUT_STRICT && count == 1))
+            continue;
+        error_set(err, ERR_CUT, "%s is a standby, where no %s", nodes[i].label,
+                  mode == CUT_BARRIER ? "barrier can be taken"
+                                      : "cut of several servers can be proven");
+        return error_hint(err, "Name the primary servers, or use --cut=none where snapshots of "
+                               "slightly different instants will do.");
+    }
     return true;
 }
 

@@ -6,6 +6,10 @@
 
 #include "backup/node.h"
 
+/* cut_check refuses, before anything is locked, what cannot succeed: a standby in a fleet whose cut
+ * has to be proven, or behind a barrier. ERR_CUT. All nodes are connected. */
+bool cut_check(const BackupNode *nodes, size_t count, CutMode mode, Error *err) MUST_CHECK;
+
 /* cut_take gives every node a snapshot (exported by its scout, id in snapshot_id, text in
  * record.snapshot), proven by the method that mode asks for and the number of nodes allows; record
  * says how. All nodes are connected and locked. ERR_CUT: not within the time; the message says what

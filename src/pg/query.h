@@ -44,6 +44,8 @@ char *pg_quote_table(void *ctx, PgConn *conn, const char *schema, const char *na
 #define PG_STATE_LOCK_NOT_AVAILABLE "55P03"
 #define PG_STATE_UNDEFINED_TABLE    "42P01"
 #define PG_STATE_UNDEFINED_OBJECT   "42704"
+#define PG_STATE_NO_SCHEMA          "3F000"
+#define PG_STATE_DEADLOCK           "40P01"
 #define PG_STATE_NO_PRIVILEGE       "42501"
 #define PG_STATE_OUT_OF_MEMORY      "53200"
 bool pg_sqlstate_is(const Error *err, const char *state);
