@@ -43,8 +43,8 @@ void data_loader_free(DataLoader *loader)
 static void copy_statement(Str *sql, const RestoreTable *t, bool freeze)
 {
     bool columns = t->record->column_count > 0;
-    str_addf(sql, "COPY %s%s%s%s FROM STDIN", t->quoted, columns ? " (" : "", t->column_list,
-             columns ? ")" : "");
+    str_addf(sql, "COPY %s%s%s%s FROM STDIN", t->route != NULL ? t->route : t->quoted,
+             columns ? " (" : "", t->column_list, columns ? ")" : "");
     if (t->record->binary || freeze)
         str_addf(sql, " (%s%s%s)", t->record->binary ? "FORMAT binary" : "",
                  t->record->binary && freeze ? ", " : "", freeze ? "FREEZE" : "");
@@ -95,11 +95,14 @@ static bool load_chunk(DataLoader *loader, const RestoreTable *t, const ChunkRef
 static bool load_table(DataLoader *loader, const RestoreTable *t, Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "table");
-    const char *before = mem_printf(tmp, "BEGIN; TRUNCATE ONLY %s; ", t->quoted);
+    /* FREEZE wants a table that this transaction emptied. Routed rows go to several partitions,
+     * which other workers fill at the same time, so nothing may be emptied there. */
+    bool own = t->route == NULL;
+    const char *before = own ? mem_printf(tmp, "BEGIN; TRUNCATE ONLY %s; ", t->quoted) : "BEGIN; ";
     for (size_t i = 0; i < t->chunk_count; i++)
     {
         const ChunkRef *ref = &loader->node->chunks[t->first_chunk + i];
-        if (!load_chunk(loader, t, ref, i == 0 ? before : "", true, err))
+        if (!load_chunk(loader, t, ref, i == 0 ? before : "", own, err))
             return false;
     }
     return pg_exec(loader->conn, "COMMIT", err);

@@ -27,6 +27,8 @@ typedef struct RestoreTable
     size_t chunk_count; /* chunks with rows */
     char *quoted;
     char *column_list;
+    char *
+        route; /* quoted ancestor that the rows are loaded through (restore/route.h), mostly NULL */
 } RestoreTable;
 
 typedef struct RestoreNode

@@ -3,6 +3,7 @@
 #include "base/str.h"
 #include "restore/data.h"
 #include "restore/node.h"
+#include "restore/route.h"
 #include "restore/schedule.h"
 #include "restore/target.h"
 
@@ -239,7 +240,8 @@ bool restore_node_run(RestoreNode *node, Error *err)
         return error_node(err, node->label);
     session.conn = node->main;
     atomic_store(&node->progress->chunks_total, node->ddl->entry_count + node->chunk_count);
-    if (!run_pass(node, &session, DDL_PRE_DATA, err) || !quote_tables(node, err))
+    if (!run_pass(node, &session, DDL_PRE_DATA, err) || !quote_tables(node, err) ||
+        !route_tables(node, err))
         return error_node(err, node->label);
     progress_phase(node->progress_all, "data and indexes");
     if (!run_data_and_indexes(node, err) || !set_sequences(node, err))

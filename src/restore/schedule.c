@@ -104,6 +104,18 @@ static size_t table_index(const RestoreNode *node, uint32_t oid)
                                                                            : node->table_count;
 }
 
+/* A routed table gets rows from its siblings' chunks, too: it is complete when all data is. */
+static bool needs_all_data(const RestoreNode *node, const DdlEntry *entry)
+{
+    bool all = entry->pass == DDL_POST_DATA;
+    for (size_t k = 0; entry->pass == DDL_INDEX && !all && k < entry->table_count; k++)
+    {
+        size_t table = table_index(node, entry->tables[k]);
+        all = table < node->table_count && node->tables[table].route != NULL;
+    }
+    return all;
+}
+
 static bool waits_for_table(const Schedule *s, const DdlEntry *entry, size_t k, size_t *ret_table)
 {
     *ret_table = table_index(s->node, entry->tables[k]);
@@ -197,7 +209,7 @@ static void plan_ddl(Schedule *s)
         if (!scheduled(&ddl->entries[e]))
             continue;
         s->ddl_count++;
-        if (ddl->entries[e].pass == DDL_POST_DATA && s->data_left > 0)
+        if (s->data_left > 0 && needs_all_data(node, &ddl->entries[e]))
             s->pending[e]++;
         if (s->pending[e] == 0)
             s->ready[s->ready_count++] = e;
@@ -302,7 +314,7 @@ static void data_done(Schedule *s, uint32_t table)
         return;
     for (size_t e = 0; e < ddl->entry_count; e++)
     {
-        if (ddl->entries[e].pass == DDL_POST_DATA)
+        if (needs_all_data(s->node, &ddl->entries[e]))
             release(s, e);
     }
 }
