@@ -1,10 +1,16 @@
 /* backup/locks.c - ACCESS SHARE on every table; the contract is in locks.h. */
 #include "backup/locks.h"
 
+#include "base/clock.h"
+#include "base/log.h"
 #include "base/str.h"
 
 /* Entries for the catalogues that pg_dump and we read, and for other sessions' little needs. */
 #define LOCKS_SPARE 300
+
+/* A wait is worth a line when it lasts longer than other people's short transactions do. */
+#define REPORT_FIRST_MS 3000
+#define REPORT_EVERY_MS 30000
 
 bool locks_capacity(PgConn *probe, int64_t *ret_capacity, int64_t *ret_used,
                     int *ret_per_transaction, Error *err)
@@ -65,6 +71,29 @@ char *locks_statement(void *ctx, const Catalog *relations, size_t first, size_t 
     return sql->data;
 }
 
+/* Somebody in the way, in words: column 0 is a pid (NULL or 0: a prepared transaction), then user,
+ * application, query, gid. */
+static const char *describe_blocker(void *ctx, const PGresult *res, int first)
+{
+    char query[200];
+    char gid[100];
+    if (pg_cell_null(res, 0, first) || pg_cell_int(res, 0, first) == 0)
+        return mem_printf(ctx, "prepared transaction \"%s\"",
+                          str_one_line(gid, sizeof(gid), pg_cell(res, 0, first + 4)));
+    return mem_printf(ctx, "pid %s (user \"%s\", application \"%s\", query: %s)",
+                      pg_cell(res, 0, first), pg_cell(res, 0, first + 1),
+                      pg_cell(res, 0, first + 2),
+                      str_one_line(query, sizeof(query), pg_cell(res, 0, first + 3)));
+}
+
+/* a is the row of pg_stat_activity; locked is the row of pg_locks that conflicts. A prepared
+ * transaction has no pid there; what it shares with its gid is the lock on its own xid. */
+#define BLOCKER_COLUMNS(locked)                                                                    \
+    " coalesce(a.usename, ''), coalesce(a.application_name, ''), coalesce(a.query, ''),"           \
+    " (SELECT p.gid FROM pg_catalog.pg_locks t JOIN pg_catalog.pg_prepared_xacts p"                \
+    "  ON p.transaction = t.transactionid"                                                         \
+    "  WHERE t.pid IS NULL AND t.virtualtransaction = " locked ".virtualtransaction LIMIT 1)"
+
 /* Who stands in the way: the holder of the strongest lock on one of these tables, or who waits for
  * it. Looked up after the wait ran out, so it is what is there now, and may be nobody. */
 static void name_blocker(PgConn *holder, PgConn *probe, const Catalog *relations, size_t first,
@@ -82,33 +111,80 @@ static void name_blocker(PgConn *holder, PgConn *probe, const Catalog *relations
     AUTO(PQclear)
     PGresult *res = pg_query(
         probe,
-        "SELECT l.pid, n.nspname, c.relname, l.granted, coalesce(a.query, ''),"
-        " coalesce(a.usename, ''), coalesce(a.application_name, '')"
+        "SELECT n.nspname, c.relname, l.granted, l.pid," BLOCKER_COLUMNS("l")
         " FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_class c ON c.oid = l.relation"
         " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
         " LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid"
         " WHERE l.relation = ANY ($1::oid[]) AND l.mode = 'AccessExclusiveLock'"
-        " AND l.pid IS DISTINCT FROM $2::int"
+        " AND l.pid IS DISTINCT FROM $2::int AND l.database = (SELECT d.oid"
+        "  FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())"
         " ORDER BY l.granted DESC, l.pid LIMIT 1",
         2, params, &ignored);
     if (res == NULL || PQntuples(res) == 0)
         return;
-    char query[200];
-    str_one_line(query, sizeof(query), pg_cell(res, 0, 4));
-    snprintf(
-        err->message, sizeof(err->message),
-        "could not lock table \"%s.%s\" in time: pid %s (user \"%s\", application \"%s\") %s it"
-        " exclusively, with query: %s",
-        pg_cell(res, 0, 1), pg_cell(res, 0, 2), pg_cell(res, 0, 0), pg_cell(res, 0, 5),
-        pg_cell(res, 0, 6), pg_cell_bool(res, 0, 3) ? "holds" : "waits to hold", query);
+    snprintf(err->message, sizeof(err->message),
+             "could not lock table \"%s.%s\" in time: %s it exclusively: %s", pg_cell(res, 0, 0),
+             pg_cell(res, 0, 1),
+             pg_cell_bool(res, 0, 2) ? "somebody holds" : "somebody waits to hold",
+             describe_blocker(tmp, res, 3));
+}
+
+/* The holder is waiting: for which table, and for whom. */
+static void report_wait(PgConn *holder, PgConn *probe)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "blocker");
+    char pid[16];
+    snprintf(pid, sizeof(pid), "%d", PQbackendPID(holder->raw));
+    const char *params[] = {pid};
+    Error ignored = ERROR_INIT;
+    AUTO(PQclear)
+    PGresult *res = pg_query(
+        probe,
+        "SELECT n.nspname, c.relname, b.pid," BLOCKER_COLUMNS("h")
+        " FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_class c ON c.oid = l.relation"
+        " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+        " CROSS JOIN LATERAL pg_catalog.unnest(pg_catalog.pg_blocking_pids(l.pid)) b(pid)"
+        " LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = b.pid"
+        " LEFT JOIN pg_catalog.pg_locks h ON b.pid = 0 AND h.pid IS NULL"
+        "  AND h.relation = l.relation AND h.mode = 'AccessExclusiveLock'"
+        " WHERE l.pid = $1::int AND NOT l.granted LIMIT 1",
+        1, params, &ignored);
+    if (res == NULL)
+        log_debug("%s: who is in the way cannot be told: %s", probe->label, ignored.message);
+    else if (PQntuples(res) == 1)
+        log_info("%s: waiting for table \"%s.%s\", which is locked exclusively by %s", probe->label,
+                 pg_cell(res, 0, 0), pg_cell(res, 0, 1), describe_blocker(tmp, res, 2));
+}
+
+/* Runs a LOCK statement, and says now and then whom it waits for. */
+static bool lock_patiently(PgConn *holder, PgConn *probe, const char *sql, int64_t *report_ms,
+                           Error *err)
+{
+    if (!pg_send(holder, sql, err))
+        return false;
+    while (PQisBusy(holder->raw))
+    {
+        bool late = false;
+        if (!pg_conn_wait(holder, false, *report_ms, &late, err))
+            return false;
+        if (late)
+        {
+            report_wait(holder, probe);
+            *report_ms = clock_ms() + REPORT_EVERY_MS;
+        }
+        else if (PQconsumeInput(holder->raw) == 0)
+            return pg_conn_error(holder, NULL, err, "lost the connection");
+    }
+    AUTO(PQclear) PGresult *res = pg_collect(holder, 0, err);
+    return res != NULL;
 }
 
 static bool explain_failure(PgConn *holder, PgConn *probe, const Catalog *relations, size_t first,
                             size_t count, Error *err)
 {
     if (pg_sqlstate_is(err, PG_STATE_UNDEFINED_TABLE) ||
-        pg_sqlstate_is(err, PG_STATE_UNDEFINED_OBJECT) || pg_sqlstate_is(err, "3F000") ||
-        pg_sqlstate_is(err, "42809"))
+        pg_sqlstate_is(err, PG_STATE_UNDEFINED_OBJECT) || pg_sqlstate_is(err, PG_STATE_NO_SCHEMA) ||
+        pg_sqlstate_is(err, PG_STATE_DEADLOCK) || pg_sqlstate_is(err, "42809"))
         err->code = ERR_CHANGED;
     else if (pg_sqlstate_is(err, PG_STATE_LOCK_NOT_AVAILABLE))
     {
@@ -123,9 +199,12 @@ static bool explain_failure(PgConn *holder, PgConn *probe, const Catalog *relati
 }
 
 bool locks_take(PgConn *holder, PgConn *probe, const Catalog *relations, int64_t wait_ms,
-                Error *err)
+                int64_t *report_ms, Error *err)
 {
     char set[64];
+    int64_t soon = clock_ms() + REPORT_FIRST_MS;
+    if (*report_ms < soon)
+        *report_ms = soon;
     snprintf(set, sizeof(set), "SET LOCAL lock_timeout = %" PRId64, wait_ms);
     if (!pg_exec(holder, set, err))
         return false;
@@ -134,7 +213,9 @@ bool locks_take(PgConn *holder, PgConn *probe, const Catalog *relations, int64_t
         size_t left = relations->count - first;
         size_t count = left < LOCKS_PER_STATEMENT ? left : LOCKS_PER_STATEMENT;
         AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "lock statement");
-        if (!pg_exec(holder, locks_statement(tmp, relations, first, count, "ACCESS SHARE"), err))
+        if (!lock_patiently(holder, probe,
+                            locks_statement(tmp, relations, first, count, "ACCESS SHARE"),
+                            report_ms, err))
             return explain_failure(holder, probe, relations, first, count, err);
     }
     return true;

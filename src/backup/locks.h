@@ -16,11 +16,13 @@ bool locks_capacity(PgConn *probe, int64_t *ret_capacity, int64_t *ret_used,
                     int *ret_per_transaction, Error *err) MUST_CHECK;
 
 /* locks_take locks the relations in ACCESS SHARE MODE in the holder's open transaction, which must
- * not have a snapshot yet; LOCK takes none. Waits at most wait_ms each (0: for ever). ERR_CHANGED:
- * a table has gone meanwhile, the transaction is lost. ERR_LOCK: the wait ran out; the message
- * names who holds or waits for the lock (found through probe). */
+ * not have a snapshot yet; LOCK takes none. Waits at most wait_ms each (0: for ever), and logs for
+ * whom: after some seconds, then twice a minute; *report_ms (0 at first) is when the next line is
+ * due, so that a caller who tries again does not say it again. ERR_CHANGED: a table has gone
+ * meanwhile, or the wait was a deadlock; the transaction is lost. ERR_LOCK: the wait ran out; the
+ * message names who holds or waits for the lock (found through probe). */
 bool locks_take(PgConn *holder, PgConn *probe, const Catalog *relations, int64_t wait_ms,
-                Error *err) MUST_CHECK;
+                int64_t *report_ms, Error *err) MUST_CHECK;
 
 /* locks_statement writes LOCK TABLE ONLY ... for items first..first+count-1 into a text below ctx.
  */

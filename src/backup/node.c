@@ -2,6 +2,7 @@
 #include "backup/node.h"
 
 #include "backup/locks.h"
+#include "base/clock.h"
 #include "base/str.h"
 #include "repo/repo.h"
 
@@ -93,6 +94,9 @@ bool node_connect(BackupNode *node, bool probe_only, Error *err)
     pthread_mutex_init(&node->mutex, NULL);
     atomic_store(&node->objects, 0);
     atomic_store(&node->bundle_ids, 0);
+    atomic_store(&node->progress->bytes_done, 0);
+    atomic_store(&node->progress->chunks_done, 0);
+    atomic_store(&node->progress->finished, false);
     int major = 0;
     bool ok = open_probe(node, err);
     if (ok)
@@ -107,19 +111,51 @@ bool node_connect(BackupNode *node, bool probe_only, Error *err)
     return ok || error_node(err, node->label);
 }
 
-bool node_lock(BackupNode *node, Error *err)
+/* How long one lock may be waited for: the user's limit, or the slice. */
+static int64_t lock_limit(const BackupNode *node, int64_t slice_ms)
+{
+    int64_t wait_ms = node->request->lock_wait_ms;
+    if (wait_ms > 0 && node->lock_since_ms != 0)
+    {
+        wait_ms -= clock_ms() - node->lock_since_ms;
+        wait_ms = wait_ms < 1 ? 1 : wait_ms;
+    }
+    return slice_ms > 0 && (wait_ms == 0 || slice_ms < wait_ms) ? slice_ms : wait_ms;
+}
+
+/* One slice was not enough: is there to be another? */
+static bool may_wait_on(BackupNode *node, int64_t slice_ms)
+{
+    int64_t now = clock_ms();
+    if (node->lock_since_ms == 0)
+        node->lock_since_ms = now - slice_ms;
+    return slice_ms > 0 && (node->request->lock_wait_ms == 0 ||
+                            now - node->lock_since_ms < node->request->lock_wait_ms);
+}
+
+static bool list_again(BackupNode *node, Error *err)
+{
+    mem_free(node->locked.items);
+    node->locked.items = NULL;
+    return catalog_read_relations(node->probe, node->ctx, &node->locked, err);
+}
+
+bool node_lock(BackupNode *node, int64_t slice_ms, bool *ret_locked, Error *err)
 {
     for (int round = 0; round < LOCK_ROUNDS; round++)
     {
         Error changed = ERROR_INIT;
-        if (round > 0 && !catalog_read_relations(node->probe, node->ctx, &node->locked, err))
+        if (round > 0 && !list_again(node, err))
             break;
         if (!pg_exec(node->holder, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", err))
             break;
-        if (locks_take(node->holder, node->probe, &node->locked, node->request->lock_wait_ms,
-                       &changed))
+        *ret_locked = locks_take(node->holder, node->probe, &node->locked,
+                                 lock_limit(node, slice_ms), &node->lock_report_ms, &changed);
+        if (*ret_locked)
             return true;
         pg_rollback(node->holder);
+        if (changed.code == ERR_LOCK && may_wait_on(node, slice_ms))
+            return true;
         if (changed.code != ERR_CHANGED || round + 1 == LOCK_ROUNDS)
         {
             *err = changed;
@@ -129,7 +165,32 @@ bool node_lock(BackupNode *node, Error *err)
     return error_node(err, node->label);
 }
 
-bool node_confirm(BackupNode *node, bool *ret_same, Error *err)
+void node_unlock(BackupNode *node)
+{
+    pg_rollback(node->holder);
+}
+
+/* The new tables could not be locked, and the attempt ended the transaction, and with it all locks
+ * of this node. Gone again already: this node locks what there is now. */
+static bool lock_anew(BackupNode *node, int64_t slice_ms, Error *err)
+{
+    bool locked = false;
+    bool gone = err->code == ERR_CHANGED;
+    pg_rollback(node->holder);
+    if (!gone && (err->code != ERR_LOCK || !may_wait_on(node, slice_ms)))
+        return error_node(err, node->label);
+    if (gone)
+        error_clear(err);
+    if (gone && (!list_again(node, err) || !node_lock(node, slice_ms, &locked, err)))
+        return error_node(err, node->label);
+    if (locked)
+        return true;
+    error_clear(err);
+    error_set(err, ERR_CHANGED, "a new table is locked by somebody else");
+    return error_node(err, node->label);
+}
+
+bool node_confirm(BackupNode *node, int64_t slice_ms, bool *ret_same, Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "new tables");
     Catalog missing;
@@ -139,16 +200,10 @@ bool node_confirm(BackupNode *node, bool *ret_same, Error *err)
     *ret_same = missing.count == 0;
     if (*ret_same)
         return true;
-    if (!locks_take(node->holder, node->probe, &missing, node->request->lock_wait_ms, err))
-    {
-        /* Gone again already: its lock attempt ended the transaction, and with it all locks. */
-        if (err->code != ERR_CHANGED)
-            return error_node(err, node->label);
-        error_clear(err);
-        pg_rollback(node->holder);
-        return catalog_read_relations(node->probe, node->ctx, &node->locked, err) &&
-               node_lock(node, err);
-    }
+    node->lock_since_ms = 0;
+    if (!locks_take(node->holder, node->probe, &missing, lock_limit(node, slice_ms),
+                    &node->lock_report_ms, err))
+        return lock_anew(node, slice_ms, err);
     /* What the snapshot shows now is a part of what is locked; tables that are gone do not matter.
      */
     node->locked = node->catalog;
@@ -209,4 +264,5 @@ void node_close(BackupNode *node)
     node->tables = NULL;
     node->sequences = NULL;
     node->sequence_count = 0;
+    node->lock_since_ms = 0;
 }

@@ -41,9 +41,11 @@ typedef struct BackupNode
     NodeRecord record;
     char *started; /* pg_postmaster_start_time(), to tell servers apart */
     PgProgram pg_dump;
-    Catalog locked;       /* what the holder has locked, the barrier's list too */
-    Catalog catalog;      /* what the snapshot shows */
-    char snapshot_id[64]; /* exported by the scout */
+    int64_t lock_since_ms;  /* when node_lock first could not get a lock, 0: it could */
+    int64_t lock_report_ms; /* when the next line about a wait is due */
+    Catalog locked;         /* what the holder has locked, the barrier's list too */
+    Catalog catalog;        /* what the snapshot shows */
+    char snapshot_id[64];   /* exported by the scout */
     Plan plan;
     SequenceRecord *sequences;
     size_t sequence_count;
@@ -66,12 +68,17 @@ typedef struct BackupNode
 bool node_connect(BackupNode *node, bool probe_only, Error *err) MUST_CHECK;
 
 /* node_lock lists the tables and locks them all; starts over by itself when one vanishes meanwhile.
- */
-bool node_lock(BackupNode *node, Error *err) MUST_CHECK;
+ * With slice_ms (0: none) it waits no longer than that, then gives all locks back: *ret_locked
+ * false. ERR_LOCK when the user's own limit is over. */
+bool node_lock(BackupNode *node, int64_t slice_ms, bool *ret_locked, Error *err) MUST_CHECK;
+
+/* node_unlock gives all locks back, for another try. */
+void node_unlock(BackupNode *node);
 
 /* node_confirm compares what the scout's snapshot shows with what is locked. *ret_same false:
- * tables have come since; they are locked now, too, and the cut has to be taken again. */
-bool node_confirm(BackupNode *node, bool *ret_same, Error *err) MUST_CHECK;
+ * tables have come since; they are locked now, too, and the cut has to be taken again. ERR_CHANGED:
+ * they could not be locked within slice_ms (0: no such limit). */
+bool node_confirm(BackupNode *node, int64_t slice_ms, bool *ret_same, Error *err) MUST_CHECK;
 
 /* node_plan reads sizes and columns through conn (the scout, or the probe for a dry run) and cuts
  * chunks. */

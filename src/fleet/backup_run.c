@@ -10,6 +10,8 @@
 
 #define BACKUP_RESTARTS 5
 #define CONFIRM_ROUNDS  20
+#define LOCK_SLICE_MS   5000
+#define LOCK_PAUSE_MS   50
 
 typedef struct Run
 {
@@ -25,7 +27,8 @@ typedef struct Run
     Cancel *cancel; /* of this attempt */
     BackupNode *nodes;
     size_t count;
-    bool *same; /* per node: node_confirm's answer */
+    bool *same;   /* per node: node_confirm's answer */
+    bool *locked; /* per node: node_lock's answer */
     CutRecord cut;
     int64_t started_us;
 } Run;
@@ -36,15 +39,24 @@ static bool connect_one(void *arg, size_t i, Error *err)
     return node_connect(&run->nodes[i], run->request->dry_run, err);
 }
 
+/* Between servers nobody sees a deadlock: a transaction that has locked a table on one node and
+ * waits for a table on another, which we hold, while we wait for the first. So in a fleet a wait
+ * comes in slices, and between them all nodes let go of everything. */
+static int64_t slice_ms(const Run *run)
+{
+    return run->count > 1 ? LOCK_SLICE_MS : 0;
+}
+
 static bool lock_one(void *arg, size_t i, Error *err)
 {
-    return node_lock(&((Run *) arg)->nodes[i], err);
+    Run *run = arg;
+    return node_lock(&run->nodes[i], slice_ms(run), &run->locked[i], err);
 }
 
 static bool confirm_one(void *arg, size_t i, Error *err)
 {
     Run *run = arg;
-    return node_confirm(&run->nodes[i], &run->same[i], err);
+    return node_confirm(&run->nodes[i], slice_ms(run), &run->same[i], err);
 }
 
 static bool dump_one(void *arg, size_t i, Error *err)
@@ -131,6 +143,23 @@ static bool begin_set(Run *run, Error *err)
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "fleet name");
     run->set = repo_set_begin(run->repo, run->ctx, fleet_name(run, tmp), run->request->key, err);
     return run->set != NULL;
+}
+
+static bool lock_all(Run *run, Error *err)
+{
+    for (;;)
+    {
+        bool all = true;
+        if (!each(run, lock_one, err))
+            return false;
+        for (size_t i = 0; i < run->count; i++)
+            all = all && run->locked[i];
+        if (all)
+            return true;
+        for (size_t i = 0; i < run->count; i++)
+            node_unlock(&run->nodes[i]);
+        clock_sleep_ms(LOCK_PAUSE_MS);
+    }
 }
 
 /* The cut, again as long as tables come between the list that was locked and the snapshots. */
@@ -301,7 +330,7 @@ static bool attempt(Run *run, Error *err)
     if (!check_space(run, err) || !begin_set(run, err))
         return false;
     progress_phase(run->progress, "locking tables");
-    if (!each(run, lock_one, err))
+    if (!lock_all(run, err))
         return false;
     progress_phase(run->progress, "cut");
     if (!take_cut(run, err))
@@ -317,6 +346,7 @@ static void make_nodes(Run *run)
 {
     run->nodes = mem_array(run->ctx, BackupNode, run->count);
     run->same = mem_array(run->ctx, bool, run->count);
+    run->locked = mem_array(run->ctx, bool, run->count);
     for (size_t i = 0; i < run->count; i++)
     {
         BackupNode *node = &run->nodes[i];

@@ -239,8 +239,10 @@ static void note_lock_obstacle(Cut *cut, const BackupNode *node)
         " pg_catalog.date_trunc('second', now() - coalesce(a.xact_start, p.prepared))"
         " FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_class c ON c.oid = l.relation"
         " LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid"
-        " LEFT JOIN pg_catalog.pg_prepared_xacts p"
-        "  ON l.pid IS NULL AND l.virtualtransaction = '-1/' || p.transaction::text"
+        /* A prepared transaction has no pid; the lock on its own xid tells which one it is. */
+        " LEFT JOIN pg_catalog.pg_locks x ON l.pid IS NULL AND x.pid IS NULL"
+        "  AND x.virtualtransaction = l.virtualtransaction AND x.locktype = 'transactionid'"
+        " LEFT JOIN pg_catalog.pg_prepared_xacts p ON p.transaction = x.transactionid"
         " WHERE l.granted AND l.mode IN ('RowExclusiveLock', 'ShareUpdateExclusiveLock',"
         " 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')"
         " AND l.pid IS DISTINCT FROM pg_catalog.pg_backend_pid() AND c.relkind IN ('r', 'p')"
