@@ -1,49 +1,51 @@
 /*
  * fleet/cut.c - the one logical instant; the contract is in cut.h.
  *
- * Words: T is the instant that a cut claims. A cut is consistent when every node's snapshot shows
- * exactly the transactions that had committed on that node at T.
+ * Words: T is the instant that a cut claims. A cut is consistent when every node's snapshot
+ * shows exactly the transactions that had committed on that node at T.
  *
  * 1. Double collect (no writer is blocked)
- *    a. Every scout takes a snapshot S(i); the answer also holds pg_current_snapshot() (xmin:xmax:
- *       running xids) and the prepared transactions of that database.
+ *    a. Every scout takes a snapshot S(i); the answer also holds pg_current_snapshot()
+ *       (xmin:xmax: running xids) and the prepared transactions of that database.
  *    b. After all of these answers are in, every probe reads pg_current_snapshot() anew.
- *    If on every node (b) equals (a) as text, T is any instant between the last answer of (a) and
- * the first question of (b):
+ *    If on every node (b) equals (a) as text, T is any instant between the last answer of (a)
+ *    and the first question of (b):
  *    - A transaction that wrote has an xid. Had one committed (or aborted) on node i between its
- * (a) and (b), it was either among the running ones at (a) and is not at (b), or not yet begun at
- * (a) and xmax has moved by (b), since xmax is one more than the newest xid completed. Either way
- * the text differs. xids in the text are 64 bits wide and never come back. So between (a) and (b)
- * the set of committed transactions did not change on node i, and S(i) shows it at T.
- *    - This holds on all nodes for the same T. What was committed on one node because somebody had
- *      seen a commit on another is therefore never shown without its cause.
+ *      (a) and (b), it was either among the running ones at (a) and is not at (b), or not yet
+ *      begun at (a) and xmax has moved by (b), since xmax is one more than the newest xid
+ *      completed. Either way the text differs. xids in the text are 64 bits wide and never come
+ *      back. So between (a) and (b) the set of committed transactions did not change on node i,
+ *      and S(i) shows it at T.
+ *    - This holds on all nodes for the same T. What was committed on one node because somebody
+ *      had seen a commit on another is therefore never shown without its cause.
  *    Two-phase commits: at T, gid g may be committed on one node and still prepared on another;
- * then the snapshots are true for T and yet show half of g. A prepared transaction is a running
- * xid, so between (a) and (b) none came or went: the lists read in (a) are the lists at T, with one
- * exception. COMMIT PREPARED removes the xid before the gid, so a list can still show a gid whose
- * commit S(i) shows already. Therefore every listed xid must be among those that S(i) has as
- * running. If that holds and every node has the same list, each gid is undecided everywhere (or
- * there is none): nothing is half committed. Otherwise a gid that is missing somewhere may be
- * committed there, and the try fails.
- *    Only a primary can be looked at in this way: the text of a standby's snapshot leaves out the
- * running xids, and would stay the same while one of them commits. cut_check() refuses those.
+ *    then the snapshots are true for T and yet show half of g. A prepared transaction is a
+ *    running xid, so between (a) and (b) none came or went: the lists read in (a) are the lists
+ *    at T, with one exception. COMMIT PREPARED removes the xid before the gid, so a list can
+ *    still show a gid whose commit S(i) shows already. Therefore every listed xid must be among
+ *    those that S(i) has as running. If that holds and every node has the same list, each gid is
+ *    undecided everywhere (or there is none): nothing is half committed. Otherwise a gid that is
+ *    missing somewhere may be committed there, and the try fails. Only a primary can be looked
+ *    at in this way: the text of a standby's snapshot leaves out the running xids, and would
+ *    stay the same while one of them commits. cut_check() refuses those.
  *
  * 2. Barrier (writers wait for a moment)
  *    Probes lock every user table of every node in SHARE MODE. A transaction that wrote a table
- * holds ROW EXCLUSIVE on it until it has ended, prepared ones included; so once all SHARE locks are
- *    granted no transaction that wrote any of these tables is open on any node, and none can begin
- * to write. T is any instant while all of them are held; the snapshots are taken then. What an
- *    application commits on two nodes by two plain commits is whole, too, if both transactions were
- *    open at the same time: while one of them is open its node's lock is not granted.
- *    - Somebody who holds node 1 and wants node 0 would wait for us and we for him, and no server
- * sees that. So every try has a short limit, after which all is released, and the next one comes
- *      after a jittered pause.
- *    - A cycle within one server is found by its deadlock detector, which then ends one of the two,
- *      perhaps not us. It looks after a wait of deadlock_timeout; who waits for us began to wait
- * after our try began; so a try that is shorter than deadlock_timeout ends first, and nobody is
- * ever killed because of us.
- *    - Nothing but locks is waited for while locks are held: transactions and statements are ready
- *      before, and the snapshots are one round trip.
+ *    holds ROW EXCLUSIVE on it until it has ended, prepared ones included; so once all SHARE
+ *    locks are granted no transaction that wrote any of these tables is open on any node, and
+ *    none can begin to write. T is any instant while all of them are held; the snapshots are
+ *    taken then. What an application commits on two nodes by two plain commits is whole, too, if
+ *    both transactions were open at the same time: while one of them is open its node's lock is
+ *    not granted.
+ *    - Somebody who holds node 1 and wants node 0 would wait for us and we for him, and no
+ *      server sees that. So every try has a short limit, after which all is released, and the
+ *      next one comes after a jittered pause.
+ *    - A cycle within one server is found by its deadlock detector, which then ends one of the
+ *      two, perhaps not us. It looks after a wait of deadlock_timeout; who waits for us began to
+ *      wait after our try began; so a try that is shorter than deadlock_timeout ends first, and
+ *      nobody is ever killed because of us.
+ *    - Nothing but locks is waited for while locks are held: transactions and statements are
+ *      ready before, and the snapshots are one round trip.
  *
  * Tables that came after the list was locked are caught by node_confirm: the cut is taken again.
  */
@@ -121,9 +123,14 @@ static bool take_snapshots(Cut *cut, bool *ret_even, Error *err)
                   " (SELECT pg_catalog.string_agg(p.gid, chr(10) ORDER BY p.gid)"
                   "  FROM pg_catalog.pg_prepared_xacts p"
                   "  WHERE p.database = pg_catalog.current_database()),"
+                  /* Undecided: among the running xids, or at or behind xmax (xids of 32 bits go
+                   * round, so "behind" is by the distance). */
                   " (SELECT pg_catalog.bool_and(p.transaction = ANY (ARRAY(SELECT x::xid FROM"
-                  "  pg_catalog.pg_snapshot_xip(pg_catalog.pg_current_snapshot()) x)))"
-                  "  FROM pg_catalog.pg_prepared_xacts p"
+                  "  pg_catalog.pg_snapshot_xip(s.s) x)) OR (p.transaction::text::bigint"
+                  "  - pg_catalog.pg_snapshot_xmax(s.s)::text::bigint % 4294967296 + 4294967296)"
+                  "  % 4294967296 < 2147483648)"
+                  "  FROM pg_catalog.pg_prepared_xacts p,"
+                  "  (SELECT pg_catalog.pg_current_snapshot()) s(s)"
                   "  WHERE p.database = pg_catalog.current_database())",
                   err))
         return false;
