@@ -56,7 +56,6 @@ bench:
 	@tools/setup.sh $(BUILD)-bench --buildtype=release
 	@ninja -C $(BUILD)-bench --quiet
 	@tools/as_user.sh -b $(BUILD)-bench -o $(BUILD)-bench/results -- bench/bench.pl
-	@echo "every single run: $(BUILD)-bench/results/bench.json"
 
 lint:
 	@tools/deps.sh build test lint

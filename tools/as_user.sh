@@ -93,7 +93,7 @@ environment=(
 )
 [ -z "$mounted" ] || environment+=(PGARK_TEST_TMPFS="$mounted")
 for name in SCALE RUNS JOBS PROVE_FLAGS ASAN_OPTIONS UBSAN_OPTIONS TSAN_OPTIONS LSAN_OPTIONS \
-    PG_TEST_NOCLEAN PGARK_TEST_FULL EMPTY_TABLES; do
+    PG_TEST_NOCLEAN PGARK_TEST_FULL PGARK_BENCH_PG_DUMP; do
     [ -z "${!name:-}" ] || environment+=("$name=${!name}")
 done
 

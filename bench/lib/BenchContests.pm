@@ -94,9 +94,10 @@ sub tree_bytes
 # ---- a contest -----------------------------------------------------------------------------------
 
 # A contender: id, name, command => [ARG...], and optionally
-#   before => sub           what must be there first, not counted
-#   after  => sub (LAST)    clears up; the bytes that the run made, if that is a number to compare
-# contest TITLE, ROUNDS, CONTENDER... - each gets its runs.
+#   before => sub           makes what must be there first, not counted
+#   after  => sub (LAST)    clears up; gives the bytes that the run made, where they are to be shown
+#
+# contest TITLE, ROUNDS, CONTENDER... - each gets its runs; the first is what the others are seen by.
 sub contest
 {
     my ($self, $title, $rounds, @contenders) = @_;
@@ -105,7 +106,7 @@ sub contest
         for my $place (0 .. $#contenders)
         {
             my $contender = $contenders[ ($place + $round - 1) % @contenders ];
-            my $run = $self->run_once($contender, $round == $rounds);
+            my $run       = $self->run_once($contender, $round == $rounds);
             push @{ $contender->{runs} }, $run;
             printf STDERR "bench: %s, round %d of %d: %s: %.2f s\n", $title, $round, $rounds,
               $contender->{name}, $run->{wall};

@@ -110,10 +110,19 @@ sub megabytes
     return sprintf($bytes < 10e6 ? '%.1f MB' : '%.0f MB', $bytes / 1e6);
 }
 
+# pairs LABEL, SEPARATOR, [[a, b]...] - lines of the heading, no longer than a terminal is wide.
 sub pairs
 {
-    my ($separator, $pairs) = @_;
-    return join(', ', map { join($separator, @$_) } @$pairs);
+    my ($label, $separator, $pairs) = @_;
+    my @lines = sprintf('%-9s', $label);
+    for my $pair (@$pairs)
+    {
+        my $text = join($separator, @$pair);
+        push @lines, ' ' x 9 if length("$lines[-1] $text,") > 100;
+        $lines[-1] .= " $text,";
+    }
+    $lines[-1] =~ s/,\z//;
+    return @lines;
 }
 
 sub heading
@@ -124,11 +133,11 @@ sub heading
         sprintf('pgark bench, %s: scale %s, %s rounds',
             strftime('%Y-%m-%d %H:%M:%S UTC', gmtime $self->{time}), @$self{qw(scale runs)}),
         '',
-        sprintf('machine   %s x %s, %s of memory, Linux %s', $machine->{cpus}, $machine->{cpu},
+        sprintf('machine   %s x %s, %s, Linux %s', $machine->{cpus}, $machine->{cpu},
             megabytes($machine->{memory_bytes}), $machine->{kernel}),
-        "load      $machine->{load} when it began, $self->{load_end} when it ended",
-        'programs  ' . pairs(' ', $self->{programs}),
-        'server    ' . pairs('=', $self->{settings}),
+        "load      $machine->{load} when the runs began, $self->{load_end} when they ended",
+        pairs('programs', ' ', $self->{programs}),
+        pairs('server',   '=', $self->{settings}),
         '          (the same for both sides; with fsync off the server does not wait for its disk,',
         '          while pgark and pg_dump do sync what they write)');
     for my $db (@{ $self->{data} })
@@ -180,8 +189,8 @@ sub text
     return join('',
         $self->heading,
         (map { contest_rows($_) } @{ $self->{contests} }),
-        "times: the median as a multiple of the first line's. max RSS: of the largest process. tree:\n"
-          . "of all its processes together, shared pages shared out. All are the largest of any run.\n");
+        "times: the median as a multiple of the first line's. max RSS: of the largest process.\n",
+        "tree: of all its processes together, shared pages shared out. Both of the largest run.\n");
 }
 
 sub verdict
@@ -198,7 +207,8 @@ sub verdicts
     my $text = '';
     for my $target (@{ $self->{targets} })
     {
-        $text .= sprintf("%-52s %18s   %-8s  %s\n", @$target{qw(name shown target)}, verdict($target));
+        $text .= sprintf("%-52s %18s   %-8s  %s\n",
+            @$target{qw(name shown target)}, verdict($target));
     }
     return $text;
 }

@@ -58,7 +58,7 @@ sub conninfo
     return "host=$self->{dir} port=5432 user=bench dbname=$db";
 }
 
-# sql DB, STATEMENT... - each in a transaction of its own; what they print, without the last newline.
+# sql DB, STATEMENT... - each in a transaction of its own; what they print, without the last newline
 sub sql
 {
     my ($self, $db, @statements) = @_;
