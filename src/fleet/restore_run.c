@@ -18,7 +18,6 @@ typedef struct RestoreRun
     char *set_dir;
     StorageLock *lock; /* shared: keeps expire away */
     Cancel *cancel;
-    bool touched; /* something may have been changed on a target */
 } RestoreRun;
 
 static bool prepare_one(void *arg, size_t i, Error *err)
@@ -131,21 +130,30 @@ static bool check_targets_differ(const RestoreRun *run, Error *err)
     return true;
 }
 
+/* Only what was really begun is to be removed. */
 static void say_what_is_left(const RestoreRun *run, Error *err)
 {
-    const RestoreNode *first = &run->result->nodes[0];
-    if (!run->touched)
+    const RestoreNode *first = NULL;
+    size_t changed = 0;
+    for (size_t i = 0; i < run->result->node_count; i++)
+    {
+        const RestoreNode *node = &run->result->nodes[i];
+        if (!node->touched)
+            continue;
+        first = first == NULL ? node : first;
+        changed++;
+    }
+    if (changed == 0)
         return;
     if (run->request->create)
         error_hint(err,
                    "The restore is not complete: drop the new database%s (\"%s\"%s) before "
                    "another try.",
-                   run->result->node_count > 1 ? "s" : "", first->database,
-                   run->result->node_count > 1 ? ", ..." : "");
+                   changed > 1 ? "s" : "", first->database, changed > 1 ? ", ..." : "");
     else
         error_hint(err,
                    "The restore is not complete: empty the target database%s before another try.",
-                   run->result->node_count > 1 ? "s" : "");
+                   changed > 1 ? "s" : "");
 }
 
 static bool restore_all(RestoreRun *run, Progress *progress, Error *err)
@@ -154,7 +162,6 @@ static bool restore_all(RestoreRun *run, Progress *progress, Error *err)
     progress_phase(progress, "checking");
     if (!parallel_run(count, prepare_one, run, run->cancel, err) || !check_targets_differ(run, err))
         return false;
-    run->touched = true;
     return parallel_run(count, restore_one, run, run->cancel, err);
 }
 

@@ -2,6 +2,7 @@
 #include "restore/node.h"
 
 #include "base/str.h"
+#include "restore/needs.h"
 #include "restore/target.h"
 
 /* A schema archive is metadata; what is larger than this is not one. */
@@ -25,7 +26,9 @@ static bool load_schema(RestoreNode *node, Error *err)
                          object->path, len != object->bytes ? "length" : "SHA-256");
     ArchiveToc *toc = archive_toc_parse(node->ctx, data, len, err);
     node->ddl = toc == NULL ? NULL : ddl_plan(node->ctx, toc, node->database, err);
-    return node->ddl != NULL || error_prefix(err, "\"%s\"", object->path);
+    if (node->ddl == NULL)
+        return error_prefix(err, "\"%s\"", object->path);
+    return needs_check(node, toc, err);
 }
 
 static int by_oid(const void *a, const void *b)
@@ -111,6 +114,10 @@ bool restore_node_prepare(RestoreNode *node, Error *err)
     node->ctx = mem_context(NULL, "restore node");
     bool ok = target_prepare(node, err) && load_schema(node, err) && list_tables(node) &&
               list_chunks(node, err);
+    /* It may be a while until all nodes have got here, and CREATE DATABASE wants nobody near its
+     * template. */
+    pg_conn_close(node->main);
+    node->main = NULL;
     return ok || error_node(err, node->label);
 }
 

@@ -51,6 +51,7 @@ typedef struct RestoreNode
     char *database;    /* that is restored into */
     char identity[96]; /* system identifier and start time: tells servers apart */
     bool created;      /* by this run */
+    bool touched;      /* something may have been changed there */
     PgConn *main;      /* pre-data, sequences, ACLs */
     PgConn **workers;
     DdlPlan *ddl;

@@ -239,6 +239,7 @@ bool restore_node_run(RestoreNode *node, Error *err)
     if ((node->request->create && !target_create(node, err)) || !connect_all(node, err))
         return error_node(err, node->label);
     session.conn = node->main;
+    node->touched = true;
     atomic_store(&node->progress->chunks_total, node->ddl->entry_count + node->chunk_count);
     if (!run_pass(node, &session, DDL_PRE_DATA, err) || !quote_tables(node, err) ||
         !route_tables(node, err))

@@ -256,6 +256,60 @@ char *sql_text_rename_database(void *ctx, const char *sql, bool std_strings, con
     return out->data;
 }
 
+/* The name a token stands for, below ctx. */
+static char *token_name(void *ctx, const Token *t)
+{
+    bool quoted = t->kind == TOKEN_QUOTED_NAME;
+    char *name = mem_strndup(ctx, t->start + (quoted ? 1 : 0), t->len - (quoted ? 2 : 0));
+    char *to = name;
+
+    if (!quoted)
+        return name;
+    for (const char *from = name; *from != '\0'; from++)
+    {
+        *to++ = *from;
+        if (from[0] == '"' && from[1] == '"')
+            from++;
+    }
+    *to = '\0';
+    return name;
+}
+
+/* Tells whether the two tokens before a name say that it is a role's. */
+static bool expects_role(const Token *before, const Token *last)
+{
+    return is_word(last, "to") || is_word(last, "from") ||
+           (is_word(last, "role") && is_word(before, "for")) ||
+           (is_word(last, "authorization") && is_word(before, "session"));
+}
+
+void sql_text_each_role(const char *sql, bool std_strings, SqlTextEachRole each, void *arg)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "roles");
+    Scanner s = {sql, std_strings};
+    Token before = {.kind = TOKEN_OTHER, .start = ""};
+    Token last = before, t;
+    int depth = 0;
+    bool in_list = false; /* the last name was a role's, and more may follow behind commas */
+
+    while (next_token(&s, &t))
+    {
+        bool name = t.kind == TOKEN_WORD || (t.kind == TOKEN_QUOTED_NAME && t.len > 2);
+        bool comma = t.kind == TOKEN_OTHER && *t.start == ',';
+        bool more = in_list && last.kind == TOKEN_OTHER && *last.start == ',';
+        if (t.kind == TOKEN_OTHER && *t.start == '(')
+            depth++;
+        if (t.kind == TOKEN_OTHER && *t.start == ')')
+            depth--;
+        bool role = name && depth == 0 && (more || expects_role(&before, &last));
+        if (role && !is_word(&t, "public"))
+            each(arg, token_name(tmp, &t));
+        in_list = role || (in_list && comma);
+        before = last;
+        last = t;
+    }
+}
+
 void sql_text_add_name(Str *s, const char *name)
 {
     str_addc(s, '"');

@@ -26,6 +26,12 @@ bool sql_text_has_alter_table(const char *sql, bool std_strings);
  * place that counts, not the old name: a property can then never hit another database. */
 char *sql_text_rename_database(void *ctx, const char *sql, bool std_strings, const char *new_name);
 
+/* sql_text_each_role calls each for the name (without quotes) of every role that statements which
+ * give or take privileges, and policies, are about: behind TO, FROM, FOR ROLE and SESSION
+ * AUTHORIZATION, outside of parentheses. PUBLIC is none. */
+typedef void (*SqlTextEachRole)(void *arg, const char *name);
+void sql_text_each_role(const char *sql, bool std_strings, SqlTextEachRole each, void *arg);
+
 /* sql_text_add_name appends name as a quoted identifier, sql_text_add_qualified schema.name (schema
  * may be NULL or empty). */
 void sql_text_add_name(Str *s, const char *name);

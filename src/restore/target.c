@@ -76,29 +76,36 @@ static bool read_identity(RestoreNode *node, PgConn *conn, Error *err)
 {
     AUTO(PQclear)
     PGresult *res = pg_query(conn,
-                             "SELECT system_identifier, pg_catalog.pg_postmaster_start_time()"
+                             "SELECT system_identifier, pg_catalog.pg_postmaster_start_time(),"
+                             " pg_catalog.pg_is_in_recovery()"
                              " FROM pg_catalog.pg_control_system()",
                              0, NULL, err);
     if (res == NULL)
         return error_prefix(err, "could not ask the server who it is");
     snprintf(node->identity, sizeof(node->identity), "%s %s", pg_cell(res, 0, 0),
              pg_cell(res, 0, 1));
-    return true;
+    return !pg_cell_bool(res, 0, 2) ||
+           error_set(err, ERR_USAGE, "the target is a standby, nothing can be written there");
+}
+
+/* The connection that the preparation goes on with; all later ones go to the same server, whatever
+ * other hosts the conninfo names. */
+static bool take_connection(RestoreNode *node, PgConn *conn, Error *err)
+{
+    node->main = conn;
+    if (conn == NULL)
+        return false;
+    node->spec = *pg_conn_pin(node->ctx, conn, &node->spec);
+    return check_version(node, conn) && read_identity(node, conn, err);
 }
 
 static bool prepare_existing(RestoreNode *node, Error *err)
 {
-    AUTO(pg_conn_close)
-    PgConn *conn = pg_conn_open(&node->spec, node->label, "pgark restore", node->cancel, err);
-    if (conn == NULL)
-    {
-        if (strstr(err->message, "does not exist") != NULL)
-            error_hint(err, "Create the database first, or use --create.");
-        return false;
-    }
-    node->database = mem_strdup(node->ctx, PQdb(conn->raw));
-    return check_version(node, conn) && read_identity(node, conn, err) &&
-           refuse_content(node, conn, err);
+    if (!take_connection(
+            node, pg_conn_open(&node->spec, node->label, "pgark restore", node->cancel, err), err))
+        return error_hint(err, "The target database must exist, unless --create makes it.");
+    node->database = mem_strdup(node->ctx, PQdb(node->main->raw));
+    return refuse_content(node, node->main, err);
 }
 
 static PgConn *connect_maintenance(RestoreNode *node, Error *err)
@@ -111,36 +118,50 @@ static PgConn *connect_maintenance(RestoreNode *node, Error *err)
         Error failed = ERROR_INIT;
         PgConn *conn = pg_conn_open(&spec, node->label, "pgark restore", node->cancel, &failed);
         if (conn != NULL)
-            return conn;
-        if (i + 1 == LENGTH_OF(names) || strstr(failed.message, "does not exist") == NULL)
         {
-            *err = failed;
-            return NULL;
+            error_clear(err);
+            return conn;
         }
+        /* Of two failures the first says more. */
+        if (i == 0)
+            *err = failed;
+        if (failed.code != ERR_CONNECT)
+            break;
     }
     return NULL;
 }
 
+/* What makes CREATE DATABASE fail for sure is said before anything is changed anywhere. */
+static bool check_new(RestoreNode *node, Error *err)
+{
+    const char *params[] = {node->database};
+    AUTO(PQclear)
+    PGresult *res = pg_query(node->main,
+                             "SELECT (SELECT count(*) FROM pg_catalog.pg_database"
+                             "  WHERE datname = $1), r.rolcreatedb OR r.rolsuper, r.rolname"
+                             " FROM pg_catalog.pg_roles r WHERE r.rolname = CURRENT_USER",
+                             1, params, err);
+    if (res == NULL)
+        return false;
+    if (pg_cell_int(res, 0, 0) > 0)
+    {
+        error_set(err, ERR_EXISTS, "database \"%s\" exists already", node->database);
+        return error_hint(err, "Leave --create out to restore into it if it is empty, or name a "
+                               "new one.");
+    }
+    return pg_cell_bool(res, 0, 1) ||
+           error_set(err, ERR_USAGE, "role \"%s\" may not create databases", pg_cell(res, 0, 2));
+}
+
 static bool prepare_new(RestoreNode *node, Error *err)
 {
-    AUTO(pg_conn_close) PgConn *conn = connect_maintenance(node, err);
-    if (conn == NULL || !read_identity(node, conn, err))
-        return false;
     char *named = named_database(node->ctx, &node->spec);
+    if (!take_connection(node, connect_maintenance(node, err), err))
+        return false;
     node->database = named[0] == '\0' || is_maintenance(named)
                          ? mem_strdup(node->ctx, node->record->database)
                          : named;
-    const char *params[] = {node->database};
-    AUTO(PQclear)
-    PGresult *res = pg_query(conn, "SELECT 1 FROM pg_catalog.pg_database WHERE datname = $1", 1,
-                             params, err);
-    if (res == NULL)
-        return false;
-    if (PQntuples(res) == 0)
-        return check_version(node, conn);
-    error_set(err, ERR_EXISTS, "database \"%s\" exists already", node->database);
-    return error_hint(err,
-                      "Leave --create out to restore into it if it is empty, or name a new one.");
+    return check_new(node, err);
 }
 
 bool target_prepare(RestoreNode *node, Error *err)
@@ -161,8 +182,16 @@ bool target_create(RestoreNode *node, Error *err)
         error_prefix(err, "could not create database \"%s\"", node->database);
         return error_node(err, node->label);
     }
-    node->created = true;
+    node->created = node->touched = true;
     return true;
+}
+
+bool target_set_encoding(const RestoreNode *node, PgConn *conn, Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "encoding");
+    const char *name = pg_quote_literal(tmp, conn, node->record->encoding, err);
+    return name != NULL && (pg_exec(conn, mem_printf(tmp, "SET client_encoding = %s", name), err) ||
+                            error_prefix(err, "could not set client_encoding"));
 }
 
 PgConn *target_connect(RestoreNode *node, const char *role, Error *err)
@@ -182,11 +211,8 @@ PgConn *target_connect(RestoreNode *node, const char *role, Error *err)
         error_prefix(err, "could not set the session up");
         return NULL;
     }
-    if (PQsetClientEncoding(conn->raw, node->record->encoding) != 0)
-    {
-        pg_conn_error(conn, NULL, err, "could not set client_encoding");
+    if (!target_set_encoding(node, conn, err))
         return NULL;
-    }
     PgConn *result = conn;
     conn = NULL;
     return result;
