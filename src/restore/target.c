@@ -101,9 +101,12 @@ static bool take_connection(RestoreNode *node, PgConn *conn, Error *err)
 
 static bool prepare_existing(RestoreNode *node, Error *err)
 {
-    if (!take_connection(
-            node, pg_conn_open(&node->spec, node->label, "pgark restore", node->cancel, err), err))
-        return error_hint(err, "The target database must exist, unless --create makes it.");
+    PgConn *conn = pg_conn_open(&node->spec, node->label, "pgark restore", node->cancel, err);
+    if (conn == NULL && strstr(err->message, "database") != NULL &&
+        strstr(err->message, "does not exist") != NULL)
+        error_hint(err, "Create the database first, or use --create.");
+    if (!take_connection(node, conn, err))
+        return false;
     node->database = mem_strdup(node->ctx, PQdb(node->main->raw));
     return refuse_content(node, node->main, err);
 }
