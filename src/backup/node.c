@@ -54,7 +54,7 @@ static bool open_probe(BackupNode *node, Error *err)
     snprintf(node->label, sizeof(node->label), "node %d (%s:%s)", node->content,
              PQhost(node->probe->raw), PQport(node->probe->raw));
     snprintf(node->probe->label, sizeof(node->probe->label), "%s", node->label);
-    snprintf(node->progress->label, sizeof(node->progress->label), "%s", node->label);
+    progress_label(node->progress_all, node->progress_index, node->label);
     return read_identity(node, err);
 }
 
@@ -88,6 +88,13 @@ static bool check_export(BackupNode *node, Error *err)
     return error_hint(err, "A standby must be able to; back up from the primary instead.");
 }
 
+bool node_find_pg_dump(BackupNode *node, Error *err)
+{
+    return pg_program_find(node->ctx, "pg_dump", node->request->pg_dump,
+                           node->record.server_version_num / 10000, node->cancel, &node->pg_dump,
+                           err);
+}
+
 bool node_connect(BackupNode *node, bool probe_only, Error *err)
 {
     node->ctx = mem_context(NULL, "backup node");
@@ -97,16 +104,12 @@ bool node_connect(BackupNode *node, bool probe_only, Error *err)
     atomic_store(&node->progress->bytes_done, 0);
     atomic_store(&node->progress->chunks_done, 0);
     atomic_store(&node->progress->finished, false);
-    int major = 0;
-    bool ok = open_probe(node, err);
-    if (ok)
-        major = node->record.server_version_num / 10000;
-    ok = ok && pg_program_find(node->ctx, "pg_dump", node->request->pg_dump, major, node->cancel,
-                               &node->pg_dump, err);
-    ok = ok && catalog_read_relations(node->probe, node->ctx, &node->locked, err) &&
-         catalog_read_left_out(node->probe, node->ctx, &node->record.warnings,
-                               &node->record.warning_count, err);
-    ok = ok && (probe_only || (locks_check_capacity(node->probe, node->locked.count, err) &&
+    bool ok = open_probe(node, err) &&
+              catalog_read_relations(node->probe, node->ctx, &node->locked, err) &&
+              catalog_read_left_out(node->probe, node->ctx, &node->record.warnings,
+                                    &node->record.warning_count, err);
+    ok = ok && (probe_only || (node_find_pg_dump(node, err) &&
+                               locks_check_capacity(node->probe, node->locked.count, err) &&
                                open_others(node, err) && check_export(node, err)));
     return ok || error_node(err, node->label);
 }

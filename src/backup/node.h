@@ -67,6 +67,9 @@ typedef struct BackupNode
  * readiness. */
 bool node_connect(BackupNode *node, bool probe_only, Error *err) MUST_CHECK;
 
+/* node_find_pg_dump sets node->pg_dump; node_connect does it unless probe_only. */
+bool node_find_pg_dump(BackupNode *node, Error *err) MUST_CHECK;
+
 /* node_lock lists the tables and locks them all; starts over by itself when one vanishes meanwhile.
  * With slice_ms (0: none) it waits no longer than that, then gives all locks back: *ret_locked
  * false. ERR_LOCK when the user's own limit is over. */

@@ -243,6 +243,7 @@ bool proc_run(const ProcSpec *spec, Error *err)
     if (WIFSIGNALED(status))
         return error_set(err, ERR_PROGRAM, "program \"%s\" was ended by signal %d", spec->argv[0],
                          WTERMSIG(status));
-    return error_set(err, ERR_PROGRAM, "program \"%s\" failed with exit code %d: %s", spec->argv[0],
-                     WEXITSTATUS(status), stderr_line(&child, line, sizeof(line)));
+    stderr_line(&child, line, sizeof(line));
+    return error_set(err, ERR_PROGRAM, "program \"%s\" failed with exit code %d%s%s", spec->argv[0],
+                     WEXITSTATUS(status), line[0] != '\0' ? ": " : "", line);
 }

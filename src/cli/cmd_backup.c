@@ -100,18 +100,16 @@ static json_t *plan_node_json(const BackupNode *node)
     for (size_t i = 0; i < node->catalog.count; i++)
     {
         const Relation *r = &node->catalog.items[i];
-        json_t *schema = json_string(r->schema);
-        json_t *name = json_string(r->name);
-        if (r->kind == 'r' && schema != NULL && name != NULL)
-            json_array_append_new(tables, json_pack("{s:O, s:O, s:I, s:I, s:s}", "schema", schema,
-                                                    "name", name, "bytes", (json_int_t) r->bytes,
-                                                    "chunks", (json_int_t) chunks[i], "format",
-                                                    r->binary ? "binary" : "text"));
-        json_decref(schema);
-        json_decref(name);
+        if (r->kind == 'r')
+            json_array_append_new(
+                tables, json_pack("{s:o, s:o, s:I, s:I, s:s}", "schema",
+                                  set_report_string(r->schema), "name", set_report_string(r->name),
+                                  "bytes", (json_int_t) r->bytes, "chunks", (json_int_t) chunks[i],
+                                  "format", r->binary ? "binary" : "text"));
     }
-    return json_pack("{s:i, s:s, s:s, s:I, s:I, s:I, s:o}", "content", node->content, "node",
-                     node->label, "pg_dump", node->pg_dump.path, "locks",
+    return json_pack("{s:i, s:o, s:o, s:I, s:I, s:I, s:o}", "content", node->content, "node",
+                     set_report_string(node->label), "pg_dump",
+                     set_report_string(node->pg_dump.path), "locks",
                      (json_int_t) node->locked.count, "bytes", (json_int_t) node->plan.bytes,
                      "chunks", (json_int_t) node->plan.count, "tables", tables);
 }

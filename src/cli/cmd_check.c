@@ -27,12 +27,10 @@ static void print_json(const CheckResult *r)
     for (size_t i = 0; i < r->count; i++)
     {
         const CheckItem *item = &r->items[i];
-        json_t *text = json_string(item->text);
         json_t *node = item->content < 0 ? json_null() : json_integer(item->content);
-        json_array_append_new(items,
-                              json_pack("{s:o, s:s, s:s, s:o}", "node", node, "check", item->what,
-                                        "result", level_words[item->level], "text",
-                                        text != NULL ? text : json_string("(not UTF-8)")));
+        json_array_append_new(items, json_pack("{s:o, s:s, s:s, s:o}", "node", node, "check",
+                                               item->what, "result", level_words[item->level],
+                                               "text", set_report_string(item->text)));
     }
     set_report_print(stdout,
                      json_pack("{s:s, s:o}", "result", level_words[r->worst], "checks", items));

@@ -31,8 +31,8 @@ static void damaged(Lister *l, const RepoSetInfo *set, const Error *why)
     l->shown++;
     if (l->json)
         json_array_append_new(l->sets,
-                              json_pack("{s:s, s:b, s:b, s:s}", "key", set->key, "finished", 1,
-                                        "damaged", 1, "problem", why->message));
+                              json_pack("{s:s, s:b, s:b, s:o}", "key", set->key, "finished", 1,
+                                        "damaged", 1, "problem", set_report_string(why->message)));
     else
         printf("%s  (damaged)\n", set->key);
 }
@@ -70,9 +70,9 @@ int cmd_list(void *ctx, const Options *o, Error *err)
     for (size_t i = 0; i < count; i++)
         list_set(repo, &l, &sets[i]);
     if (l.json)
-        set_report_print(stdout, json_pack("{s:{s:s, s:s, s:i}, s:o}", "repository", "uri",
-                                           storage_uri(repo->storage), "id", repo->id, "format",
-                                           MANIFEST_FORMAT, "sets", l.sets));
+        set_report_print(stdout, json_pack("{s:{s:o, s:s, s:i}, s:o}", "repository", "uri",
+                                           set_report_string(storage_uri(repo->storage)), "id",
+                                           repo->id, "format", MANIFEST_FORMAT, "sets", l.sets));
     else if (l.shown == 0)
         printf("no sets\n");
     if (!l.json)

@@ -82,8 +82,8 @@ static void print_json(const RestoreResult *r)
                                                "bytes", (json_int_t) n->logical, "definitions",
                                                (json_int_t) n->statements));
     }
-    set_report_print(stdout, json_pack("{s:s, s:s, s:I, s:o}", "key", r->manifest->set.key, "fleet",
-                                       r->manifest->set.fleet, "elapsed_ms",
+    set_report_print(stdout, json_pack("{s:s, s:o, s:I, s:o}", "key", r->manifest->set.key, "fleet",
+                                       set_report_string(r->manifest->set.fleet), "elapsed_ms",
                                        (json_int_t) r->elapsed_ms, "nodes", nodes));
 }
 

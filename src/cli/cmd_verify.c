@@ -47,10 +47,7 @@ static void print_json(const VerifyRun *run, int64_t ms)
 {
     json_t *problems = json_array();
     for (size_t i = 0; i < run->result.problem_count; i++)
-    {
-        json_t *text = json_string(run->result.problems[i]);
-        json_array_append_new(problems, text != NULL ? text : json_string("(not UTF-8)"));
-    }
+        json_array_append_new(problems, set_report_string(run->result.problems[i]));
     set_report_print(stdout, json_pack("{s:s, s:b, s:b, s:I, s:I, s:I, s:I, s:I, s:o}", "key",
                                        run->key, "ok", (int) (run->result.problem_count == 0),
                                        "quick", (int) options_flag(run->o, OPT_QUICK), "objects",

@@ -55,8 +55,10 @@ int main(int argc, char **argv)
     if (o != NULL)
         setup_log(o);
     int code = o == NULL ? EXIT_ERROR : run_command(ctx, o, &err);
+    if (!error_is_set(&err) && (fflush(stdout) != 0 || ferror(stdout) != 0))
+        error_set(&err, ERR_STORAGE, "could not write the result to standard output");
     if (!error_is_set(&err))
-        return fflush(stdout) == 0 ? code : EXIT_ERROR;
+        return code;
     log_error_value(&err);
     return err.code == ERR_CANCELLED ? EXIT_CANCELLED : EXIT_ERROR;
 }

@@ -1,6 +1,8 @@
 /* fleet/backup_run.c - one backup of a whole fleet; the contract is in backup_run.h. */
 #include "fleet/backup_run.h"
 
+#include <time.h>
+
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/parallel.h"
@@ -12,6 +14,7 @@
 #define CONFIRM_ROUNDS  20
 #define LOCK_SLICE_MS   5000
 #define LOCK_PAUSE_MS   50
+#define GIVE_UP_S       5
 
 typedef struct Run
 {
@@ -22,7 +25,8 @@ typedef struct Run
     ProgressMode mode;
     BackupResult *result;
     Repo *repo;
-    RepoSet *set; /* while one is being made */
+    pthread_mutex_t set_mutex; /* guards set and its committed: give_up runs on the main thread */
+    RepoSet *set;              /* while one is being made */
     Progress *progress;
     Cancel *cancel; /* of this attempt */
     BackupNode *nodes;
@@ -68,7 +72,8 @@ static bool dump_one(void *arg, size_t i, Error *err)
 static bool plan_one(void *arg, size_t i, Error *err)
 {
     Run *run = arg;
-    return node_plan(&run->nodes[i], run->nodes[i].probe, err);
+    BackupNode *node = &run->nodes[i];
+    return node_find_pg_dump(node, err) && node_plan(node, node->probe, err);
 }
 
 static bool each(Run *run, ParallelFn fn, Error *err)
@@ -141,8 +146,12 @@ static const char *fleet_name(const Run *run, void *ctx)
 static bool begin_set(Run *run, Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "fleet name");
-    run->set = repo_set_begin(run->repo, run->ctx, fleet_name(run, tmp), run->request->key, err);
-    return run->set != NULL;
+    RepoSet *set = repo_set_begin(run->repo, run->ctx, fleet_name(run, tmp), run->request->key,
+                                  err);
+    pthread_mutex_lock(&run->set_mutex);
+    run->set = set;
+    pthread_mutex_unlock(&run->set_mutex);
+    return set != NULL;
 }
 
 static bool lock_all(Run *run, Error *err)
@@ -312,11 +321,16 @@ static bool publish(Run *run, Error *err)
     ManifestWriter *w = manifest_writer_new(run->repo->storage,
                                             mem_printf(tmp, "%s/manifest.jsonl", run->set->dir),
                                             true, run->request->no_sync, err);
-    if (w == NULL || !cancel_check(run->cancel, err) || !write_manifest(w, m, err))
+    if (w == NULL)
         return false;
-    run->set->committed = true;
-    run->result->manifest = m;
-    return true;
+    /* From here on the set is published or it is not, and nobody removes it in between. */
+    pthread_mutex_lock(&run->set_mutex);
+    run->set->committed = cancel_check(run->cancel, err) && write_manifest(w, m, err);
+    bool ok = run->set->committed;
+    pthread_mutex_unlock(&run->set_mutex);
+    if (ok)
+        run->result->manifest = m;
+    return ok;
 }
 
 static bool attempt(Run *run, Error *err)
@@ -365,9 +379,11 @@ static void end_attempt(Run *run)
     /* The servers first: nobody there shall wait while files are removed here. */
     for (size_t i = 0; i < run->count && !run->request->dry_run; i++)
         node_close(&run->nodes[i]);
-    if (run->set != NULL)
-        repo_set_end(run->set);
+    pthread_mutex_lock(&run->set_mutex);
+    RepoSet *set = run->set;
     run->set = NULL;
+    pthread_mutex_unlock(&run->set_mutex);
+    repo_set_end(set);
 }
 
 static bool open_repo(Run *run, Error *err)
@@ -420,15 +436,27 @@ static bool run_work(void *arg, Error *err)
     return error_prefix(err, "gave up after %d restarts", BACKUP_RESTARTS);
 }
 
-/* The process is about to end at once: take the unfinished set along. */
-static void run_give_up(void *arg)
+/* The process is about to end at once: take the unfinished set along. The lock is kept, so that the
+ * work cannot go on with it. */
+static bool run_give_up(void *arg)
 {
     Run *run = arg;
     Error ignored = ERROR_INIT;
-    if (run->set != NULL && !run->set->committed &&
-        !storage_remove_tree(run->repo->storage, run->set->dir, &ignored))
+    /* Where the commit itself hangs, with the lock, expire will find what it is. */
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += GIVE_UP_S;
+    if (pthread_mutex_timedlock(&run->set_mutex, &until) != 0)
+        return true;
+    if (run->set != NULL && run->set->committed)
+    {
+        pthread_mutex_unlock(&run->set_mutex);
+        return false;
+    }
+    if (run->set != NULL && !repo_remove_set(run->repo, run->set->dir, &ignored))
         log_message(LOG_WARNING, "an unfinished set stays in \"%s\" until pgark expire",
                     run->set->dir);
+    return true;
 }
 
 bool backup_run(void *ctx, const Fleet *fleet, const BackupRequest *request, Supervisor *supervisor,
@@ -445,6 +473,7 @@ bool backup_run(void *ctx, const Fleet *fleet, const BackupRequest *request, Sup
                .count = fleet->node_count,
                .started_us = clock_wall_us()};
     run.progress = progress_new(ctx, mode, "backup", run.count, (size_t) request->jobs + 1);
+    pthread_mutex_init(&run.set_mutex, NULL);
     make_nodes(&run);
     supervise_progress(supervisor, run.progress);
     bool ok = supervise_run(supervisor, run_work, run_give_up, &run, err);

@@ -1,6 +1,9 @@
 /* fleet/check.c - is this fleet ready; the contract is in check.h. */
 #include "fleet/check.h"
 
+#include <errno.h>
+#include <unistd.h>
+
 #include "backup/locks.h"
 #include "base/clock.h"
 #include "base/parallel.h"
@@ -72,8 +75,8 @@ static bool check_clock(CheckRun *run, BackupNode *node, Error *err)
     int64_t skew_ms = (pg_cell_int(res, 0, 0) - (before + after) / 2) / 1000;
     bool far = skew_ms > SKEW_WARNING_MS || skew_ms < -SKEW_WARNING_MS;
     add(run, node->content, "clock", far ? CHECK_WARNING : CHECK_OK,
-        "%" PRId64 " ms %s of this host%s", skew_ms < 0 ? -skew_ms : skew_ms,
-        skew_ms < 0 ? "behind" : "ahead",
+        "%" PRId64 " ms %s this host%s", skew_ms < 0 ? -skew_ms : skew_ms,
+        skew_ms < 0 ? "behind" : "ahead of",
         far ? "; the cut does not depend on clocks, but times in reports will disagree" : "");
     return true;
 }
@@ -88,10 +91,13 @@ static bool check_connections(CheckRun *run, BackupNode *node, Error *err)
         "   ELSE pg_catalog.current_setting('superuser_reserved_connections')::int END"
         " - (SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE backend_type = 'client "
         "backend'),"
-        " r.rolconnlimit, (SELECT count(*) FROM pg_catalog.pg_stat_activity a"
-        "  WHERE a.usesysid = r.oid), r.rolsuper,"
+        " r.rolsuper, r.rolconnlimit, (SELECT count(*) FROM pg_catalog.pg_stat_activity a"
+        "  WHERE a.usesysid = r.oid AND a.backend_type = 'client backend'),"
         " (SELECT d.datconnlimit FROM pg_catalog.pg_database d"
-        "  WHERE d.datname = pg_catalog.current_database())"
+        "  WHERE d.datname = pg_catalog.current_database()),"
+        " (SELECT count(*) FROM pg_catalog.pg_stat_activity a"
+        "  WHERE a.datname = pg_catalog.current_database()"
+        "  AND a.backend_type = 'client backend')"
         " FROM pg_catalog.pg_roles r WHERE r.rolname = CURRENT_USER",
         0, NULL, err);
     if (res == NULL)
@@ -99,11 +105,12 @@ static bool check_connections(CheckRun *run, BackupNode *node, Error *err)
     /* Our probe is among those counted; holder, scout, pg_dump and the workers come on top. */
     int64_t needed = run->request->jobs + 3;
     int64_t available = pg_cell_int(res, 0, 0);
-    int64_t role_limit = pg_cell_int(res, 0, 1);
-    if (!pg_cell_bool(res, 0, 3) && role_limit >= 0)
+    /* Limits of the role and of the database, -1 for none; superusers have none. */
+    for (int column = 2; column <= 4 && !pg_cell_bool(res, 0, 1); column += 2)
     {
-        int64_t left = role_limit - pg_cell_int(res, 0, 2);
-        available = left < available ? left : available;
+        int64_t left = pg_cell_int(res, 0, column) - pg_cell_int(res, 0, column + 1);
+        if (pg_cell_int(res, 0, column) >= 0 && left < available)
+            available = left;
     }
     bool enough = available >= needed;
     add(run, node->content, "connections", enough ? CHECK_OK : CHECK_FAILED,
@@ -146,7 +153,9 @@ static bool check_privileges(CheckRun *run, BackupNode *node, Error *err)
         " pg_catalog.pg_roles r"
         " WHERE r.rolname = CURRENT_USER AND c.relkind IN ('r', 'p', 'S')"
         " AND c.relpersistence <> 't' AND n.nspname !~ '^pg_'"
-        " AND n.nspname <> 'information_schema'",
+        " AND n.nspname <> 'information_schema' AND NOT EXISTS (SELECT 1"
+        "  FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass"
+        "  AND d.objid = c.oid AND d.objsubid = 0 AND d.deptype = 'e')",
         0, NULL, err);
     if (res == NULL)
         return false;
@@ -188,15 +197,36 @@ static void check_identity(CheckRun *run, BackupNode *node)
     const NodeRecord *r = &node->record;
     add(run, node->content, "server", CHECK_OK, "%s:%d, database \"%s\", PostgreSQL %s, system %s",
         r->host, r->port, r->database, r->server_version, r->system_identifier);
-    if (r->in_recovery)
+    if (r->in_recovery && run->count > 1)
+        add(run, node->content, "recovery", CHECK_FAILED,
+            "this is a standby, where no cut of several servers can be proven; name the primary, "
+            "or back up with --cut=none");
+    else if (r->in_recovery)
         add(run, node->content, "recovery", CHECK_WARNING,
             "this is a standby; replay may cancel a long backup (max_standby_streaming_delay), and "
             "no barrier can be taken");
     else
         add(run, node->content, "recovery", CHECK_OK, "primary");
+}
+
+/* The rest of the findings needs no pg_dump, so its absence is one of them. */
+static void check_pg_dump(CheckRun *run, BackupNode *node)
+{
+    Error err = ERROR_INIT;
+    const NodeRecord *r = &node->record;
+    if (!node_find_pg_dump(node, &err))
+    {
+        add_error(run, node->content, "pg_dump", &err);
+        return;
+    }
     bool same = node->pg_dump.major == r->server_version_num / 10000;
     add(run, node->content, "pg_dump", CHECK_OK, "%s, version %d%s", node->pg_dump.path,
         node->pg_dump.major, same ? "" : " (newer than the server)");
+}
+
+static void check_content(CheckRun *run, BackupNode *node)
+{
+    const NodeRecord *r = &node->record;
     for (size_t i = 0; i < r->warning_count; i++)
         add(run, node->content, "content", CHECK_WARNING, "%s", r->warnings[i]);
 }
@@ -204,6 +234,8 @@ static void check_identity(CheckRun *run, BackupNode *node)
 static bool check_node(CheckRun *run, BackupNode *node, Error *err)
 {
     check_identity(run, node);
+    check_pg_dump(run, node);
+    check_content(run, node);
     if (!check_clock(run, node, err) || !check_connections(run, node, err) ||
         !check_locks(run, node, err) || !check_privileges(run, node, err) ||
         !check_prepared(run, node, err) || !node_plan(node, node->probe, err))
@@ -262,6 +294,26 @@ static void check_space(CheckRun *run, Repo *repo)
         add(run, -1, "space", CHECK_OK, "%s free, the tables have %s", have, want);
 }
 
+/* The first backup makes the last directory of the path, no more. */
+static void check_new_repo(CheckRun *run)
+{
+    Error err = ERROR_INIT;
+    Storage *storage = storage_open(run->ctx, run->request->repo, &err);
+    char *path = storage == NULL ? NULL : storage_local_path(storage, run->ctx, "");
+    while (path != NULL && strlen(path) > 1 && path[strlen(path) - 1] == '/')
+        path[strlen(path) - 1] = '\0';
+    char *slash = path == NULL ? NULL : strrchr(path, '/');
+    if (slash != NULL)
+        slash[slash == path ? 1 : 0] = '\0';
+    const char *parent = slash != NULL ? path : ".";
+    if (access(parent, W_OK | X_OK) != 0)
+        add(run, -1, "repository", CHECK_FAILED, "\"%s\" is not there and cannot be made: %s",
+            run->request->repo, strerror(errno));
+    else
+        add(run, -1, "repository", CHECK_WARNING,
+            "\"%s\" is not there yet; the first backup creates it", run->request->repo);
+}
+
 static void check_repo(CheckRun *run)
 {
     Error err = ERROR_INIT;
@@ -270,8 +322,7 @@ static void check_repo(CheckRun *run)
     Repo *repo = repo_open(run->ctx, run->request->repo, &err);
     if (repo == NULL && err.code == ERR_NOT_FOUND)
     {
-        add(run, -1, "repository", CHECK_WARNING,
-            "\"%s\" is not there yet; the first backup creates it", run->request->repo);
+        check_new_repo(run);
         return;
     }
     if (repo == NULL || !repo_check_writable(repo, &err))
@@ -294,6 +345,7 @@ static void make_nodes(CheckRun *run, Cancel *cancel)
         node->cancel = cancel;
         node->progress_all = run->progress;
         node->progress = progress_node(run->progress, i);
+        node->progress_index = i;
         snprintf(node->label, sizeof(node->label), "node %d", node->content);
     }
 }

@@ -12,6 +12,7 @@
 
 #define TICK_MS            100
 #define SUPERVISE_GRACE_MS 10000
+#define SECOND_SIGNAL_MS   1000
 #define ATTEMPTS_MAX       64
 #define EXIT_CANCELLED     130
 
@@ -97,8 +98,30 @@ static void *work_main(void *arg)
     return NULL;
 }
 
+static bool asks_to_end(int sig)
+{
+    return sig > 0 && sig != SIGUSR2;
+}
+
+/* Cancelled since then and still not at its end: ends the process if that was asked for, or took
+ * too long. One Ctrl-C may arrive twice, as a terminal sends it to a whole group; that is no second
+ * request. */
+static void end_late(Supervisor *s, int sig, int64_t since, SuperviseGiveUp give_up)
+{
+    int64_t waited = clock_ms() - since;
+    bool again = asks_to_end(sig) && waited > SECOND_SIGNAL_MS;
+    if (!again && waited <= SUPERVISE_GRACE_MS)
+        return;
+    if (give_up != NULL && !give_up(s->arg))
+        return;
+    log_message(LOG_ERROR, "%s",
+                again ? "cancelled again, gave up at once"
+                      : "the run does not come to its end, gave up waiting for it");
+    _exit(EXIT_CANCELLED);
+}
+
 /* Waits until the work has ended; draws, and passes signals on. */
-static void watch(Supervisor *s, void (*give_up)(void *arg))
+static void watch(Supervisor *s, SuperviseGiveUp give_up)
 {
     sigset_t set;
     signals(&set);
@@ -111,18 +134,9 @@ static void watch(Supervisor *s, void (*give_up)(void *arg))
         Progress *progress = atomic_load(&s->progress);
         if (progress != NULL)
             progress_tick(progress);
-        bool again = sig > 0 && sig != SIGUSR2 && since != 0;
-        bool late = since != 0 && clock_ms() - since > SUPERVISE_GRACE_MS;
-        if (again || late)
-        {
-            log_message(LOG_ERROR, "%s",
-                        again ? "cancelled again, giving up at once"
-                              : "a server does not answer the cancel request, giving up");
-            if (give_up != NULL)
-                give_up(s->arg);
-            _exit(EXIT_CANCELLED);
-        }
-        if (sig > 0 && sig != SIGUSR2)
+        if (since != 0)
+            end_late(s, sig, since, give_up);
+        else if (asks_to_end(sig))
         {
             since = clock_ms();
             cancel_now(s);
@@ -130,7 +144,7 @@ static void watch(Supervisor *s, void (*give_up)(void *arg))
     }
 }
 
-bool supervise_run(Supervisor *s, SuperviseWork work, void (*give_up)(void *arg), void *arg,
+bool supervise_run(Supervisor *s, SuperviseWork work, SuperviseGiveUp give_up, void *arg,
                    Error *err)
 {
     pthread_t thread;
@@ -146,7 +160,13 @@ bool supervise_run(Supervisor *s, SuperviseWork work, void (*give_up)(void *arg)
     if (progress != NULL)
         progress_end(progress);
     if (!s->ok && atomic_load(&s->cancelled))
-        return error_set(err, ERR_CANCELLED, "cancelled");
+    {
+        error_set(err, ERR_CANCELLED, "cancelled");
+        /* What is left behind is worth knowing then, too. */
+        if (s->err.code == ERR_CANCELLED && s->err.hint[0] != '\0')
+            error_hint(err, "%s", s->err.hint);
+        return false;
+    }
     if (!s->ok)
         *err = s->err;
     return s->ok;

@@ -24,12 +24,13 @@ Supervisor *supervise_new(void *ctx);
 Cancel *supervise_attempt(Supervisor *s, Error *err);
 
 /* supervise_run runs work(arg, err) to its end while it waits for signals. The first signal raises
- * the current cancel flag; a second one, or SUPERVISE_GRACE_MS without an end, calls give_up (may
- * be NULL: to remove what must not stay) and ends the process with 130. progress may be NULL or
- * come later by supervise_progress. Returns what work returned; a user's cancellation is
- * ERR_CANCELLED, whatever error it caused. */
+ * the current cancel flag; another one a second later, or SUPERVISE_GRACE_MS without an end, calls
+ * give_up (may be NULL: removes what must not stay; false: the work is as good as done, wait for
+ * it) and ends the process with 130. progress may be NULL or come later by supervise_progress.
+ * Returns what work returned; a user's cancellation is ERR_CANCELLED, whatever error it caused. */
 typedef bool (*SuperviseWork)(void *arg, Error *err);
-bool supervise_run(Supervisor *s, SuperviseWork work, void (*give_up)(void *arg), void *arg,
+typedef bool (*SuperviseGiveUp)(void *arg);
+bool supervise_run(Supervisor *s, SuperviseWork work, SuperviseGiveUp give_up, void *arg,
                    Error *err) MUST_CHECK;
 void supervise_progress(Supervisor *s, Progress *progress);
 

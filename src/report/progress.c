@@ -78,6 +78,13 @@ ProgressNode *progress_node(Progress *progress, size_t node)
     return &progress->nodes[node];
 }
 
+void progress_label(Progress *progress, size_t node, const char *text)
+{
+    pthread_mutex_lock(&progress->mutex);
+    snprintf(progress->nodes[node].label, sizeof(progress->nodes[node].label), "%s", text);
+    pthread_mutex_unlock(&progress->mutex);
+}
+
 void progress_phase(Progress *progress, const char *phase)
 {
     pthread_mutex_lock(&progress->mutex);

@@ -46,6 +46,9 @@ void progress_end(Progress *progress);
  */
 ProgressNode *progress_node(Progress *progress, size_t node);
 
+/* progress_label names a node from now on. Thread-safe; text is copied. */
+void progress_label(Progress *progress, size_t node, const char *text);
+
 /* progress_phase says what all do now ("cut", "data", "indexes and constraints"). Thread-safe. */
 void progress_phase(Progress *progress, const char *phase);
 

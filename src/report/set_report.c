@@ -196,8 +196,7 @@ static const TableRecord **biggest(void *ctx, const Manifest *m, size_t *ret_cou
     return tables;
 }
 
-/* Names from a database that is not in UTF-8 may not be valid here. */
-static json_t *text(const char *value)
+json_t *set_report_string(const char *value)
 {
     json_t *string = json_string(value);
     return string != NULL ? string : json_string("(not UTF-8)");
@@ -217,16 +216,17 @@ static json_t *nodes_json(const Manifest *m)
         const NodeRecord *n = &m->nodes[i];
         json_t *warnings = json_array();
         for (size_t w = 0; w < n->warning_count; w++)
-            json_array_append_new(warnings, text(n->warnings[w]));
+            json_array_append_new(warnings, set_report_string(n->warnings[w]));
         json_array_append_new(
             nodes,
             json_pack("{s:i, s:o, s:i, s:o, s:o, s:o, s:i, s:b, s:o, s:o, s:I, s:o}", "content",
-                      n->content, "host", text(n->host), "port", n->port, "database",
-                      text(n->database), "system_identifier", text(n->system_identifier),
-                      "server_version", text(n->server_version), "server_version_num",
+                      n->content, "host", set_report_string(n->host), "port", n->port, "database",
+                      set_report_string(n->database), "system_identifier",
+                      set_report_string(n->system_identifier), "server_version",
+                      set_report_string(n->server_version), "server_version_num",
                       n->server_version_num, "in_recovery", (int) n->in_recovery, "encoding",
-                      text(n->encoding), "snapshot", text(n->snapshot), "dump_ms",
-                      (json_int_t) n->dump_ms, "left_out", warnings));
+                      set_report_string(n->encoding), "snapshot", set_report_string(n->snapshot),
+                      "dump_ms", (json_int_t) n->dump_ms, "left_out", warnings));
     }
     return nodes;
 }
@@ -241,11 +241,12 @@ static json_t *tables_json(const Manifest *m, int64_t limit)
     {
         const TableRecord *t = list[i];
         json_array_append_new(
-            tables, json_pack("{s:i, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:s}", "content",
-                              t->content, "schema", text(t->schema), "name", text(t->name), "rows",
-                              (json_int_t) t->rows, "bytes", (json_int_t) t->logical, "stored",
-                              (json_int_t) t->stored, "chunks", (json_int_t) t->chunks, "worker_us",
-                              (json_int_t) t->worker_us, "format", t->binary ? "binary" : "text"));
+            tables,
+            json_pack("{s:i, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:s}", "content", t->content,
+                      "schema", set_report_string(t->schema), "name", set_report_string(t->name),
+                      "rows", (json_int_t) t->rows, "bytes", (json_int_t) t->logical, "stored",
+                      (json_int_t) t->stored, "chunks", (json_int_t) t->chunks, "worker_us",
+                      (json_int_t) t->worker_us, "format", t->binary ? "binary" : "text"));
     }
     return tables;
 }
@@ -258,8 +259,8 @@ static json_t *slow_json(const SetDetail *d)
         const SlowChunk *s = &d->slow[i];
         json_array_append_new(
             slow, json_pack("{s:i, s:o, s:o, s:I, s:I, s:I, s:I}", "content", s->content, "schema",
-                            text(s->table == NULL ? "?" : s->table->schema), "name",
-                            text(s->table == NULL ? "?" : s->table->name), "chunk",
+                            set_report_string(s->table == NULL ? "?" : s->table->schema), "name",
+                            set_report_string(s->table == NULL ? "?" : s->table->name), "chunk",
                             (json_int_t) s->chunk.chunk, "us", (json_int_t) s->chunk.us, "rows",
                             (json_int_t) s->chunk.rows, "bytes", (json_int_t) s->chunk.logical));
     }
@@ -271,11 +272,11 @@ json_t *set_report_json(const Manifest *m, int64_t tables, const SetDetail *deta
     const TotalsRecord *t = &m->totals;
     json_t *object = json_pack(
         "{s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:s, s:i, s:s, s:I, s:i}", "key", m->set.key,
-        "finished", 1, "fleet", text(m->set.fleet), "topology", text(m->set.topology), "version",
-        text(m->set.version), "started_at", time_json(m->set.started_us), "finished_at",
-        time_json(m->set.finished_us), "compress", compress_name(m->set.compress.method),
-        "compress_level", m->set.compress.level, "format", m->set.format, "chunk_size",
-        (json_int_t) m->set.chunk_size, "jobs", m->set.jobs);
+        "finished", 1, "fleet", set_report_string(m->set.fleet), "topology",
+        set_report_string(m->set.topology), "version", set_report_string(m->set.version),
+        "started_at", time_json(m->set.started_us), "finished_at", time_json(m->set.finished_us),
+        "compress", compress_name(m->set.compress.method), "compress_level", m->set.compress.level,
+        "format", m->set.format, "chunk_size", (json_int_t) m->set.chunk_size, "jobs", m->set.jobs);
     json_object_set_new(object, "elapsed_ms", json_integer(elapsed_ms(m)));
     json_object_set_new(object, "cut",
                         json_pack("{s:s, s:i, s:I, s:I, s:o}", "method", m->cut.method, "tries",

@@ -36,6 +36,10 @@ void set_report_text(FILE *out, const char *repo_uri, const Manifest *m, int64_t
 /* set_report_json: the same as a JSON object; tables as above (-1: left out). */
 json_t *set_report_json(const Manifest *m, int64_t tables, const SetDetail *detail);
 
+/* set_report_string: value as a JSON string; names from a database that is not in UTF-8 may not be
+ * valid in one, "(not UTF-8)" then. */
+json_t *set_report_string(const char *value);
+
 /* set_report_line: one set in a list. */
 void set_report_line(FILE *out, const char *key, const Manifest *m);
 

@@ -101,7 +101,8 @@ static bool do_task(RestoreNode *node, size_t worker, DataLoader *loader, Sessio
         return run_entry(node, session, &node->ddl->entries[task->entry], err);
     if (!data_load(loader, task, err))
         return false;
-    atomic_fetch_add(&node->progress->chunks_done, 1);
+    size_t chunks = task->kind == TASK_TABLE ? node->tables[task->table].chunk_count : 1;
+    atomic_fetch_add(&node->progress->chunks_done, chunks);
     return true;
 }
 
