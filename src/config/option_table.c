@@ -359,7 +359,7 @@ static const OptionSpec table[] = {
         .range = "1 to 256",
         .arg = "N",
         .help = "parallel jobs on each node",
-        .more = "backup needs N+2 connections to each node. verify has no nodes: N threads.",
+        .more = "backup needs N+4 connections to each node. verify has no nodes: N threads.",
     },
     {
         .id = OPT_PG_DUMP,
@@ -371,7 +371,9 @@ static const OptionSpec table[] = {
         .env = "PGARK_PG_DUMP",
         .arg = "PATH",
         .help = "the pg_dump program that reads the schema",
-        .more = "It must not be older than the server. By default the pg_dump found in PATH.",
+        .more = "It must not be older than the server. By default that of the server's own version "
+                "where "
+                "its packages put it, else the one found in PATH.",
     },
 
     {

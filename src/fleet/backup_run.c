@@ -178,10 +178,13 @@ static bool take_cut(Run *run, Error *err)
     {
         bool same = true;
         int tries = run->cut.tries;
+        int64_t stall = run->cut.stall_us;
         if (!cut_take(run->nodes, run->count, run->request->cut, run->request->cut_timeout_ms,
                       run->cancel, &run->cut, err))
             return false;
         run->cut.tries += tries;
+        if (stall > run->cut.stall_us)
+            run->cut.stall_us = stall;
         if (!each(run, confirm_one, err))
             return false;
         for (size_t i = 0; i < run->count; i++)

@@ -19,15 +19,20 @@
  *    - This holds on all nodes for the same T. What was committed on one node because somebody
  *      had seen a commit on another is therefore never shown without its cause.
  *    Two-phase commits: at T, gid g may be committed on one node and still prepared on another;
- *    then the snapshots are true for T and yet show half of g. A prepared transaction is a
- *    running xid, so between (a) and (b) none came or went: the lists read in (a) are the lists
- *    at T, with one exception. COMMIT PREPARED removes the xid before the gid, so a list can
- *    still show a gid whose commit S(i) shows already. Therefore every listed xid must be among
- *    those that S(i) has as running. If that holds and every node has the same list, each gid is
- *    undecided everywhere (or there is none): nothing is half committed. Otherwise a gid that is
- *    missing somewhere may be committed there, and the try fails. Only a primary can be looked
- *    at in this way: the text of a standby's snapshot leaves out the running xids, and would
- *    stay the same while one of them commits. cut_check() refuses those.
+ *    then the snapshots are true for T and yet show half of g. So the probe reads the prepared
+ *    transactions in (b), too, and before the snapshot text. As no xid ended between (a) and
+ *    that text, all that was prepared on node i at T is in its list. (A list read in (a) would
+ *    not do: g can be running when node 1 is asked, be prepared right after, and be committed
+ *    on node 0 before that is asked; the texts do not show the step from running to prepared.)
+ *    Where g had been committed by T it is not in the list any more, with one exception: COMMIT
+ *    PREPARED removes the xid before the gid, so a list can still show a gid whose commit S(i)
+ *    shows already. Such a gid was there in (a), too, with an xid that S(i) has not as running;
+ *    (a) looks for that. If there is none and every node has the same list in (b), each gid is
+ *    undecided everywhere: nothing is half committed. Otherwise a gid that is missing somewhere
+ *    may be committed there, and the try fails.
+ *    Only a primary can be looked at in this way: the text of a standby's snapshot leaves out
+ *    the running xids, and would stay the same while one of them commits. cut_check() refuses
+ *    those.
  *
  * 2. Barrier (writers wait for a moment)
  *    Probes lock every user table of every node in SHARE MODE. A transaction that wrote a table
@@ -161,8 +166,19 @@ static bool take_snapshots(Cut *cut, bool *ret_even, Error *err)
 /* Asks all probes for a second look. */
 static bool look_again(Cut *cut, bool *ret_same, Error *err)
 {
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "prepared");
+    const char *first = NULL;
     *ret_same = true;
-    if (!send_all(cut, false, "SELECT pg_catalog.pg_current_snapshot()", err))
+    /* One round trip: first the list, then the snapshot that shows that nothing has ended before it
+     * either, so that all that was prepared at T is in the list. */
+    if (!send_all(cut, false,
+                  "SELECT pg_catalog.set_config('pgark.prepared', coalesce("
+                  " (SELECT pg_catalog.string_agg(p.gid, chr(10) ORDER BY p.gid)"
+                  "  FROM pg_catalog.pg_prepared_xacts p"
+                  "  WHERE p.database = pg_catalog.current_database()), ''), false);"
+                  " SELECT pg_catalog.pg_current_snapshot(),"
+                  " pg_catalog.current_setting('pgark.prepared')",
+                  err))
         return false;
     for (size_t i = 0; i < cut->count; i++)
     {
@@ -175,6 +191,15 @@ static bool look_again(Cut *cut, bool *ret_same, Error *err)
             *ret_same = false;
             snprintf(cut->obstacle, sizeof(cut->obstacle),
                      "transactions committed on node %d during every try", node->content);
+        }
+        const char *gids = pg_cell(res, 0, 1);
+        if (first == NULL)
+            first = mem_strdup(tmp, gids);
+        if (*ret_same && strcmp(first, gids) != 0)
+        {
+            note_prepared(cut, gids[0] != '\0' ? node : &cut->nodes[0],
+                          gids[0] != '\0' ? gids : first);
+            *ret_same = false;
         }
     }
     return true;
@@ -314,7 +339,9 @@ static bool lock_node(Cut *cut, BackupNode *node, int64_t try_end_ms, bool *ret_
         int64_t ms = try_end_ms - clock_ms();
         Error refused = ERROR_INIT;
         str_clear(sql);
-        str_addf(sql, "%sSET LOCAL statement_timeout = %d; %s", first == 0 ? "BEGIN; " : "",
+        /* Should this host vanish now, the servers let the writers go by themselves. */
+        str_addf(sql, "%sSET LOCAL statement_timeout = %d; %s",
+                 first == 0 ? "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '10s'; " : "",
                  ms < 1 ? 1 : (int) ms,
                  locks_statement(tmp, &node->locked, first,
                                  left < LOCKS_PER_STATEMENT ? left : LOCKS_PER_STATEMENT, "SHARE"));

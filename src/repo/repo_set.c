@@ -299,9 +299,10 @@ bool repo_remove_set(Repo *repo, const char *dir, Error *err)
     AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "remove");
     char *day = mem_strdup(ctx, dir);
 
-    /* Without its manifest the rest counts for nothing, wherever the removal stops. */
+    /* Without its manifest the rest counts for nothing, wherever the removal stops; and that must
+     * hold after a power failure, too. */
     if (!storage_remove(repo->storage, path_in(ctx, dir, "manifest.jsonl"), err) ||
-        !storage_remove_tree(repo->storage, dir, err))
+        !storage_sync_dir(repo->storage, dir, err) || !storage_remove_tree(repo->storage, dir, err))
         return false;
     *strrchr(day, '/') = '\0';
     return storage_remove_dir(repo->storage, day, err);

@@ -47,6 +47,14 @@ static bool refuse_content(const RestoreNode *node, PgConn *conn, Error *err)
         " UNION ALL SELECT 'schema', n.nspname, n.oid, 'pg_catalog.pg_namespace'::regclass"
         "  FROM pg_catalog.pg_namespace n"
         "  WHERE n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'public')"
+        " UNION ALL SELECT 'large object', l.oid::text, l.oid,"
+        "  'pg_catalog.pg_largeobject'::regclass FROM pg_catalog.pg_largeobject_metadata l"
+        " UNION ALL SELECT 'event trigger', e.evtname, e.oid,"
+        "  'pg_catalog.pg_event_trigger'::regclass FROM pg_catalog.pg_event_trigger e"
+        " UNION ALL SELECT 'publication', p.pubname, p.oid,"
+        "  'pg_catalog.pg_publication'::regclass FROM pg_catalog.pg_publication p"
+        " UNION ALL SELECT 'foreign server', f.srvname, f.oid,"
+        "  'pg_catalog.pg_foreign_server'::regclass FROM pg_catalog.pg_foreign_server f"
         ") x(what, name, oid, class) WHERE NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend d"
         " WHERE d.classid = x.class AND d.objid = x.oid AND d.deptype = 'e') LIMIT 1",
         0, NULL, err);
