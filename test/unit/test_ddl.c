@@ -378,9 +378,49 @@ static void statements_are_seen(void **state UNUSED)
     assert_false(sql_text_has_alter_table("x alter table y; 'alter' table", true));
 }
 
+static void collect_role(void *arg, const char *name)
+{
+    Str *s = arg;
+    str_addf(s, "[%s]", name);
+}
+
+static void test_roles(void **state)
+{
+    static const struct
+    {
+        const char *sql;
+        const char *roles;
+    } cases[] = {
+        {"GRANT SELECT ON TABLE public.role TO bob;\nREVOKE ALL ON SCHEMA s FROM PUBLIC;", "[bob]"},
+        {"GRANT SELECT(a), UPDATE(\"to\") ON TABLE public.\"to\" TO \"we \"\"ird\" WITH GRANT "
+         "OPTION;",
+         "[we \"ird]"},
+        {"SET SESSION AUTHORIZATION carol;\nGRANT ALL ON FUNCTION public.f(role text, \"from\" x) "
+         "TO d;",
+         "[carol][d]"},
+        {"ALTER DEFAULT PRIVILEGES FOR ROLE bob IN SCHEMA s REVOKE ALL ON TABLES  FROM bob;",
+         "[bob][bob]"},
+        {"CREATE POLICY p ON public.t FOR SELECT TO a, \"B\", c USING ((x = (SELECT y FROM z)));",
+         "[a][B][c]"},
+        {"CREATE POLICY p ON public.t TO public USING (true);", ""},
+        {"CREATE POLICY p ON public.t USING ((note = 'GRANT x TO y'::text));", ""},
+        {"", ""},
+    };
+    AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "test");
+
+    (void) state;
+    for (size_t i = 0; i < LENGTH_OF(cases); i++)
+    {
+        Str *roles = str_new(ctx);
+        sql_text_each_role(cases[i].sql, true, collect_role, roles);
+        assert_string_equal(roles->data, cases[i].roles);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_roles),
         cmocka_unit_test(passes_follow_kind_and_parent),
         cmocka_unit_test(who_needs_a_later_pass_moves_there),
         cmocka_unit_test(a_circle_is_an_error),

@@ -1,0 +1,241 @@
+/*
+ * test/unit/test_plan.c - chunks cover every block once, and the queue hands each out once.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "backup/plan.h"
+#include "base/clock.h"
+
+#define MB ((uint64_t) 1024 * 1024)
+
+static Relation table(uint64_t blocks, uint64_t toast)
+{
+    return (Relation){.kind = 'r', .heap = true, .blocks = blocks, .bytes = blocks * 8192 + toast};
+}
+
+static Plan plan_of(void *ctx, Relation *items, size_t count, const BackupRequest *request)
+{
+    Catalog catalog = {.items = items, .count = count};
+    Plan plan;
+    for (size_t i = 0; i < count; i++)
+        items[i].oid = 20000 + (uint32_t) i;
+    plan_make(ctx, &catalog, request, true, &plan);
+    return plan;
+}
+
+/* Every block of every table is in exactly one chunk, the last of which has no end; numbers have no
+ * gaps; bigger ones come first. */
+static void check_plan(void *ctx, const Plan *plan, const Relation *items, size_t count)
+{
+    for (size_t i = 1; i < plan->count; i++)
+        assert_true(plan->chunks[i - 1].bytes >= plan->chunks[i].bytes);
+    for (size_t t = 0; t < count; t++)
+    {
+        const Chunk **of = mem_array(ctx, const Chunk *, plan->count);
+        size_t n = 0;
+        for (size_t i = 0; i < plan->count; i++)
+        {
+            if (plan->chunks[i].table != t)
+                continue;
+            assert_in_range(plan->chunks[i].number, 0, plan->count - 1);
+            assert_null(of[plan->chunks[i].number]);
+            of[plan->chunks[i].number] = &plan->chunks[i];
+            n++;
+        }
+        assert_int_equal(n > 0, items[t].kind == 'r');
+        uint64_t at = 0;
+        for (size_t i = 0; i < n; i++)
+        {
+            assert_non_null(of[i]);
+            assert_int_equal(of[i]->from_block, at);
+            at = of[i]->to_block;
+            assert_true(i + 1 == n ? at == 0 : at > of[i]->from_block);
+            assert_true(at <= items[t].blocks);
+        }
+    }
+}
+
+static void test_ranges(void **state UNUSED)
+{
+    static const uint64_t blocks[] = {0, 1, 2, 3, 7, 1000, 32768, 131071, 4294967294};
+    static const uint64_t sizes[] = {8192, 3 * 8192, MB, 256 * MB, 1024 * MB};
+    for (size_t s = 0; s < LENGTH_OF(sizes); s++)
+    {
+        BackupRequest request = {.jobs = 3, .chunk_size = sizes[s], .chunk_size_exact = true};
+        for (size_t b = 0; b < LENGTH_OF(blocks); b++)
+        {
+            if (blocks[b] * 8192 / sizes[s] > 200000)
+                continue;
+            AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "test");
+            Relation items[] = {table(blocks[b], 0), table(blocks[b], 5 * MB)};
+            Plan plan = plan_of(ctx, items, LENGTH_OF(items), &request);
+            check_plan(ctx, &plan, items, LENGTH_OF(items));
+            for (size_t i = 0; i < plan.count && sizes[s] > 8192; i++)
+                assert_true(plan.chunks[i].bytes <= sizes[s] || items[0].blocks < 2 ||
+                            items[plan.chunks[i].table].bytes / items[0].blocks > sizes[s]);
+        }
+    }
+}
+
+static void test_what_is_not_cut(void **state UNUSED)
+{
+    AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "test");
+    BackupRequest request = {.jobs = 2, .chunk_size = MB, .chunk_size_exact = true};
+    Relation items[] = {table(1000, 0), table(0, 0), table(1, 900 * MB), table(1000, 0)};
+    items[0].heap = false; /* another access method has no block ranges */
+    items[3].kind = 'p';   /* nor has a partitioned table anything to copy */
+    Plan plan = plan_of(ctx, items, LENGTH_OF(items), &request);
+    check_plan(ctx, &plan, items, LENGTH_OF(items));
+    assert_int_equal(plan.count, 3);
+    Catalog catalog = {.items = items, .count = 1};
+    items[0].heap = true;
+    plan_make(ctx, &catalog, &request, false, &plan); /* an old server */
+    assert_int_equal(plan.count, 1);
+    plan_make(ctx, &(Catalog){.count = 0}, &request, true, &plan);
+    assert_int_equal(plan.count, 0);
+}
+
+/* Without a size from the user, a table that is nearly all of the database still gives every job
+ * several chunks, but no chunk is tiny. */
+static void test_balance(void **state UNUSED)
+{
+    AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "test");
+    BackupRequest request = {.jobs = 4, .chunk_size = 256 * MB};
+    Relation items[] = {table(120000, 0), table(100, 0)};
+    Plan plan = plan_of(ctx, items, LENGTH_OF(items), &request);
+    check_plan(ctx, &plan, items, LENGTH_OF(items));
+    assert_in_range(plan.count, 4 * 4, 200);
+    Relation small[] = {table(1000, 0)};
+    plan = plan_of(ctx, small, 1, &request);
+    assert_int_equal(plan.count, 1);
+}
+
+/* ---- the queue ---- */
+
+#define TABLES  40
+#define WORKERS 12
+
+typedef struct Run
+{
+    ChunkQueue *queue;
+    const Plan *plan;
+    const bool *busy; /* tables whose lock a worker cannot get */
+    atomic_int *by_worker;
+    atomic_int *by_holder;
+    atomic_int stop_after; /* chunks until a worker gives up; negative: never */
+} Run;
+
+static size_t chunk_index(const Run *run, const Chunk *chunk)
+{
+    return (size_t) (chunk - run->plan->chunks);
+}
+
+static void *worker_main(void *arg)
+{
+    Run *run = arg;
+    const Chunk *chunk;
+    while ((chunk = chunk_queue_next(run->queue)) != NULL)
+    {
+        if (run->busy[chunk->table])
+            chunk_queue_hand_over(run->queue, chunk);
+        else
+            atomic_fetch_add(&run->by_worker[chunk_index(run, chunk)], 1);
+        if (atomic_load(&run->stop_after) >= 0 && atomic_fetch_sub(&run->stop_after, 1) <= 0)
+            break;
+    }
+    chunk_queue_worker_done(run->queue);
+    return NULL;
+}
+
+static void *holder_main(void *arg)
+{
+    Run *run = arg;
+    const Chunk *chunk;
+    while ((chunk = chunk_queue_next_held(run->queue)) != NULL)
+        atomic_fetch_add(&run->by_holder[chunk_index(run, chunk)], 1);
+    return NULL;
+}
+
+static void run_queue(Run *run, int workers)
+{
+    pthread_t threads[WORKERS + 1];
+    AUTO(chunk_queue_free) ChunkQueue *queue = chunk_queue_new(run->plan, TABLES, workers);
+    run->queue = queue;
+    assert_int_equal(pthread_create(&threads[workers], NULL, holder_main, run), 0);
+    for (int i = 0; i < workers; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, worker_main, run), 0);
+    for (int i = 0; i <= workers; i++)
+        pthread_join(threads[i], NULL);
+}
+
+static Run new_run(void *ctx, Plan *plan, const bool *busy)
+{
+    BackupRequest request = {.jobs = WORKERS, .chunk_size = 8192, .chunk_size_exact = true};
+    Relation *items = mem_array(ctx, Relation, TABLES);
+    for (size_t i = 0; i < TABLES; i++)
+        items[i] = table(1 + i * 5, 0);
+    *plan = plan_of(ctx, items, TABLES, &request);
+    return (Run){.plan = plan,
+                 .busy = busy,
+                 .by_worker = mem_array(ctx, atomic_int, plan->count),
+                 .by_holder = mem_array(ctx, atomic_int, plan->count),
+                 .stop_after = -1};
+}
+
+static void test_queue(void **state UNUSED)
+{
+    for (int workers = 1; workers <= WORKERS; workers += WORKERS - 1)
+    {
+        for (size_t every = 1; every <= 4; every++)
+        {
+            AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "test");
+            bool busy[TABLES] = {false};
+            Plan plan;
+            /* 1: all tables are busy, 4: none */
+            for (size_t i = 0; i < TABLES && every < 4; i++)
+                busy[i] = i % every == 0;
+            Run run = new_run(ctx, &plan, busy);
+            run_queue(&run, workers);
+            for (size_t i = 0; i < plan.count; i++)
+            {
+                bool held = busy[plan.chunks[i].table];
+                assert_int_equal(run.by_worker[i], held ? 0 : 1);
+                assert_int_equal(run.by_holder[i], held ? 1 : 0);
+            }
+        }
+    }
+}
+
+/* Workers that leave early (a cancelled run) must not leave the holder waiting. */
+static void test_queue_left(void **state UNUSED)
+{
+    for (int after = 0; after < 60; after += 7)
+    {
+        AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "test");
+        bool busy[TABLES] = {[3] = true, [TABLES - 1] = true};
+        Plan plan;
+        Run run = new_run(ctx, &plan, busy);
+        atomic_store(&run.stop_after, after);
+        run_queue(&run, WORKERS);
+        for (size_t i = 0; i < plan.count; i++)
+            assert_true(run.by_worker[i] + run.by_holder[i] <= 1);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_ranges),     cmocka_unit_test(test_what_is_not_cut),
+        cmocka_unit_test(test_balance),    cmocka_unit_test(test_queue),
+        cmocka_unit_test(test_queue_left),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
