@@ -30,6 +30,7 @@ struct ChunkWriter
     ProgressNode *progress;
     uint64_t estimate;
     uint64_t counted;
+    size_t uncounted; /* not yet added: all workers share the counter, so not per row */
 };
 
 static char *full_path(void *ctx, const ChunkWriter *w, const char *name)
@@ -115,18 +116,24 @@ static bool append_to_bundle(ChunkWriter *w, void *ctx, ChunkRecord *record, Err
     return storage_write(w->bundle, w->spool, w->spooled, err);
 }
 
+/* The estimate is in bytes of the heap; never run ahead of it. */
+static void count_progress(ChunkWriter *w)
+{
+    uint64_t left = w->estimate - w->counted;
+    uint64_t step = left < w->uncounted ? left : w->uncounted;
+    w->counted += step;
+    w->uncounted = 0;
+    atomic_fetch_add_explicit(&w->progress->bytes_done, step, memory_order_relaxed);
+}
+
 static bool on_row(void *arg, const void *data, size_t len, Error *err)
 {
     ChunkWriter *w = arg;
     if (!io_write(w->chain, data, len, err))
         return false;
-    /* The estimate is in bytes of the heap; never run ahead of it. */
-    if (w->counted < w->estimate)
-    {
-        uint64_t step = w->estimate - w->counted < len ? w->estimate - w->counted : len;
-        w->counted += step;
-        atomic_fetch_add_explicit(&w->progress->bytes_done, step, memory_order_relaxed);
-    }
+    w->uncounted += len;
+    if (w->uncounted >= IO_BUFFER_SIZE)
+        count_progress(w);
     return true;
 }
 
@@ -138,6 +145,7 @@ static void begin_chunk(ChunkWriter *w, const ChunkJob *job)
     w->progress = job->progress;
     w->estimate = job->chunk->bytes;
     w->counted = 0;
+    w->uncounted = 0;
     mem_free(w->object_name);
     w->object_name = mem_printf(w, "%s/%u.%u.%s%s", w->node_dir, table->oid, job->chunk->number,
                                 table->binary ? "bin" : "txt", compress_suffix(w->compress.method));

@@ -11,6 +11,8 @@
 /* Reads the rows of a running COPY OUT. */
 static bool copy_rows(PgConn *conn, PgCopyWrite write, void *arg, Error *err)
 {
+    /* Mostly there is more to read at once: ask the socket before asking poll(). */
+    bool asked = false;
     for (;;)
     {
         char *row = NULL;
@@ -19,6 +21,7 @@ static bool copy_rows(PgConn *conn, PgCopyWrite write, void *arg, Error *err)
         {
             bool ok = write(arg, row, (size_t) len, err);
             PQfreemem(row);
+            asked = false;
             if (!ok)
             {
                 /* The statement must stop, or its end would be waited for. */
@@ -28,10 +31,12 @@ static bool copy_rows(PgConn *conn, PgCopyWrite write, void *arg, Error *err)
         }
         else if (len == 0)
         {
-            if (!pg_conn_wait(conn, false, 0, NULL, err))
+            if ((asked || cancel_is_raised(conn->cancel)) &&
+                !pg_conn_wait(conn, false, 0, NULL, err))
                 return false;
             if (PQconsumeInput(conn->raw) == 0)
                 return pg_conn_error(conn, NULL, err, "lost the connection during COPY");
+            asked = true;
         }
         else
             return len == -1 ? true : pg_conn_error(conn, NULL, err, "COPY failed");

@@ -205,16 +205,17 @@ sub wait_for
 
 # watch NODE, DB, CONDITION - a session that waits until the SQL condition holds, looked at every
 # millisecond by the server itself: for states that do not last as long as it takes to start a psql.
-# To be begun before what it waits for; watch_end waits for it.
+# An action, given as the select list of a query, is done at once then. To be begun before what it waits for; watch_end waits for it.
 sub watch
 {
-    my ($node, $db, $condition) = @_;
+    my ($node, $db, $condition, $action) = @_;
+    $action = defined $action ? "PERFORM $action;" : '';
     my $session = session($node, $db);
     $session->{stdin} .= <<"SQL";
 DO \$\$ BEGIN
     FOR i IN 1..180000 LOOP
         PERFORM pg_stat_clear_snapshot();
-        IF ($condition) THEN RETURN; END IF;
+        IF ($condition) THEN $action RETURN; END IF;
         PERFORM pg_sleep(0.001);
     END LOOP;
     RAISE 'did not happen';

@@ -120,14 +120,14 @@ for my $kind ('worker', 'holder', 'pg_dump', 'probe')
 {
     my $which = $kind eq 'pg_dump' ? "application_name = 'pg_dump'" : "$ours AND application_name LIKE '%$kind%'";
     next if $kind =~ /holder|probe/ && !seen_kind($kind);
-    my $watch = watch($second, 'shop', "(SELECT count(*) FROM pg_stat_activity WHERE $which) > 0 AND $taking_rows");
+    my $watch = watch($second, 'shop', "(SELECT count(*) FROM pg_stat_activity WHERE $which) > 0 AND $taking_rows",
+        "pg_terminate_backend(pid) FROM pg_stat_activity WHERE $which");
     my $run   = pgark_start(@backup);
-    my $there = watch_end($watch);
-    my $ended = $second->safe_psql('shop', "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE $which");
+    ok(watch_end($watch), "end of a $kind: it got there");
     my ($code, $out, $err) = pgark_finish($run);
-    if ($ended && $code == 0)
+    if ($kind eq 'pg_dump' && $code == 0)
     {
-        # It had done its work already.
+        # It had written its last byte already.
         my ($made) = grep { $_ ne $good } repo_sets($repo);
         pgark_ok([ 'verify', $made, '--repo', $repo ], "end of a $kind: too late, the set is whole");
         system('rm', '-rf', set_dir($repo, $made)) == 0 or die;
