@@ -3,7 +3,7 @@
 #
 #   unit    the unit tests
 #   san     the same under the address, undefined-behaviour and thread sanitizers, and the suites of
-#           PGARK_SAN_SUITES with a pgark built for the first two
+#           PGARK_SAN_SUITES and PGARK_TSAN_SUITES with a pgark built for the first two and the last
 #   tap     the suites of test/tap, against servers made for each of them
 #   fault   the suites of test/fault: kills, full disks, cut connections, clocks
 #
@@ -73,7 +73,7 @@ for part in "$@"; do
                 say "suites with a pgark under ASan and UBSan"
                 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
                     run_suites "asan suites" "$build-asan" \
-                    ${PGARK_SAN_SUITES:-test/tap/t/001_basics.t test/tap/t/006_bad_input.t}
+                    ${PGARK_SAN_SUITES:-test/tap/t/00[124567]*.t test/fault/t/*.t}
             else
                 failures+=("asan build")
             fi
@@ -83,7 +83,7 @@ for part in "$@"; do
                 say "suites with a pgark under TSan"
                 TSAN_OPTIONS=halt_on_error=1:exitcode=66 \
                     run_suites "tsan suites" "$build-tsan" \
-                    ${PGARK_TSAN_SUITES:-test/tap/t/001_basics.t}
+                    ${PGARK_TSAN_SUITES:-test/tap/t/00[14]*.t test/fault/t/001_kill.t}
             else
                 failures+=("tsan build")
             fi
