@@ -252,6 +252,9 @@ char *pg_conn_dsn(void *ctx, const PgConn *conn, const char **ret_password)
             strcmp(o->keyword, "client_encoding") == 0 || strcmp(o->keyword, "host") == 0 ||
             strcmp(o->keyword, "port") == 0 || strcmp(o->keyword, "sslpassword") == 0)
             continue;
+        /* The program's libpq may be older than ours, and not know what we only have by default. */
+        if (o->compiled != NULL && strcmp(o->val, o->compiled) == 0)
+            continue;
         if (strcmp(o->keyword, "password") == 0)
             *ret_password = mem_strdup(ctx, o->val);
         else if (strcmp(o->keyword, "hostaddr") == 0)
