@@ -12,20 +12,25 @@ use Digest::SHA;
 use File::Basename;
 use File::Find;
 use File::Path qw(rmtree);
+use IO::Select;
+use IO::Socket::UNIX;
 use IPC::Run;
 use JSON::PP ();
+use POSIX ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Time::HiRes qw(usleep);
+use Time::HiRes qw(time usleep);
 
 our @EXPORT = qw(
   make_server drop_server conninfo session
+  proxy_start proxy_stop proxied
   pgark pgark_ok pgark_fails pgark_json pgark_start pgark_finish pgark_env
   new_repo backup set_dir set_files repo_sets manifest chunks slurp_bytes spew_bytes
   dump_text digests same_database same_rows round_trip
   no_traces no_set_added wait_for wait_for_query watch watch_end tree_of
   money_setup money_start money_stop money_total set_rows
+  cut_start cut_finish
 );
 
 our $last_out = '';
@@ -82,6 +87,123 @@ sub session
 {
     my ($node, $db) = @_;
     return $node->background_psql($db // 'postgres', on_error_stop => 0);
+}
+
+# ---- proxies -------------------------------------------------------------------------------------
+
+my %proxies;
+
+# pass_all FH, DATA - false when the other side is gone. The sockets block: partial writes are not lost.
+sub pass_all
+{
+    my ($fh, $data) = @_;
+    my $at = 0;
+    while ($at < length $data)
+    {
+        my $n = syswrite($fh, $data, length($data) - $at, $at) or return 0;
+        $at += $n;
+    }
+    return 1;
+}
+
+# The loop of a proxy's process; it ends by a signal or by the limit.
+sub proxy_serve
+{
+    my ($listen, $to, %opt) = @_;
+    my (%peer, %to_client, %delay, @held);
+    my $select = IO::Select->new($listen);
+    my $passed = 0;
+    my $pass   = sub {
+        my ($fh, $data) = @_;
+        my $other = $peer{$fh} or return;
+        if ($data eq '')
+        {
+            $select->remove($fh, $other);
+            delete @peer{ $fh, $other };
+            close $fh;
+            close $other;
+            return;
+        }
+        pass_all($other, $data);
+        return if !defined $opt{limit};
+        $passed += length $data if $to_client{$fh} ? $opt{limit} > 0 : $opt{limit} < 0;
+        POSIX::_exit(0) if $passed >= abs $opt{limit};
+        return;
+    };
+    local $SIG{TERM} = sub { POSIX::_exit(0) };
+    local $SIG{PIPE} = 'IGNORE';
+    while (1)
+    {
+        my $wait = @held ? $held[0][0] - time : undef;
+        for my $fh ($select->can_read(defined $wait && $wait < 0 ? 0 : $wait))
+        {
+            if ($fh == $listen)
+            {
+                my $client = $listen->accept or next;
+                my $server = IO::Socket::UNIX->new(Peer => $to) or do { close $client; next };
+                @peer{ $client, $server } = ($server, $client);
+                delete @to_client{ $client, $server };
+                delete @delay{ $client, $server };
+                $to_client{$server} = 1;
+                $select->add($client, $server);
+                next;
+            }
+            next unless $peer{$fh};
+            my $data;
+            sysread($fh, $data, 65536) or $data = '';
+            $opt{seen}->($data) if defined $opt{seen} && !$to_client{$fh};
+            $delay{$fh} //= $opt{delay} && !$to_client{$fh} && !($opt{near} && $data =~ $opt{near});
+            if ($delay{$fh})
+            {
+                push @held, [ time + $opt{delay}, $fh, $data ];
+                # Its end is passed on when its turn comes; until then it would be readable for ever.
+                $select->remove($fh) if $data eq '';
+            }
+            else { $pass->($fh, $data) }
+        }
+        $pass->(@{ shift @held }[ 1, 2 ]) while @held && $held[0][0] <= time;
+    }
+    return;
+}
+
+# proxy_start NODE [, limit => BYTES, delay => SECONDS, near => PATTERN, seen => SUB] - a process that
+# passes connections on to NODE's socket.
+#   limit   until so many bytes have gone from the server to clients (or to the server, when negative),
+#           over all connections; then it closes all of them at once and refuses new ones
+#   delay   what goes to the server arrives there so much later, as it would far away
+#   near    connections whose first message matches are not delayed
+#   seen    called in the proxy's process with what clients send, before it is passed on or held back
+sub proxy_start
+{
+    my ($node, %opt) = @_;
+    my $dir  = PostgreSQL::Test::Utils::tempdir_short();
+    my $name = '/.s.PGSQL.' . $node->port;
+    my $listen = IO::Socket::UNIX->new(Local => "$dir$name", Listen => 64) or die "$dir$name: $!";
+    my $pid = fork() // die $!;
+    proxy_serve($listen, $node->host . $name, %opt) if !$pid;
+    close $listen;
+    $proxies{$pid} = 1;
+    return { pid => $pid, dir => $dir, port => $node->port };
+}
+
+sub proxy_stop
+{
+    my ($proxy) = @_;
+    kill 'TERM', $proxy->{pid};
+    waitpid $proxy->{pid}, 0;
+    delete $proxies{ $proxy->{pid} };
+    unlink glob("$proxy->{dir}/.s*");
+    return;
+}
+
+# A proxy that outlives a suite that died would keep its output open, and prove waiting for more.
+END { kill 'TERM', keys %proxies }
+
+# proxied PROXY, DB - the conninfo of a database behind a proxy.
+sub proxied
+{
+    my ($proxy, $db) = @_;
+    return "host='$proxy->{dir}' port=$proxy->{port} dbname='$db'";
 }
 
 # ---- pgark ---------------------------------------------------------------------------------------
@@ -604,6 +726,33 @@ sub money_total
         %before = %value;
     }
     return ($sum, $backwards);
+}
+
+# cut_start REPO, CONNINFOS, ARG... - begin a backup of money's fleet in the form that set_rows reads.
+sub cut_start
+{
+    my ($repo, $conninfos, @args) = @_;
+    my $run = pgark_start('backup', '--repo', $repo, '--no-sync', '--output=json',
+        '--format=text', '-Z', 'none', '-j1', @args, map { ('--node', $_) } @$conninfos);
+    @$run{qw(repo nodes)} = ($repo, scalar @$conninfos);
+    return $run;
+}
+
+# cut_finish RUN - (key, sum, causal violations, cut record) of the new set; nothing, with a failed test,
+# when there is none.
+sub cut_finish
+{
+    my ($run) = @_;
+    my ($code, $out, $err) = pgark_finish($run);
+    if ($code != 0 || $out !~ /"key": ?"(\d{14})"/)
+    {
+        fail("backup @{ $run->{args} }");
+        diag("exit $code\nstdout: $out\nstderr: $err");
+        return;
+    }
+    my $key = $1;
+    return ($key, money_total($run->{repo}, $key, $run->{nodes}),
+        manifest($run->{repo}, $key)->{cut}[0]);
 }
 
 1;

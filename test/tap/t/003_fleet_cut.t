@@ -18,16 +18,7 @@ our $backups = $ENV{PGARK_TEST_FULL} ? 500 : 50;
 sub cut_backup
 {
     my ($db, @args) = @_;
-    my ($code, $out, $err) = pgark('backup', '--repo', $repo, '--no-sync', '--output=json',
-        '--format=text', '-Z', 'none', '-j1', @args, map { ('--node', conninfo($_, $db)) } @servers);
-    if ($code != 0 || $out !~ /"key": ?"(\d{14})"/)
-    {
-        fail("backup @args");
-        diag("exit $code\nstdout: $out\nstderr: $err");
-        return;
-    }
-    my $key = $1;
-    return ($key, money_total($repo, $key, scalar @servers), manifest($repo, $key)->{cut}[0]);
+    return cut_finish(cut_start($repo, [ map { conninfo($_, $db) } @servers ], @args));
 }
 
 # many_backups NAME, DB, TOTAL, ARG... - so many backups under load; every one must be whole.
