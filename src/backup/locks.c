@@ -111,14 +111,14 @@ static void name_blocker(PgConn *holder, PgConn *probe, const Catalog *relations
     AUTO(PQclear)
     PGresult *res = pg_query(
         probe,
-        "SELECT n.nspname, c.relname, l.granted, l.pid," BLOCKER_COLUMNS("l")
-        " FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_class c ON c.oid = l.relation"
-        " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-        " LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid"
-        " WHERE l.relation = ANY ($1::oid[]) AND l.mode = 'AccessExclusiveLock'"
-        " AND l.pid IS DISTINCT FROM $2::int AND l.database = (SELECT d.oid"
-        "  FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())"
-        " ORDER BY l.granted DESC, l.pid LIMIT 1",
+        "SELECT n.nspname, c.relname, l.granted, l.pid," BLOCKER_COLUMNS(
+            "l") " FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_class c ON c.oid = l.relation"
+                 " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+                 " LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid"
+                 " WHERE l.relation = ANY ($1::oid[]) AND l.mode = 'AccessExclusiveLock'"
+                 " AND l.pid IS DISTINCT FROM $2::int AND l.database = (SELECT d.oid"
+                 "  FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())"
+                 " ORDER BY l.granted DESC, l.pid LIMIT 1",
         2, params, &ignored);
     if (res == NULL || PQntuples(res) == 0)
         return;
@@ -140,14 +140,14 @@ static void report_wait(PgConn *holder, PgConn *probe)
     AUTO(PQclear)
     PGresult *res = pg_query(
         probe,
-        "SELECT n.nspname, c.relname, b.pid," BLOCKER_COLUMNS("h")
-        " FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_class c ON c.oid = l.relation"
-        " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-        " CROSS JOIN LATERAL pg_catalog.unnest(pg_catalog.pg_blocking_pids(l.pid)) b(pid)"
-        " LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = b.pid"
-        " LEFT JOIN pg_catalog.pg_locks h ON b.pid = 0 AND h.pid IS NULL"
-        "  AND h.relation = l.relation AND h.mode = 'AccessExclusiveLock'"
-        " WHERE l.pid = $1::int AND NOT l.granted LIMIT 1",
+        "SELECT n.nspname, c.relname, b.pid," BLOCKER_COLUMNS(
+            "h") " FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_class c ON c.oid = l.relation"
+                 " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+                 " CROSS JOIN LATERAL pg_catalog.unnest(pg_catalog.pg_blocking_pids(l.pid)) b(pid)"
+                 " LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = b.pid"
+                 " LEFT JOIN pg_catalog.pg_locks h ON b.pid = 0 AND h.pid IS NULL"
+                 "  AND h.relation = l.relation AND h.mode = 'AccessExclusiveLock'"
+                 " WHERE l.pid = $1::int AND NOT l.granted LIMIT 1",
         1, params, &ignored);
     if (res == NULL)
         log_debug("%s: who is in the way cannot be told: %s", probe->label, ignored.message);

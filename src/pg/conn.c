@@ -304,21 +304,30 @@ typedef struct CancelRequest
     atomic_int users;
 } CancelRequest;
 
-static void request_release(CancelRequest *request)
+static void request_free(CancelRequest *request)
 {
-    if (atomic_fetch_sub(&request->users, 1) > 1)
-        return;
     PQfreeCancel(request->handle);
     close(request->done);
     free(request);
 }
 
+static void request_release(CancelRequest *request)
+{
+    if (atomic_fetch_sub(&request->users, 1) == 1)
+        request_free(request);
+}
+
+static void request_send(CancelRequest *request)
+{
+    char text[256];
+    PQcancel(request->handle, text, sizeof(text));
+}
+
 static void *request_main(void *arg)
 {
     CancelRequest *request = arg;
-    char text[256];
     uint64_t one = 1;
-    PQcancel(request->handle, text, sizeof(text));
+    request_send(request);
     ssize_t n = write(request->done, &one, sizeof(one));
     (void) n;
     request_release(request);
@@ -340,9 +349,12 @@ void pg_conn_cancel(PgConn *conn)
     request->done = done;
     atomic_init(&request->users, 2);
     if (pthread_create(&thread, NULL, request_main, request) != 0)
-        request_main(request);
-    else
-        pthread_detach(thread);
+    {
+        request_send(request);
+        request_free(request);
+        return;
+    }
+    pthread_detach(thread);
     struct pollfd fd = {.fd = done, .events = POLLIN};
     poll(&fd, 1, CANCEL_WAIT_MS);
     request_release(request);
