@@ -357,7 +357,7 @@ void pg_conn_cancel(PgConn *conn)
     pthread_detach(thread);
     struct pollfd fd = {.fd = done, .events = POLLIN};
     poll(&fd, 1, CANCEL_WAIT_MS);
-    request_release(request);
+    request_release(request); /* NOLINT(clang-analyzer-unix.Malloc): there were two users */
 }
 
 /* After the cancel request the server ends the statement with an error; waiting for it (not for
