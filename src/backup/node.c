@@ -8,6 +8,18 @@
 
 #define LOCK_ROUNDS 20
 
+void node_init(BackupNode *node, const BackupRequest *request, const PgConnSpec *spec, int content,
+               Progress *progress, size_t index)
+{
+    node->request = request;
+    node->spec = spec;
+    node->content = content;
+    node->progress_all = progress;
+    node->progress = progress_node(progress, index);
+    node->progress_index = index;
+    snprintf(node->label, sizeof(node->label), "node %d", content);
+}
+
 static bool read_identity(BackupNode *node, Error *err)
 {
     NodeRecord *r = &node->record;

@@ -62,6 +62,11 @@ typedef struct BackupNode
     atomic_int bundle_ids;
 } BackupNode;
 
+/* node_init fills what the caller gives, of a zeroed node, but for the cancel flag, which every attempt has
+ * anew. index is the node's place in progress. */
+void node_init(BackupNode *node, const BackupRequest *request, const PgConnSpec *spec, int content,
+               Progress *progress, size_t index);
+
 /* node_connect opens all connections and checks what can be checked without touching anything:
  * version, pg_dump, lock table, that a standby can export snapshots. probe_only: for plans and
  * readiness. */

@@ -366,14 +366,8 @@ static void make_nodes(Run *run)
     run->locked = mem_array(run->ctx, bool, run->count);
     for (size_t i = 0; i < run->count; i++)
     {
-        BackupNode *node = &run->nodes[i];
-        node->request = run->request;
-        node->spec = &run->fleet->nodes[i].spec;
-        node->content = run->fleet->nodes[i].content;
-        snprintf(node->label, sizeof(node->label), "node %d", node->content);
-        node->progress = progress_node(run->progress, i);
-        node->progress_all = run->progress;
-        node->progress_index = i;
+        node_init(&run->nodes[i], run->request, &run->fleet->nodes[i].spec,
+                  run->fleet->nodes[i].content, run->progress, i);
     }
 }
 

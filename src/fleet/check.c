@@ -338,15 +338,9 @@ static void make_nodes(CheckRun *run, Cancel *cancel)
 {
     for (size_t i = 0; i < run->count; i++)
     {
-        BackupNode *node = &run->nodes[i];
-        node->request = run->request;
-        node->spec = &run->fleet->nodes[i].spec;
-        node->content = run->fleet->nodes[i].content;
-        node->cancel = cancel;
-        node->progress_all = run->progress;
-        node->progress = progress_node(run->progress, i);
-        node->progress_index = i;
-        snprintf(node->label, sizeof(node->label), "node %d", node->content);
+        node_init(&run->nodes[i], run->request, &run->fleet->nodes[i].spec,
+                  run->fleet->nodes[i].content, run->progress, i);
+        run->nodes[i].cancel = cancel;
     }
 }
 

@@ -40,7 +40,9 @@ static bool gzip_deflate(Gzip *g, int flush, Error *err)
     }
 }
 
-static bool gzip_compress_write(IoStage *stage, const void *data, size_t len, Error *err)
+/* gzip_feed hands data to step in blocks of at most IO_BUFFER_SIZE, by z.next_in. */
+static bool gzip_feed(IoStage *stage, const void *data, size_t len,
+                      bool (*step)(Gzip *g, Error *err), Error *err)
 {
     Gzip *g = (Gzip *) stage;
     const unsigned char *p = data;
@@ -51,12 +53,22 @@ static bool gzip_compress_write(IoStage *stage, const void *data, size_t len, Er
 
         g->z.next_in = p;
         g->z.avail_in = (uInt) n;
-        if (!gzip_deflate(g, Z_NO_FLUSH, err))
+        if (!step(g, err))
             return false;
         p += n;
         len -= n;
     }
     return true;
+}
+
+static bool deflate_block(Gzip *g, Error *err)
+{
+    return gzip_deflate(g, Z_NO_FLUSH, err);
+}
+
+static bool gzip_compress_write(IoStage *stage, const void *data, size_t len, Error *err)
+{
+    return gzip_feed(stage, data, len, deflate_block, err);
 }
 
 static bool gzip_compress_finish(IoStage *stage, Error *err)
@@ -130,21 +142,7 @@ static bool inflate_block(Gzip *g, Error *err)
 
 static bool gzip_decompress_write(IoStage *stage, const void *data, size_t len, Error *err)
 {
-    Gzip *g = (Gzip *) stage;
-    const unsigned char *p = data;
-
-    while (len > 0)
-    {
-        size_t n = len < IO_BUFFER_SIZE ? len : IO_BUFFER_SIZE;
-
-        g->z.next_in = p;
-        g->z.avail_in = (uInt) n;
-        if (!inflate_block(g, err))
-            return false;
-        p += n;
-        len -= n;
-    }
-    return true;
+    return gzip_feed(stage, data, len, inflate_block, err);
 }
 
 static bool gzip_decompress_finish(IoStage *stage, Error *err)

@@ -77,6 +77,13 @@ static void drain(PgConn *conn)
     }
 }
 
+/* The count of a COPY's command tag; other statements around it have no such tag. */
+static void take_rows(PGresult *res, uint64_t *ret_rows)
+{
+    if (strncmp(PQcmdStatus(res), "COPY ", 5) == 0)
+        *ret_rows = strtoull(PQcmdTuples(res), NULL, 10);
+}
+
 static bool copy_out_results(PgConn *conn, PgCopyWrite write, void *arg, uint64_t *ret_rows,
                              bool *started, Error *err)
 {
@@ -96,8 +103,7 @@ static bool copy_out_results(PgConn *conn, PgCopyWrite write, void *arg, uint64_
                 return false;
             break;
         case PGRES_COMMAND_OK:
-            if (strncmp(PQcmdStatus(res), "COPY ", 5) == 0)
-                *ret_rows = strtoull(PQcmdTuples(res), NULL, 10);
+            take_rows(res, ret_rows);
             break;
         case PGRES_TUPLES_OK:
             break;
@@ -174,17 +180,8 @@ bool pg_copy_in_put(PgConn *conn, const void *data, size_t len, Error *err)
             len -= (size_t) n;
         }
         /* Keep libpq's own buffer small: what cannot be sent now is waited for. */
-        int pending = PQflush(conn->raw);
-        while (pending == 1)
-        {
-            if (!pg_conn_wait(conn, true, 0, NULL, err))
-                return false;
-            if (PQconsumeInput(conn->raw) == 0)
-                return pg_conn_error(conn, NULL, err, "lost the connection during COPY");
-            pending = PQflush(conn->raw);
-        }
-        if (pending < 0)
-            return pg_conn_error(conn, NULL, err, "could not send COPY data");
+        if (!pg_flush(conn, "could not send COPY data", err))
+            return false;
     }
     return true;
 }
@@ -201,10 +198,7 @@ static bool copy_in_finish(PgConn *conn, bool aborted, uint64_t *ret_rows, Error
         if (res == NULL)
             return !failed;
         if (PQresultStatus(res) == PGRES_COMMAND_OK)
-        {
-            if (strncmp(PQcmdStatus(res), "COPY ", 5) == 0)
-                *ret_rows = strtoull(PQcmdTuples(res), NULL, 10);
-        }
+            take_rows(res, ret_rows);
         else if (!aborted)
         {
             failed = true;
@@ -219,19 +213,12 @@ bool pg_copy_in_end(PgConn *conn, const char *abort, uint64_t *ret_rows, Error *
     int rc;
     while ((rc = PQputCopyEnd(conn->raw, abort)) == 0)
     {
-        if (!pg_conn_wait(conn, true, 0, NULL, err))
+        if (!pg_flush(conn, "could not end COPY", err))
             return false;
-        if (PQflush(conn->raw) < 0)
-            return pg_conn_error(conn, NULL, err, "could not end COPY");
-    }
-    while (rc == 1 && PQflush(conn->raw) == 1)
-    {
-        if (!pg_conn_wait(conn, true, 0, NULL, err))
-            return false;
-        if (PQconsumeInput(conn->raw) == 0)
-            return pg_conn_error(conn, NULL, err, "lost the connection during COPY");
     }
     if (rc < 0)
         return pg_conn_error(conn, NULL, err, "could not end COPY");
+    if (!pg_flush(conn, "could not end COPY", err))
+        return false;
     return copy_in_finish(conn, abort != NULL, ret_rows, err);
 }

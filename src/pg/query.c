@@ -1,7 +1,7 @@
 /* pg/query.c - statements and their results; the contract is in query.h. */
 #include "pg/query.h"
 
-static bool flush(PgConn *conn, Error *err)
+bool pg_flush(PgConn *conn, const char *what, Error *err)
 {
     for (;;)
     {
@@ -9,11 +9,11 @@ static bool flush(PgConn *conn, Error *err)
         if (rc == 0)
             return true;
         if (rc < 0)
-            return pg_conn_error(conn, NULL, err, "could not send a statement");
+            return pg_conn_error(conn, NULL, err, what);
         if (!pg_conn_wait(conn, true, 0, NULL, err))
             return false;
         if (PQconsumeInput(conn->raw) == 0)
-            return pg_conn_error(conn, NULL, err, "could not send a statement");
+            return pg_conn_error(conn, NULL, err, what);
     }
 }
 
@@ -21,7 +21,7 @@ bool pg_send(PgConn *conn, const char *sql, Error *err)
 {
     if (PQsendQuery(conn->raw, sql) == 0)
         return pg_conn_error(conn, NULL, err, "could not send a statement");
-    return flush(conn, err);
+    return pg_flush(conn, "could not send a statement", err);
 }
 
 PGresult *pg_next_result(PgConn *conn, int64_t deadline_ms, bool *ret_ok, Error *err)
@@ -99,7 +99,7 @@ PGresult *pg_query(PgConn *conn, const char *sql, int count, const char *const *
         pg_conn_error(conn, NULL, err, "could not send a statement");
         return NULL;
     }
-    return flush(conn, err) ? pg_collect(conn, 0, err) : NULL;
+    return pg_flush(conn, "could not send a statement", err) ? pg_collect(conn, 0, err) : NULL;
 }
 
 void pg_rollback(PgConn *conn)

@@ -21,6 +21,10 @@ PGresult *pg_query(PgConn *conn, const char *sql, int count, const char *const *
 bool pg_send(PgConn *conn, const char *sql, Error *err) MUST_CHECK;
 PGresult *pg_collect(PgConn *conn, int64_t deadline_ms, Error *err);
 
+/* pg_flush waits until the server has taken all that libpq still holds for it; what begins the message of a
+ * failure. */
+bool pg_flush(PgConn *conn, const char *what, Error *err) MUST_CHECK;
+
 /* pg_next_result waits for one result of what was sent: the building block of COPY. NULL with
  * *ret_ok true: there are no more; with *ret_ok false: err is set. */
 PGresult *pg_next_result(PgConn *conn, int64_t deadline_ms, bool *ret_ok, Error *err);

@@ -10,13 +10,11 @@ struct DataLoader
     RestoreNode *node;
     PgConn *conn;
     ChunkReader *readers[2]; /* text, binary */
-    uint64_t counted;        /* of the chunk at hand, for the progress */
 };
 
 static bool to_server(void *arg, const void *data, size_t len, Error *err)
 {
     DataLoader *loader = arg;
-    loader->counted += len;
     atomic_fetch_add_explicit(&loader->node->progress->bytes_done, len, memory_order_relaxed);
     return pg_copy_in_put(loader->conn, data, len, err);
 }
@@ -62,7 +60,6 @@ static bool check_server_rows(const ChunkRecord *chunk, uint64_t rows, Error *er
 static bool stream(DataLoader *loader, const RestoreTable *t, const ChunkRecord *chunk, Error *err)
 {
     uint64_t rows = 0;
-    loader->counted = 0;
     if (chunk_reader_run(loader->readers[t->record->binary ? 1 : 0], chunk, loader->node->cancel,
                          err))
         return pg_copy_in_end(loader->conn, NULL, &rows, err) &&

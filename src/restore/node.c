@@ -53,7 +53,7 @@ static bool list_tables(RestoreNode *node)
     return true;
 }
 
-static RestoreTable *find_table(RestoreNode *node, uint32_t oid)
+RestoreTable *restore_node_table(const RestoreNode *node, uint32_t oid)
 {
     TableRecord record = {.oid = oid};
     RestoreTable key = {.record = &record};
@@ -66,7 +66,7 @@ static bool add_chunk(void *arg, const ChunkRecord *chunk, uint64_t offset, uint
                       Error *err)
 {
     RestoreNode *node = arg;
-    RestoreTable *t = find_table(node, chunk->table_oid);
+    RestoreTable *t = restore_node_table(node, chunk->table_oid);
     if (t == NULL)
         return error_set(err, ERR_CORRUPT,
                          "\"%s\" has a chunk of table %u, which is not in the set",

@@ -75,6 +75,9 @@ bool restore_node_prepare(RestoreNode *node, Error *err) MUST_CHECK;
  * complete, the rest of post-data when all data is in, sequences, ANALYZE, ACLs, event triggers. */
 bool restore_node_run(RestoreNode *node, Error *err) MUST_CHECK;
 
+/* restore_node_table finds one of node->tables by the oid it had at the source; NULL: there is none. */
+RestoreTable *restore_node_table(const RestoreNode *node, uint32_t oid);
+
 void restore_node_close(RestoreNode *node);
 
 #endif

@@ -87,40 +87,25 @@ static void plan_data(Schedule *s)
         qsort(s->data, s->data_count, sizeof(Task), task_order);
 }
 
-/* The index of a table by the source's oid, or table_count. */
-static size_t table_index(const RestoreNode *node, uint32_t oid)
-{
-    size_t low = 0;
-    size_t high = node->table_count;
-    while (low < high)
-    {
-        size_t middle = low + (high - low) / 2;
-        if (node->tables[middle].record->oid < oid)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < node->table_count && node->tables[low].record->oid == oid ? low
-                                                                           : node->table_count;
-}
-
 /* A routed table gets rows from its siblings' chunks, too: it is complete when all data is. */
 static bool needs_all_data(const RestoreNode *node, const DdlEntry *entry)
 {
     bool all = entry->pass == DDL_POST_DATA;
     for (size_t k = 0; entry->pass == DDL_INDEX && !all && k < entry->table_count; k++)
     {
-        size_t table = table_index(node, entry->tables[k]);
-        all = table < node->table_count && node->tables[table].route != NULL;
+        const RestoreTable *table = restore_node_table(node, entry->tables[k]);
+        all = table != NULL && table->route != NULL;
     }
     return all;
 }
 
 static bool waits_for_table(const Schedule *s, const DdlEntry *entry, size_t k, size_t *ret_table)
 {
-    *ret_table = table_index(s->node, entry->tables[k]);
-    return entry->pass == DDL_INDEX && *ret_table < s->node->table_count &&
-           s->table_left[*ret_table] > 0;
+    const RestoreTable *table = restore_node_table(s->node, entry->tables[k]);
+    if (entry->pass != DDL_INDEX || table == NULL)
+        return false;
+    *ret_table = (size_t) (table - s->node->tables);
+    return s->table_left[*ret_table] > 0;
 }
 
 /* Counts, then fills: entry e waits for the keys that each_key reports. */
