@@ -1,9 +1,10 @@
 /*
  * storage/posix.c - a repository in a directory of a file system.
  *
- * Durability: an object is synced before its name is, and a name (of an object or a directory) is
- * synced where it is made. While a large object is written the kernel is asked every few MB to
- * start writing it out, so that the sync at the end is short.
+ * Durability: an object is synced before its name is. The name of an atomic object or of a directory
+ * is synced where it is made; those of plain objects are many, and the caller syncs their directory
+ * once. While a large object is written the kernel is asked every few MB to start writing it out, so
+ * that the sync at the end is short.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -458,9 +459,9 @@ static bool posix_writer_commit(StorageWriter *base, Error *err)
             return error_errno(err, ERR_STORAGE, "cannot rename %s to %s", w->temp_path, w->path);
         /* From here on it is the object itself that goes when its name cannot be made durable. */
         w->temp_path = w->path;
+        if (sync && !sync_parent(w->path, err))
+            return false;
     }
-    if (sync && !sync_parent(w->path, err))
-        return false;
     w->committed = true;
     return true;
 }

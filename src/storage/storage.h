@@ -68,8 +68,9 @@ bool storage_remove_tree(Storage *st, const char *path, Error *err) MUST_CHECK;
 /* storage_free_space returns the bytes that this user can still store there. */
 bool storage_free_space(Storage *st, uint64_t *ret_bytes, Error *err) MUST_CHECK;
 
-/* Writing: nothing counts before storage_writer_commit(), which makes content and name durable
- * (unless no_sync was set). With atomic, the object appears under its name at commit only
+/* Writing: nothing counts before storage_writer_commit(), which makes the content durable (unless
+ * no_sync was set), and with atomic the name, too. The name of a plain object lasts from the next
+ * storage_sync_dir() of its directory on: one for all. With atomic, the object appears under its name at commit only
  * (temporary name, fsync, rename, fsync of the directory); an existing object of that name is
  * replaced. Without it the name must be new (ERR_EXISTS). The directory must exist.
  * storage_writer_free removes what was not committed; NULL is fine. */
