@@ -14,8 +14,7 @@ struct ChunkWriter
     char *node_dir;
     Compress compress;
     StorageWriteFlags flags;
-    IoStage *chain; /* gather -> logical -> compressor -> stored -> spool */
-    IoStage *logical;
+    IoStage *chain; /* logical -> compressor -> stored -> spool */
     IoStage *stored;
     char *spool;
     size_t spooled;
@@ -30,7 +29,6 @@ struct ChunkWriter
     ProgressNode *progress;
     uint64_t estimate;
     uint64_t counted;
-    size_t uncounted; /* not yet added: all workers share the counter, so not per row */
 };
 
 static char *full_path(void *ctx, const ChunkWriter *w, const char *name)
@@ -75,8 +73,7 @@ ChunkWriter *chunk_writer_new(Storage *st, const char *set_dir, const char *node
     w->bundle_ids = bundle_ids;
     w->spool = mem_array(w, char, SPOOL_SIZE);
     w->stored = io_tap_new(TAP_SHA256, io_sink_new(spool_write, w));
-    w->logical = io_tap_new(TAP_XXH3_128, io_compress_new(compress, w->stored));
-    w->chain = io_buffer_new(w->logical);
+    w->chain = io_tap_new(TAP_XXH3_128, io_compress_new(compress, w->stored));
     return w;
 }
 
@@ -117,23 +114,20 @@ static bool append_to_bundle(ChunkWriter *w, void *ctx, ChunkRecord *record, Err
 }
 
 /* The estimate is in bytes of the heap; never run ahead of it. */
-static void count_progress(ChunkWriter *w)
+static void count_progress(ChunkWriter *w, size_t len)
 {
     uint64_t left = w->estimate - w->counted;
-    uint64_t step = left < w->uncounted ? left : w->uncounted;
+    uint64_t step = left < len ? left : len;
     w->counted += step;
-    w->uncounted = 0;
     atomic_fetch_add_explicit(&w->progress->bytes_done, step, memory_order_relaxed);
 }
 
-static bool on_row(void *arg, const void *data, size_t len, Error *err)
+static bool on_block(void *arg, const void *data, size_t len, Error *err)
 {
     ChunkWriter *w = arg;
     if (!io_write(w->chain, data, len, err))
         return false;
-    w->uncounted += len;
-    if (w->uncounted >= IO_BUFFER_SIZE)
-        count_progress(w);
+    count_progress(w, len);
     return true;
 }
 
@@ -145,7 +139,6 @@ static void begin_chunk(ChunkWriter *w, const ChunkJob *job)
     w->progress = job->progress;
     w->estimate = job->chunk->bytes;
     w->counted = 0;
-    w->uncounted = 0;
     mem_free(w->object_name);
     w->object_name = mem_printf(w, "%s/%u.%u.%s%s", w->node_dir, table->oid, job->chunk->number,
                                 table->binary ? "bin" : "txt", compress_suffix(w->compress.method));
@@ -155,7 +148,7 @@ static bool end_chunk(ChunkWriter *w, void *ctx, ChunkRecord *record, Error *err
 {
     if (!io_finish(w->chain, err))
         return false;
-    io_tap_result(w->logical, &record->logical, record->xxh3);
+    io_tap_result(w->chain, &record->logical, record->xxh3);
     if (record->rows == 0)
     {
         /* No rows, no object: the stream's own header and trailer say nothing. */
@@ -181,7 +174,7 @@ bool chunk_writer_copy(ChunkWriter *w, const ChunkJob *job, void *ctx, ChunkReco
                             .chunk = job->chunk->number,
                             .from_block = job->chunk->from_block,
                             .to_block = job->chunk->to_block};
-    if (!pg_copy_out(job->conn, job->sql, on_row, w, &record->rows, ret_started, err) ||
+    if (!pg_copy_out(job->conn, job->sql, on_block, w, &record->rows, ret_started, err) ||
         !end_chunk(w, ctx, record, err))
         return false;
     record->us = clock_us() - start;

@@ -1,7 +1,7 @@
 /*
  * backup/chunk_writer.h - one worker's way from COPY rows to stored bytes.
  *
- * rows -> gather -> count + XXH3-128 -> compress -> count + SHA-256 -> spool
+ * COPY data -> count + XXH3-128 -> compress -> count + SHA-256 -> spool
  * The spool keeps the first SPOOL_SIZE stored bytes of a chunk in memory: a chunk that ends within
  * it is appended to the worker's bundle, a bigger one becomes an object of its own.
  */

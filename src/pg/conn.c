@@ -148,7 +148,7 @@ PgConn *pg_conn_open(const PgConnSpec *spec, const char *label, const char *appl
 {
     Params params = {.count = 0};
     params_from_spec(&params, spec, application);
-    AUTO(pg_conn_close) PgConn *conn = mem_check(calloc(1, sizeof(*conn)));
+    AUTO(pg_conn_close) PgConn *conn = mem_new(NULL, PgConn);
     conn->cancel = cancel;
     conn->raw = PQconnectStartParams(params.keys, params.values, 1);
     mem_check(conn->raw);
@@ -185,7 +185,7 @@ void pg_conn_close(PgConn *conn)
     if (conn == NULL)
         return;
     PQfinish(conn->raw);
-    free(conn);
+    mem_free(conn);
 }
 
 static const char *copy_nonempty(void *ctx, const char *s)

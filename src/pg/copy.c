@@ -8,28 +8,39 @@
 
 #define DRAIN_MS 2000
 
-/* Reads the rows of a running COPY OUT. */
+/* Hands on what is gathered. The statement must stop when nobody wants its rows, or its end would be
+ * waited for. */
+static bool hand_on(PgConn *conn, PgCopyWrite write, void *arg, size_t *len, Error *err)
+{
+    bool ok = *len == 0 || write(arg, conn->copy_block, *len, err);
+    *len = 0;
+    if (!ok)
+        pg_conn_cancel(conn);
+    return ok;
+}
+
+/* Reads the rows of a running COPY OUT.
+ *
+ * PQgetlineAsync() copies from libpq's buffer straight into ours, where PQgetCopyData() allocates
+ * every row. What its documentation says against it does not touch us: it gives a row in parts when
+ * there is no room for all of it, but we look at no row; and it ends alike whether the COPY is
+ * complete or broken, but then PQgetResult() tells which, and the caller asks it. */
 static bool copy_rows(PgConn *conn, PgCopyWrite write, void *arg, Error *err)
 {
+    size_t len = 0;
     /* Mostly there is more to read at once: ask the socket before asking poll(). */
     bool asked = false;
     for (;;)
     {
-        char *row = NULL;
-        int len = PQgetCopyData(conn->raw, &row, 1);
-        if (len > 0)
+        int n = PQgetlineAsync(conn->raw, conn->copy_block + len, (int) (PG_COPY_BLOCK - len));
+        if (n > 0)
         {
-            bool ok = write(arg, row, (size_t) len, err);
-            PQfreemem(row);
+            len += (size_t) n;
             asked = false;
-            if (!ok)
-            {
-                /* The statement must stop, or its end would be waited for. */
-                pg_conn_cancel(conn);
+            if (len == PG_COPY_BLOCK && !hand_on(conn, write, arg, &len, err))
                 return false;
-            }
         }
-        else if (len == 0)
+        else if (n == 0)
         {
             if ((asked || cancel_is_raised(conn->cancel)) &&
                 !pg_conn_wait(conn, false, 0, NULL, err))
@@ -39,7 +50,7 @@ static bool copy_rows(PgConn *conn, PgCopyWrite write, void *arg, Error *err)
             asked = true;
         }
         else
-            return len == -1 ? true : pg_conn_error(conn, NULL, err, "COPY failed");
+            return hand_on(conn, write, arg, &len, err);
     }
 }
 
@@ -118,6 +129,8 @@ bool pg_copy_out(PgConn *conn, const char *sql, PgCopyWrite write, void *arg, ui
 {
     bool started = false;
     *ret_rows = 0;
+    if (conn->copy_block == NULL)
+        conn->copy_block = mem_array(conn, char, PG_COPY_BLOCK);
     bool ok = pg_send(conn, sql, err) &&
               copy_out_results(conn, write, arg, ret_rows, &started, err);
     if (!ok)

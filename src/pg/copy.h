@@ -6,7 +6,10 @@
 
 #include "pg/conn.h"
 
-/* Where COPY's data goes; false stops it. */
+/* COPY's data is handed on in blocks of this many bytes (the last is shorter), wherever a row ends. */
+#define PG_COPY_BLOCK ((size_t) 131072)
+
+/* Where a block goes; false stops the COPY. */
 typedef bool (*PgCopyWrite)(void *arg, const void *data, size_t len, Error *err);
 
 /* pg_copy_out runs sql, which is one COPY ... TO STDOUT with statements before and behind it if

@@ -70,9 +70,11 @@ bool storage_free_space(Storage *st, uint64_t *ret_bytes, Error *err) MUST_CHECK
 
 /* Writing: nothing counts before storage_writer_commit(), which makes the content durable (unless
  * no_sync was set), and with atomic the name, too. The name of a plain object lasts from the next
- * storage_sync_dir() of its directory on: one for all. With atomic, the object appears under its name at commit only
- * (temporary name, fsync, rename, fsync of the directory); an existing object of that name is
- * replaced. Without it the name must be new (ERR_EXISTS). The directory must exist.
+ * storage_sync_dir() of its directory on: one for all. With atomic, the object appears under its
+ * name at commit only (temporary name, fsync, rename, fsync of the directory); an existing object
+ * of that name is replaced. Without it the name must be new (ERR_EXISTS). The directory must exist.
+ * A large object is written through to the disk on the way and does not stay in the page cache
+ * (unless no_sync was set), so storage_write blocks when the disk is slower than the caller.
  * storage_writer_free removes what was not committed; NULL is fine. */
 typedef enum StorageWriteFlags
 {
