@@ -54,6 +54,7 @@ sub newer_programs
         my $real = realpath($path) // die "$path: $!\n";
         next if $seen{$real}++;
         my $program = $self->program($path);
+        $program->{nick} = 'newer' . (@found + 1);
         push @found, $program
           if $program->{major} >= 16 && $program->{major} >= $self->{pg_dump}{major};
     }
@@ -227,8 +228,8 @@ sub dump_contest
     my ($self, $report) = @_;
     my $installed = $self->{pg_dump};
     my @newer     = map { (
-            $self->dump_contender("zstd-$_->{path}", 'balanced', $_, 'zstd:1'),
-            $self->dump_contender("lz4-$_->{path}",  'balanced', $_, 'lz4'),
+            $self->dump_contender("zstd-$_->{nick}", 'balanced', $_, 'zstd:1'),
+            $self->dump_contender("lz4-$_->{nick}",  'balanced', $_, 'lz4'),
     ) } @{ $self->{newer} };
     my $contest = $self->contest('backup of eight tables', $self->{runs},
         $self->backup_contender('pgark', 'balanced', 2, keep => 1),
@@ -242,7 +243,7 @@ sub dump_contest
         times_of($contest, 'gzip', 'pgark'), 5);
     for my $program (@{ $self->{newer} })
     {
-        my $id = "zstd-$program->{path}";
+        my $id = "zstd-$program->{nick}";
         $report->at_least($id, "backup: pg_dump $program->{version} zstd:1 : pgark",
             times_of($contest, $id, 'pgark'), 1.2);
     }
