@@ -2,9 +2,9 @@
 #include "restore/ddl.h"
 
 #include "pg/string_pool.h"
+#include "restore/ddl_text.h"
+#include "restore/entry.h"
 #include "restore/sql_text.h"
-
-#define RELKIND_PARTITIONED 'p'
 
 /* Locking a partitioned table locks its partitions, so they are listed with it; past this many
  * listings in all, memory counts for more. */
@@ -31,80 +31,12 @@ typedef struct Planner
     DdlPlan *plan;
     Node *nodes;                                              /* scratch, freed with the planner */
     const char *encoding, *std_strings_setting, *search_path; /* definitions, NULL when absent */
-    bool std_strings;
     size_t visits, partition_locks;
-    uint32_t *queue;                             /* one place per entry */
-    StringPool pool;                             /* below the plan */
-    StringPool scratch;                          /* below the planner */
-    Str *text;                                   /* to build one in */
-    const char *last_tablespace, *last_table_am; /* settings already in the pool */
+    uint32_t *queue; /* one place per entry */
+    DdlText text;
+    StringPool pool;    /* below the plan */
+    StringPool scratch; /* below the planner */
 } Planner;
-
-static bool is_any(const char *desc, const char *const *list)
-{
-    for (; *list != NULL; list++)
-        if (strcmp(desc, *list) == 0)
-            return true;
-    return false;
-}
-
-static bool is_desc(const TocEntry *e, const char *desc)
-{
-    return strcmp(e->desc, desc) == 0;
-}
-
-static bool has_prefix(const char *text, const char *prefix)
-{
-    return strncmp(text, prefix, strlen(prefix)) == 0;
-}
-
-static bool has_schema(const TocEntry *e)
-{
-    return e->schema != NULL && *e->schema != '\0';
-}
-
-/* Comments, labels and privileges are entries of their own; the tag begins with the object's type.
- */
-static bool is_attachment(const TocEntry *e)
-{
-    static const char *const list[] = {"ACL", "COMMENT", "SECURITY LABEL", NULL};
-
-    return is_any(e->desc, list);
-}
-
-static bool is_about_database(const TocEntry *e)
-{
-    if (is_desc(e, "DATABASE") || is_desc(e, "DATABASE PROPERTIES"))
-        return true;
-    return is_attachment(e) && !has_schema(e) && has_prefix(e->tag, "DATABASE ");
-}
-
-/* Data, settings that became the session's, and what pgark restores by other ways. */
-static bool is_no_ddl(const TocEntry *e)
-{
-    static const char *const list[] = {"ENCODING",      "STDSTRINGS",
-                                       "SEARCHPATH",    "TABLE DATA",
-                                       "SEQUENCE SET",  "MATERIALIZED VIEW DATA",
-                                       "BLOB",          "BLOBS",
-                                       "BLOB COMMENTS", "BLOB METADATA",
-                                       "WARNING",       "STATISTICS DATA",
-                                       "<Init>",        NULL};
-
-    if (is_any(e->desc, list) || is_about_database(e))
-        return true;
-    if (is_attachment(e) && !has_schema(e) && has_prefix(e->tag, "LARGE OBJECT "))
-        return true;
-    /* pg_dump 10 archives the schema every new database has already */
-    return is_desc(e, "SCHEMA") && strcmp(e->tag, "public") == 0 &&
-           has_prefix(e->defn, "CREATE SCHEMA");
-}
-
-static bool is_relation(const TocEntry *e)
-{
-    static const char *const list[] = {"TABLE", "FOREIGN TABLE", "VIEW", "MATERIALIZED VIEW", NULL};
-
-    return is_any(e->desc, list);
-}
 
 /* The pass an entry belongs to by its own kind; dependencies may put it later. */
 static DdlPass own_pass(const TocEntry *e)
@@ -113,162 +45,13 @@ static DdlPass own_pass(const TocEntry *e)
     static const char *const of_one_table[] = {"INDEX", "INDEX ATTACH", "CONSTRAINT", "STATISTICS",
                                                NULL};
 
-    if (is_any(e->desc, acl))
+    if (entry_is_any(e->desc, acl))
         return DDL_ACL;
-    if (is_desc(e, "EVENT TRIGGER") ||
-        (is_attachment(e) && !has_schema(e) && has_prefix(e->tag, "EVENT TRIGGER ")))
+    if (entry_is(e, "EVENT TRIGGER") || entry_is_of(e, "EVENT TRIGGER "))
         return DDL_LAST;
     if (e->section != TOC_SECTION_POST_DATA)
         return DDL_PRE_DATA;
-    return is_any(e->desc, of_one_table) ? DDL_INDEX : DDL_POST_DATA;
-}
-
-/* ---- the text of an entry ---- */
-
-/* pg_restore gives owners to exactly these. */
-static bool add_owned_object(Str *s, const TocEntry *e)
-{
-    static const char *const by_name[] = {"COLLATION",
-                                          "CONVERSION",
-                                          "DOMAIN",
-                                          "EVENT TRIGGER",
-                                          "FOREIGN DATA WRAPPER",
-                                          "FOREIGN TABLE",
-                                          "MATERIALIZED VIEW",
-                                          "PROCEDURAL LANGUAGE",
-                                          "PUBLICATION",
-                                          "SCHEMA",
-                                          "SEQUENCE",
-                                          "SERVER",
-                                          "STATISTICS",
-                                          "SUBSCRIPTION",
-                                          "TABLE",
-                                          "TEXT SEARCH CONFIGURATION",
-                                          "TEXT SEARCH DICTIONARY",
-                                          "TYPE",
-                                          "VIEW",
-                                          NULL};
-    /* these need argument types and the like, which DROP has */
-    static const char *const by_drop[] = {
-        "AGGREGATE",       "FUNCTION",  "OPERATOR", "OPERATOR CLASS",
-        "OPERATOR FAMILY", "PROCEDURE", NULL};
-
-    if (is_any(e->desc, by_name))
-    {
-        str_addf(s, "ALTER %s ", e->desc);
-        sql_text_add_qualified(s, e->schema, e->tag);
-        return true;
-    }
-    if (!is_any(e->desc, by_drop) || !has_prefix(e->drop_stmt, "DROP "))
-        return false;
-    const char *object = e->drop_stmt + strlen("DROP ");
-    size_t len = strlen(object);
-    while (len > 0 && (object[len - 1] == '\n' || object[len - 1] == ';'))
-        len--;
-    str_add(s, "ALTER ");
-    str_addn(s, object, len);
-    return true;
-}
-
-static void add_owner(Str *s, const TocEntry *e)
-{
-    if (*e->owner == '\0' || *e->drop_stmt == '\0' || !add_owned_object(s, e))
-        return;
-    str_add(s, " OWNER TO ");
-    sql_text_add_name(s, e->owner);
-    str_add(s, ";\n");
-}
-
-static void add_definition(const Planner *p, Str *s, const TocEntry *e)
-{
-    if (sql_text_is_blank(e->defn))
-        return;
-    str_add(s, e->defn);
-    if (!sql_text_is_ended(e->defn, p->std_strings))
-        str_add(s, "\n;");
-    if (s->data[s->len - 1] != '\n')
-        str_addc(s, '\n');
-}
-
-/* A partitioned table has no storage: its access method is only a default for its partitions. */
-static void add_partition_default(Str *s, const TocEntry *e)
-{
-    if (e->relkind != RELKIND_PARTITIONED || e->table_am == NULL || *e->table_am == '\0')
-        return;
-    str_add(s, "ALTER TABLE ");
-    sql_text_add_qualified(s, e->schema, e->tag);
-    str_add(s, " SET ACCESS METHOD ");
-    sql_text_add_name(s, e->table_am);
-    str_add(s, ";\n");
-}
-
-/* What is run for the entry, or NULL. Archives without a SEARCHPATH entry (before 10.3) have names
- * that count on their schema being the first in the path. */
-static const char *entry_sql(Planner *p, const TocEntry *e)
-{
-    Str *s = p->text;
-
-    if (is_no_ddl(e))
-        return NULL;
-    str_clear(s);
-    if (p->search_path == NULL && has_schema(e))
-    {
-        str_add(s, "SET search_path = ");
-        sql_text_add_name(s, e->schema);
-        str_add(s, strcmp(e->schema, "pg_catalog") == 0 ? ";\n" : ", pg_catalog;\n");
-    }
-    size_t before = s->len;
-    add_definition(p, s, e);
-    add_owner(s, e);
-    add_partition_default(s, e);
-    if (s->len == before)
-        return NULL;
-    return str_equal(s->data, e->defn) ? e->defn : string_pool_copy(&p->pool, s->data, s->len);
-}
-
-/* Returns "SET <name> = <value>;", which is *last when that has the same text. */
-static const char *setting(Planner *p, const char *name, const char *value, const char **last)
-{
-    Str *s = p->text;
-
-    str_clear(s);
-    str_addf(s, "SET %s = ", name);
-    if (*value == '\0')
-        str_add(s, "''");
-    else
-        sql_text_add_name(s, value);
-    str_addc(s, ';');
-    if (*last == NULL || strcmp(*last, s->data) != 0)
-        *last = string_pool_copy(&p->pool, s->data, s->len);
-    return *last;
-}
-
-static const char *entry_tablespace(Planner *p, const TocEntry *e)
-{
-    if (e->tablespace == NULL)
-        return NULL;
-    return setting(p, "default_tablespace", e->tablespace, &p->last_tablespace);
-}
-
-static const char *entry_table_am(Planner *p, const TocEntry *e)
-{
-    if (e->table_am == NULL || *e->table_am == '\0' || e->relkind == RELKIND_PARTITIONED)
-        return NULL;
-    return setting(p, "default_table_access_method", e->table_am, &p->last_table_am);
-}
-
-static const char *entry_label(Planner *p, const TocEntry *e)
-{
-    Str *s = p->text;
-
-    str_clear(s);
-    str_addf(s, "%s ", e->desc);
-    if (has_schema(e) && !is_attachment(e))
-        str_addf(s, "%s.", e->schema);
-    str_add(s, e->tag);
-    if (has_schema(e) && is_attachment(e)) /* the tag has the object's type before its name */
-        str_addf(s, " in schema %s", e->schema);
-    return string_pool_copy(&p->pool, s->data, s->len);
+    return entry_is_any(e->desc, of_one_table) ? DDL_INDEX : DDL_POST_DATA;
 }
 
 /* ---- session and database ---- */
@@ -278,15 +61,18 @@ static void find_settings(Planner *p)
     for (size_t i = 0; i < p->toc->entry_count; i++)
     {
         const TocEntry *e = &p->toc->entries[i];
-        if (is_desc(e, "ENCODING"))
+        if (entry_is(e, "ENCODING"))
             p->encoding = e->defn;
-        else if (is_desc(e, "STDSTRINGS"))
+        else if (entry_is(e, "STDSTRINGS"))
             p->std_strings_setting = e->defn;
-        else if (is_desc(e, "SEARCHPATH"))
+        else if (entry_is(e, "SEARCHPATH"))
             p->search_path = e->defn;
     }
-    p->std_strings = p->std_strings_setting == NULL ||
-                     strstr(p->std_strings_setting, "'off'") == NULL;
+    p->text = (DdlText){.pool = &p->pool,
+                        .buffer = str_new(p),
+                        .std_strings = p->std_strings_setting == NULL ||
+                                       strstr(p->std_strings_setting, "'off'") == NULL,
+                        .qualified = p->search_path != NULL};
 }
 
 static const char *session_setup(const Planner *p)
@@ -305,7 +91,7 @@ static const char *session_setup(const Planner *p)
         str_add(s, archived[i]);
         str_add(s, sql_text_is_ended(archived[i], true) ? "\n" : ";\n");
     }
-    if (!p->std_strings)
+    if (!p->text.std_strings)
         str_add(s, "SET escape_string_warning = off;\n");
     /* Literals in definitions were printed under pg_dump's date and interval style. */
     str_add(s, "SET datestyle = ISO;\n"
@@ -337,10 +123,11 @@ static void plan_database(Planner *p)
     for (size_t i = 0; i < p->toc->entry_count; i++)
     {
         const TocEntry *e = &p->toc->entries[i];
-        if (!is_about_database(e) || sql_text_is_blank(e->defn))
+        if (!entry_is_about_database(e) || sql_text_is_blank(e->defn))
             continue;
-        const char *sql = sql_text_rename_database(plan, e->defn, p->std_strings, p->new_database);
-        if (is_desc(e, "DATABASE"))
+        const char *sql = sql_text_rename_database(plan, e->defn, p->text.std_strings,
+                                                   p->new_database);
+        if (entry_is(e, "DATABASE"))
         {
             plan->create_database = sql;
             if (*e->owner == '\0')
@@ -365,7 +152,7 @@ static const TocEntry *table_of_data(const Planner *p, const TocEntry *data)
     for (size_t i = 0; i < data->dependency_count; i++)
     {
         const TocEntry *e = archive_toc_find(p->toc, data->dependencies[i]);
-        if (e != NULL && is_relation(e))
+        if (e != NULL && entry_is_relation(e))
             return e;
     }
     return NULL;
@@ -397,7 +184,7 @@ static void make_nodes(Planner *p)
     {
         Node *node = &p->nodes[i];
         node->toc = &p->toc->entries[i];
-        node->sql = entry_sql(p, node->toc);
+        node->sql = ddl_text_sql(&p->text, node->toc);
         node->pass = own_pass(node->toc);
         resolve_dependencies(p, node);
     }
@@ -447,7 +234,7 @@ static bool circle_error(Planner *p, const size_t *missing, Error *err)
         if (missing[i] > 0)
             return error_set(err, ERR_CORRUPT,
                              "schema archive: the dependencies of %s form a circle",
-                             entry_label(p, p->nodes[i].toc));
+                             ddl_text_label(&p->text, p->nodes[i].toc));
     return error_set(err, ERR_INTERNAL, "schema archive: circle without member");
 }
 
@@ -500,12 +287,12 @@ static void note_attach(Planner *p, const Node *attach)
     for (size_t i = 0; i < attach->dep_count; i++)
     {
         const TocEntry *e = p->nodes[attach->deps[i]].toc;
-        if (is_relation(e) && strcmp(e->tag, attach->toc->tag) == 0 &&
+        if (entry_is_relation(e) && strcmp(e->tag, attach->toc->tag) == 0 &&
             str_equal(e->schema, attach->toc->schema))
             child = attach->deps[i];
     }
     for (size_t i = 0; child != SIZE_MAX && i < attach->dep_count; i++)
-        if (attach->deps[i] != child && is_relation(p->nodes[attach->deps[i]].toc))
+        if (attach->deps[i] != child && entry_is_relation(p->nodes[attach->deps[i]].toc))
             add_partition(p, attach->deps[i], child);
 }
 
@@ -514,11 +301,11 @@ static void find_partitions(Planner *p)
     for (size_t i = 0; i < p->toc->entry_count; i++)
     {
         const Node *node = &p->nodes[i];
-        if (is_desc(node->toc, "TABLE ATTACH"))
+        if (entry_is(node->toc, "TABLE ATTACH"))
             note_attach(p, node);
         /* a table depends on those it inherits from */
-        for (size_t k = 0; is_desc(node->toc, "TABLE") && k < node->dep_count; k++)
-            if (is_desc(p->nodes[node->deps[k]].toc, "TABLE"))
+        for (size_t k = 0; entry_is(node->toc, "TABLE") && k < node->dep_count; k++)
+            if (entry_is(p->nodes[node->deps[k]].toc, "TABLE"))
                 add_partition(p, node->deps[k], i);
     }
 }
@@ -540,7 +327,7 @@ static size_t collect_locks(Planner *p, const Node *node)
 
     p->visits++;
     for (size_t i = 0; i < node->dep_count; i++)
-        if (is_relation(p->nodes[node->deps[i]].toc) && visit(p, node->deps[i]))
+        if (entry_is_relation(p->nodes[node->deps[i]].toc) && visit(p, node->deps[i]))
             p->queue[count++] = node->deps[i];
     if (node->pass != DDL_POST_DATA || p->partition_locks > MAX_PARTITION_LOCKS)
         return count;
@@ -570,8 +357,8 @@ static void set_locks(Planner *p, const Node *node, DdlEntry *entry)
     }
     /* CREATE INDEX lets other index builds on its table run, but an index that is marked for
      * CLUSTER or REPLICA IDENTITY is followed by an ALTER TABLE. */
-    entry->exclusive = !is_desc(node->toc, "INDEX") ||
-                       sql_text_has_alter_table(node->toc->defn, p->std_strings);
+    entry->exclusive = !entry_is(node->toc, "INDEX") ||
+                       sql_text_has_alter_table(node->toc->defn, p->text.std_strings);
 }
 
 /* ---- the list ---- */
@@ -593,11 +380,11 @@ static void fill_entry(Planner *p, const Node *node, DdlEntry *entry)
 {
     entry->toc = node->toc;
     entry->pass = node->pass;
-    entry->label = entry_label(p, node->toc);
-    entry->set_tablespace = entry_tablespace(p, node->toc);
-    entry->set_table_am = entry_table_am(p, node->toc);
+    entry->label = ddl_text_label(&p->text, node->toc);
+    entry->set_tablespace = ddl_text_tablespace(&p->text, node->toc);
+    entry->set_table_am = ddl_text_table_am(&p->text, node->toc);
     entry->sql = node->sql;
-    entry->own_transaction = is_desc(node->toc, "SUBSCRIPTION");
+    entry->own_transaction = entry_is(node->toc, "SUBSCRIPTION");
     if (node->pass != DDL_INDEX && node->pass != DDL_POST_DATA)
         return;
     set_locks(p, node, entry);
@@ -629,7 +416,6 @@ DdlPlan *ddl_plan(void *ctx, const ArchiveToc *toc, const char *new_database, Er
     p->plan = plan;
     p->pool.ctx = plan;
     p->scratch.ctx = p;
-    p->text = str_new(p);
     find_settings(p);
     plan->session_setup = session_setup(p);
     plan_database(p);
