@@ -1,8 +1,7 @@
 /*
  * restore/sql_text.h - just enough lexing of SQL to look into an archive's statements.
  *
- * Knows comments, every kind of quoting, and where a statement ends; knows nothing of grammar. Used
- * by ddl.c only.
+ * By the tokens of pg/sql_token.h; knows nothing of grammar.
  */
 #ifndef PGARK_RESTORE_SQL_TEXT_H
 #define PGARK_RESTORE_SQL_TEXT_H
