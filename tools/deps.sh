@@ -6,7 +6,7 @@
 set -eu
 
 list_build="meson ninja-build pkg-config gcc libc6-dev libpq-dev libzstd-dev liblz4-dev zlib1g-dev
-    libssl-dev libxxhash-dev libtalloc-dev libjansson-dev libinih-dev"
+    libssl-dev libxxhash-dev libtalloc-dev libjansson-dev libinih-dev libpcre2-dev"
 list_test="libcmocka-dev postgresql-15 postgresql-client-15 perl libipc-run-perl procps zstd"
 list_lint="clang libclang-rt-14-dev clang-format-14 clang-tidy-14 shellcheck man-db git"
 
