@@ -3,43 +3,192 @@
 
 #include "base/str.h"
 
-/* Members of extensions are recreated by CREATE EXTENSION. */
-#define NOT_OF_EXTENSION                                                                           \
-    " AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend d"                                        \
-    " WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid"            \
-    " AND d.objsubid = 0 AND d.deptype = 'e')"
-/* A standby has the definition of what is unlogged, and nothing else. */
-#define NOT_LOST " AND NOT (c.relpersistence = 'u' AND pg_catalog.pg_is_in_recovery())"
-#define USER_SCHEMA                                                                                \
-    " AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND c.relpersistence <> 't'"
-
-bool catalog_read_relations(PgConn *conn, void *ctx, Catalog *ret, Error *err)
+/* Every relation that could be selected, with what selection_apply looks at. What an extension owns
+ * is in the list only where the extension has it as its configuration, whatever the schema. */
+static PGresult *query_relations(PgConn *conn, Error *err)
 {
-    AUTO(PQclear)
-    PGresult *res = pg_query(conn,
-                             "SELECT c.oid, n.nspname, c.relname, c.relkind"
-                             " FROM pg_catalog.pg_class c"
-                             " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-                             " WHERE c.relkind IN ('r', 'p')" USER_SCHEMA NOT_OF_EXTENSION
-                             " ORDER BY c.oid",
-                             0, NULL, err);
+    return pg_query(
+        conn,
+        "SELECT c.oid, c.relkind, n.nspname, c.relname, c.relpersistence, c.relispopulated,"
+        " e.extname, e.condition, o.refobjid, s.srvname,"
+        " (SELECT pg_catalog.string_agg(i.inhparent::text, ' ') FROM pg_catalog.pg_inherits i"
+        "  WHERE i.inhrelid = c.oid), pg_catalog.pg_is_in_recovery()"
+        " FROM pg_catalog.pg_class c"
+        " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+        " LEFT JOIN (SELECT d.objid, x.extname, x.extconfig,"
+        "  x.extcondition[pg_catalog.array_position(x.extconfig, d.objid)] AS condition"
+        "  FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_extension x ON x.oid = d.refobjid"
+        "  WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objsubid = 0"
+        "  AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass"
+        "  AND d.deptype = 'e') e ON e.objid = c.oid"
+        " LEFT JOIN (SELECT d.objid, pg_catalog.min(d.refobjid::bigint) AS refobjid"
+        "  FROM pg_catalog.pg_depend d"
+        "  WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objsubid = 0"
+        "  AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjsubid <> 0"
+        "  AND d.deptype IN ('a', 'i') GROUP BY d.objid) o ON o.objid = c.oid AND c.relkind = 'S'"
+        " LEFT JOIN (SELECT f.ftrelid, v.srvname FROM pg_catalog.pg_foreign_table f"
+        "  JOIN pg_catalog.pg_foreign_server v ON v.oid = f.ftserver) s ON s.ftrelid = c.oid"
+        " WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND c.relpersistence <> 't'"
+        " AND CASE WHEN e.objid IS NULL"
+        "  THEN n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'"
+        "  ELSE c.oid = ANY (e.extconfig) END"
+        " ORDER BY c.oid",
+        0, NULL, err);
+}
+
+enum
+{
+    COL_OID,
+    COL_KIND,
+    COL_SCHEMA,
+    COL_NAME,
+    COL_PERSISTENCE,
+    COL_POPULATED,
+    COL_EXTENSION,
+    COL_CONDITION,
+    COL_OWNER_TABLE,
+    COL_SERVER,
+    COL_PARENTS,
+    COL_IN_RECOVERY,
+};
+
+static const uint32_t *parse_parents(void *ctx, const char *text, size_t *ret_count)
+{
+    uint32_t *parents = NULL;
+    size_t capacity = 0;
+    char *end;
+    *ret_count = 0;
+    for (const char *p = text; *p != '\0'; p = end)
+    {
+        unsigned long oid = strtoul(p, &end, 10);
+        if (end == p)
+            break;
+        *mem_push(ctx, parents, *ret_count, capacity, uint32_t) = (uint32_t) oid;
+    }
+    return parents;
+}
+
+static char *text_or_null(void *ctx, const PGresult *res, int row, int column)
+{
+    return pg_cell_null(res, row, column) ? NULL : mem_strdup(ctx, pg_cell(res, row, column));
+}
+
+static void take_item(void *ctx, const PGresult *res, int row, SelectionItem *item)
+{
+    item->oid = (uint32_t) pg_cell_int(res, row, COL_OID);
+    item->kind = pg_cell(res, row, COL_KIND)[0];
+    item->persistence = pg_cell(res, row, COL_PERSISTENCE)[0];
+    item->schema = mem_strdup(ctx, pg_cell(res, row, COL_SCHEMA));
+    item->name = mem_strdup(ctx, pg_cell(res, row, COL_NAME));
+    item->extension = text_or_null(ctx, res, row, COL_EXTENSION);
+    item->config = item->extension != NULL;
+    item->owner_table = (uint32_t) pg_cell_int(res, row, COL_OWNER_TABLE);
+    item->server = text_or_null(ctx, res, row, COL_SERVER);
+    item->parents = parse_parents(ctx, pg_cell(res, row, COL_PARENTS), &item->parent_count);
+}
+
+/* The names of one catalogue, for --strict-names. */
+static bool read_names(PgConn *conn, void *ctx, const char *sql, const char *const **ret,
+                       size_t *ret_count, Error *err)
+{
+    AUTO(PQclear) PGresult *res = pg_query(conn, sql, 0, NULL, err);
+    if (res == NULL)
+        return false;
+    const char **names = mem_array(ctx, const char *, PQntuples(res));
+    for (int i = 0; i < PQntuples(res); i++)
+        names[i] = mem_strdup(ctx, pg_cell(res, i, 0));
+    *ret = names;
+    *ret_count = (size_t) PQntuples(res);
+    return true;
+}
+
+static bool select_items(PgConn *conn, void *ctx, const Selection *selection, Catalog *ret,
+                         Error *err)
+{
+    const char *const *schemas;
+    const char *const *extensions;
+    size_t schema_count;
+    size_t extension_count;
+    return read_names(conn, ctx,
+                      "SELECT nspname FROM pg_catalog.pg_namespace"
+                      " WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'",
+                      &schemas, &schema_count, err) &&
+           read_names(conn, ctx, "SELECT extname FROM pg_catalog.pg_extension", &extensions,
+                      &extension_count, err) &&
+           selection_apply(selection, PQdb(conn->raw), ret->selected, ret->selected_count, schemas,
+                           schema_count, extensions, extension_count, err);
+}
+
+/* Tables are locked when anything of them is wanted, as pg_dump does; a foreign table cannot be. */
+static bool take_relation(PgConn *conn, const PGresult *res, int row, const SelectionItem *item,
+                          Catalog *ret, Error *err)
+{
+    bool table = item->kind == 'r' || item->kind == 'p';
+    bool standby = pg_cell_bool(res, row, COL_IN_RECOVERY);
+    Relation *r = mem_push(ret->selected, ret->items, ret->count, ret->capacity, Relation);
+    r->oid = item->oid;
+    r->kind = item->kind;
+    r->schema = mem_strdup(ret->selected, item->schema);
+    r->name = mem_strdup(ret->selected, item->name);
+    r->lock = table;
+    r->unlogged = item->persistence == 'u';
+    r->populated = item->kind == 'm' && pg_cell_bool(res, row, COL_POPULATED);
+    r->extension = mem_strdup(ret->selected, item->extension);
+    r->where = text_or_null(ret->selected, res, row, COL_CONDITION);
+    if (r->where != NULL && r->where[0] == '\0')
+        r->where = NULL;
+    /* A standby has the definition of what is unlogged, and nothing else. */
+    if (item->data && (item->kind == 'r' || item->kind == 'f') && !(r->unlogged && standby))
+        r->data = item->kind == 'f' || r->where != NULL ? DATA_QUERY : DATA_TABLE;
+    r->quoted = pg_quote_table(ret->selected, conn, r->schema, r->name, err);
+    return r->quoted != NULL;
+}
+
+static void take_sequence(const SelectionItem *item, Catalog *ret, size_t *capacity)
+{
+    ListedSequence *s = mem_push(ret->selected, ret->sequences, ret->sequence_count, *capacity,
+                                 ListedSequence);
+    s->oid = item->oid;
+    s->schema = mem_strdup(ret->selected, item->schema);
+    s->name = mem_strdup(ret->selected, item->name);
+}
+
+bool catalog_read_relations(PgConn *conn, void *ctx, const Selection *selection, Catalog *ret,
+                            Error *err)
+{
+    size_t sequences = 0;
+    memset(ret, 0, sizeof(*ret));
+    AUTO(PQclear) PGresult *res = query_relations(conn, err);
     if (res == NULL)
         return error_prefix(err, "could not list the tables");
-    int rows = PQntuples(res);
-    ret->items = mem_array(ctx, Relation, rows);
-    ret->count = ret->capacity = (size_t) rows;
-    for (int i = 0; i < rows; i++)
+    ret->selected_count = (size_t) PQntuples(res);
+    ret->selected = mem_array(ctx, SelectionItem, ret->selected_count);
+    for (size_t i = 0; i < ret->selected_count; i++)
+        take_item(ret->selected, res, (int) i, &ret->selected[i]);
+    if (!select_items(conn, ret->selected, selection, ret, err))
+        return false;
+    for (size_t i = 0; i < ret->selected_count; i++)
     {
-        Relation *r = &ret->items[i];
-        r->oid = (uint32_t) pg_cell_int(res, i, 0);
-        r->schema = mem_strdup(ret->items, pg_cell(res, i, 1));
-        r->name = mem_strdup(ret->items, pg_cell(res, i, 2));
-        r->kind = pg_cell(res, i, 3)[0];
-        r->quoted = pg_quote_table(ret->items, conn, r->schema, r->name, err);
-        if (r->quoted == NULL)
+        const SelectionItem *item = &ret->selected[i];
+        bool lost = item->persistence == 'u' && pg_cell_bool(res, (int) i, COL_IN_RECOVERY);
+        if (item->kind == 'S' && item->data && !lost)
+            take_sequence(item, ret, &sequences);
+        else if ((item->definition || item->data) && strchr("rpmf", item->kind) != NULL &&
+                 !take_relation(conn, res, (int) i, item, ret, err))
             return false;
     }
     return true;
+}
+
+Catalog catalog_to_lock(void *ctx, const Catalog *all)
+{
+    Catalog lock = {.items = NULL};
+    for (size_t i = 0; i < all->count; i++)
+    {
+        if (all->items[i].lock)
+            *mem_push(ctx, lock.items, lock.count, lock.capacity, Relation) = all->items[i];
+    }
+    return lock;
 }
 
 static Relation *find(const Catalog *catalog, uint32_t oid)
@@ -63,13 +212,29 @@ void catalog_missing(void *ctx, const Catalog *now, const Catalog *locked, Catal
     for (size_t i = 0; i < now->count; i++)
     {
         const Relation *there = find(locked, now->items[i].oid);
-        if (there == NULL || strcmp(there->quoted, now->items[i].quoted) != 0)
+        if (now->items[i].lock &&
+            (there == NULL || strcmp(there->quoted, now->items[i].quoted) != 0))
             *mem_push(ctx, ret_missing->items, ret_missing->count, ret_missing->capacity,
                       Relation) = now->items[i];
     }
 }
 
-static bool read_sizes(PgConn *conn, Catalog *catalog, Error *err)
+/* Sizes and columns are asked for of exactly the tables that are to be dumped: there may be a
+ * hundred thousand others. */
+static const char *wanted_oids(void *ctx, const Catalog *catalog)
+{
+    Str *oids = str_new(ctx);
+    for (size_t i = 0; i < catalog->count; i++)
+    {
+        const Relation *r = &catalog->items[i];
+        if (r->data == DATA_TABLE || r->data == DATA_QUERY)
+            str_addf(oids, "%s%u", oids->len == 0 ? "{" : ",", r->oid);
+    }
+    str_add(oids, oids->len == 0 ? "{}" : "}");
+    return oids->data;
+}
+
+static bool read_sizes(PgConn *conn, const char *oids, Catalog *catalog, Error *err)
 {
     AUTO(PQclear)
     PGresult *res = pg_query(
@@ -78,11 +243,9 @@ static bool read_sizes(PgConn *conn, Catalog *catalog, Error *err)
         " CASE WHEN c.reltoastrelid = 0 THEN 0"
         " ELSE pg_catalog.pg_relation_size(c.reltoastrelid) END,"
         " pg_catalog.current_setting('block_size')"
-        " FROM pg_catalog.pg_class c"
-        " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-        " LEFT JOIN pg_catalog.pg_am a ON a.oid = c.relam"
-        " WHERE c.relkind = 'r'" USER_SCHEMA NOT_OF_EXTENSION,
-        0, NULL, err);
+        " FROM pg_catalog.unnest($1::oid[]) w(oid) JOIN pg_catalog.pg_class c ON c.oid = w.oid"
+        " LEFT JOIN pg_catalog.pg_am a ON a.oid = c.relam WHERE c.relkind = 'r'",
+        1, &oids, err);
     if (res == NULL)
         return error_prefix(err, "could not read the sizes of the tables");
     for (int i = 0; i < PQntuples(res); i++)
@@ -98,19 +261,21 @@ static bool read_sizes(PgConn *conn, Catalog *catalog, Error *err)
     return true;
 }
 
-static bool add_column(PgConn *conn, void *ctx, Relation *r, const char *name, size_t *capacity,
-                       Str *list, Error *err)
+static bool add_column(PgConn *conn, void *ctx, Relation *r, const char *name, const char *type,
+                       size_t capacities[2], Str *list, Error *err)
 {
+    size_t types = r->column_count;
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "column");
     char *quoted = pg_quote_ident(tmp, conn, name, err);
     if (quoted == NULL)
         return false;
-    *mem_push(ctx, r->columns, r->column_count, *capacity, char *) = mem_strdup(ctx, name);
+    *mem_push(ctx, r->columns, r->column_count, capacities[0], char *) = mem_strdup(ctx, name);
+    *mem_push(ctx, r->types, types, capacities[1], char *) = mem_strdup(ctx, type);
     str_addf(list, "%s%s", list->len == 0 ? "" : ", ", quoted);
     return true;
 }
 
-/* res: attrelid, attname, atttypid of all tables, ordered by table and position. */
+/* res: attrelid, attname, atttypid, the type's name of all tables, ordered by table and position. */
 static bool take_columns(PgConn *conn, const PGresult *res, DataFormat format, Catalog *catalog,
                          Error *err)
 {
@@ -122,7 +287,7 @@ static bool take_columns(PgConn *conn, const PGresult *res, DataFormat format, C
     {
         uint32_t oid = (uint32_t) pg_cell_int(res, i, 0);
         Relation *r = find(catalog, oid);
-        size_t capacity = 0;
+        size_t capacities[2] = {0, 0};
         str_clear(list);
         for (; i < rows && (uint32_t) pg_cell_int(res, i, 0) == oid; i++)
         {
@@ -133,7 +298,8 @@ static bool take_columns(PgConn *conn, const PGresult *res, DataFormat format, C
             if (r == NULL)
                 continue;
             r->binary = portable;
-            if (!add_column(conn, catalog->items, r, pg_cell(res, i, 1), &capacity, list, err))
+            if (!add_column(conn, catalog->items, r, pg_cell(res, i, 1), pg_cell(res, i, 3),
+                            capacities, list, err))
                 return false;
         }
         if (r != NULL)
@@ -144,23 +310,27 @@ static bool take_columns(PgConn *conn, const PGresult *res, DataFormat format, C
 
 bool catalog_read_tables(PgConn *conn, DataFormat format, Catalog *catalog, Error *err)
 {
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "tables");
     for (size_t i = 0; i < catalog->count; i++)
     {
-        catalog->items[i].binary = format != FORMAT_TEXT;
-        catalog->items[i].column_list = mem_strdup(catalog->items, "");
+        Relation *r = &catalog->items[i];
+        if (r->data == DATA_CATALOG)
+            continue;
+        r->binary = format != FORMAT_TEXT && r->data != DATA_NONE;
+        r->column_list = mem_strdup(catalog->items, "");
     }
-    if (!read_sizes(conn, catalog, err))
+    const char *oids = wanted_oids(tmp, catalog);
+    if (!read_sizes(conn, oids, catalog, err))
         return false;
     AUTO(PQclear)
     PGresult *res = pg_query(conn,
-                             "SELECT a.attrelid, a.attname, a.atttypid"
-                             " FROM pg_catalog.pg_attribute a"
-                             " JOIN pg_catalog.pg_class c ON c.oid = a.attrelid"
-                             " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-                             " WHERE c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped"
-                             " AND a.attgenerated = ''" USER_SCHEMA NOT_OF_EXTENSION
+                             "SELECT a.attrelid, a.attname, a.atttypid,"
+                             " pg_catalog.format_type(a.atttypid, NULL)"
+                             " FROM pg_catalog.unnest($1::oid[]) w(oid)"
+                             " JOIN pg_catalog.pg_attribute a ON a.attrelid = w.oid"
+                             " WHERE a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''"
                              " ORDER BY a.attrelid, a.attnum",
-                             0, NULL, err);
+                             1, &oids, err);
     if (res == NULL)
         return error_prefix(err, "could not read the columns of the tables");
     return take_columns(conn, res, format, catalog, err);
@@ -168,40 +338,37 @@ bool catalog_read_tables(PgConn *conn, DataFormat format, Catalog *catalog, Erro
 
 #define SEQUENCES_PER_QUERY 200
 
-/* One sequence of the list; its oid serves to notice another one of the same name. */
-typedef struct ListedSequence
-{
-    SequenceRecord *record;
-    uint32_t oid;
-    bool read;
-} ListedSequence;
-
-static bool take_values(const PGresult *res, ListedSequence *list, size_t count, Error *err)
+/* What a query for values gave for each of a list; the oid serves to notice another sequence of the
+ * same name. */
+static bool take_values(const PGresult *res, const ListedSequence *list, SequenceRecord *records,
+                        bool *read, size_t count, Error *err)
 {
     for (int i = 0; i < PQntuples(res); i++)
     {
         size_t index = (size_t) pg_cell_int(res, i, 0);
         if (index >= count || list[index].oid != (uint32_t) pg_cell_int(res, i, 3))
             continue;
-        list[index].record->last_value = pg_cell_int(res, i, 1);
-        list[index].record->is_called = pg_cell_bool(res, i, 2);
-        list[index].read = true;
+        records[index].last_value = pg_cell_int(res, i, 1);
+        records[index].is_called = pg_cell_bool(res, i, 2);
+        read[index] = true;
     }
     for (size_t i = 0; i < count; i++)
     {
-        if (!list[i].read)
+        if (!read[i])
             return error_set(err, ERR_CHANGED, "sequence \"%s.%s\" was replaced by another",
-                             list[i].record->schema, list[i].record->name);
+                             list[i].schema, list[i].name);
     }
     return true;
 }
 
-static bool read_values(PgConn *conn, ListedSequence *list, size_t count, void *ctx, Error *err)
+static bool read_values(PgConn *conn, const ListedSequence *list, SequenceRecord *records,
+                        size_t count, Error *err)
 {
-    Str *sql = str_new(ctx);
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "names");
+    Str *sql = str_new(tmp);
     for (size_t i = 0; i < count; i++)
     {
-        char *name = pg_quote_table(ctx, conn, list[i].record->schema, list[i].record->name, err);
+        char *name = pg_quote_table(tmp, conn, list[i].schema, list[i].name, err);
         if (name == NULL)
             return false;
         str_addf(sql, "%sSELECT %zu, last_value, is_called, tableoid FROM %s",
@@ -209,56 +376,41 @@ static bool read_values(PgConn *conn, ListedSequence *list, size_t count, void *
     }
     AUTO(PQclear) PGresult *res = pg_query(conn, sql->data, 0, NULL, err);
     if (res != NULL)
-        return take_values(res, list, count, err);
+        return take_values(res, list, records, mem_array(tmp, bool, count), count, err);
     /* Nothing keeps a sequence that no table owns from being dropped after the snapshot. */
     if (pg_sqlstate_is(err, PG_STATE_UNDEFINED_TABLE) || pg_sqlstate_is(err, PG_STATE_NO_SCHEMA))
         err->code = ERR_CHANGED;
     return error_prefix(err, "could not read the values of the sequences");
 }
 
-bool catalog_read_sequences(PgConn *snapshot, PgConn *now, void *ctx, int content,
+bool catalog_read_sequences(const Catalog *catalog, PgConn *now, void *ctx, int content,
                             SequenceRecord **ret, size_t *ret_count, Error *err)
 {
-    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "sequences");
-    AUTO(PQclear)
-    PGresult *res = pg_query(snapshot,
-                             "SELECT n.nspname, c.relname, c.oid FROM pg_catalog.pg_class c"
-                             " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-                             " WHERE c.relkind = 'S'" NOT_LOST USER_SCHEMA NOT_OF_EXTENSION
-                             " ORDER BY n.nspname, c.relname",
-                             0, NULL, err);
-    if (res == NULL)
-        return error_prefix(err, "could not list the sequences");
-    size_t count = (size_t) PQntuples(res);
-    SequenceRecord *sequences = mem_array(ctx, SequenceRecord, count);
-    ListedSequence *list = mem_array(tmp, ListedSequence, count);
+    size_t count = catalog->sequence_count;
+    SequenceRecord *records = mem_array(ctx, SequenceRecord, count);
     for (size_t i = 0; i < count; i++)
     {
-        sequences[i].content = content;
-        sequences[i].schema = mem_strdup(sequences, pg_cell(res, (int) i, 0));
-        sequences[i].name = mem_strdup(sequences, pg_cell(res, (int) i, 1));
-        list[i].record = &sequences[i];
-        list[i].oid = (uint32_t) pg_cell_int(res, (int) i, 2);
+        records[i].content = content;
+        records[i].schema = mem_strdup(records, catalog->sequences[i].schema);
+        records[i].name = mem_strdup(records, catalog->sequences[i].name);
     }
     for (size_t first = 0; first < count; first += SEQUENCES_PER_QUERY)
     {
         size_t n = count - first < SEQUENCES_PER_QUERY ? count - first : SEQUENCES_PER_QUERY;
-        AUTO(mem_context_free) MemContext *names = mem_context(NULL, "names");
-        if (!read_values(now, list + first, n, names, err))
+        if (!read_values(now, catalog->sequences + first, records + first, n, err))
             return false;
     }
-    *ret = sequences;
+    *ret = records;
     *ret_count = count;
     return true;
 }
 
-bool catalog_read_left_out(PgConn *conn, void *ctx, char ***ret, size_t *ret_count, Error *err)
+bool catalog_read_left_out(PgConn *conn, void *ctx, const Selection *selection, char ***ret,
+                           size_t *ret_count, Error *err)
 {
     static const char *const texts[] = {
         "%" PRId64 " large objects are not in this set",
-        "%" PRId64 " materialized views are stored without their rows (REFRESH fills them)",
-        "%" PRId64 " extensions have configuration tables, whose rows are not in this set",
-        "%" PRId64 " foreign tables are stored without their rows",
+        "%" PRId64 " foreign tables are stored without their rows (--include-foreign-data)",
         "%" PRId64 " unlogged tables and sequences are stored without their contents, which a "
         "standby does not have",
     };
@@ -266,19 +418,20 @@ bool catalog_read_left_out(PgConn *conn, void *ctx, char ***ret, size_t *ret_cou
     PGresult *res = pg_query(
         conn,
         "SELECT (SELECT count(*) FROM pg_catalog.pg_largeobject_metadata),"
-        " (SELECT count(*) FROM pg_catalog.pg_class WHERE relkind = 'm' AND relispopulated),"
-        " (SELECT count(*) FROM pg_catalog.pg_extension WHERE extconfig IS NOT NULL),"
         " (SELECT count(*) FROM pg_catalog.pg_class WHERE relkind = 'f'),"
         " (SELECT count(*) FROM pg_catalog.pg_class WHERE relkind IN ('r', 'S')"
         "  AND relpersistence = 'u' AND pg_catalog.pg_is_in_recovery())",
         0, NULL, err);
     if (res == NULL)
         return error_prefix(err, "could not look for large objects");
+    const bool asked[] = {selection_wants_blobs(selection),
+                          selection_is_all(selection) && selection->foreign_data.count == 0,
+                          !selection->no_unlogged_data};
     char **list = mem_array(ctx, char *, LENGTH_OF(texts));
     size_t count = 0;
-    for (int i = 0; i < (int) LENGTH_OF(texts); i++)
+    for (int i = 0; (selection->sections & SELECT_DATA) != 0 && i < (int) LENGTH_OF(texts); i++)
     {
-        int64_t n = pg_cell_int(res, 0, i);
+        int64_t n = asked[i] ? pg_cell_int(res, 0, i) : 0;
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
         if (n > 0)

@@ -8,36 +8,72 @@
 #include "pg/query.h"
 #include "repo/manifest.h"
 
-/* A table or partitioned table that the backup locks; one with storage is dumped. */
+/* How a relation's rows are read. */
+typedef enum RelationData
+{
+    DATA_NONE,    /* not at all: it has no storage, or is not wanted */
+    DATA_TABLE,   /* COPY of the table, by block ranges when it is large */
+    DATA_QUERY,   /* COPY of a query: SELECT columns FROM it, with where */
+    DATA_CATALOG, /* as DATA_QUERY, of a catalog: no lock on it is needed or taken */
+} RelationData;
+
+/* A relation that the backup knows of: one that is locked, or has rows to dump, or a materialized
+ * view to be refreshed. */
 typedef struct Relation
 {
     uint32_t oid;
-    char kind; /* 'r' or 'p' */
+    char kind; /* pg_class.relkind: r p f m */
     char *schema;
     char *name;
     char *quoted; /* "schema"."name" */
+    bool lock;    /* the holder locks it: tables and partitioned tables that are selected */
+    bool unlogged;
+    bool populated;  /* of a materialized view */
+    char *extension; /* its configuration table, NULL */
+    RelationData data;
+    char *where; /* "WHERE ..." as the extension gave it, NULL: all rows */
     /* Filled by catalog_read_tables: */
     bool heap;       /* access method heap: block ranges work */
     uint64_t blocks; /* of the heap, at the time of the plan */
     uint64_t bytes;  /* heap + TOAST */
     char **columns;  /* without dropped and generated ones */
+    char **types;    /* of the columns, without modifiers */
     size_t column_count;
-    char *column_list; /* quoted, comma separated; "" for none */
+    char *column_list; /* quoted, comma separated; "" for none; what SELECT and COPY name */
     bool binary;
 } Relation;
+
+/* A sequence whose value is wanted. */
+typedef struct ListedSequence
+{
+    uint32_t oid;
+    char *schema;
+    char *name;
+} ListedSequence;
 
 typedef struct Catalog
 {
     Relation *items; /* sorted by oid */
     size_t count;
     size_t capacity;
+    ListedSequence *sequences;
+    size_t sequence_count;
+    SelectionItem *selected; /* every relation of the database, as selection_apply marked it */
+    size_t selected_count;
 } Catalog;
 
-/* catalog_read_relations lists the user tables that the connection's snapshot shows: ordinary and
- * partitioned ones, not temporary, not owned by an extension, in no system schema. Below ctx. */
-bool catalog_read_relations(PgConn *conn, void *ctx, Catalog *ret, Error *err) MUST_CHECK;
+/* catalog_read_relations lists the relations that the connection's snapshot shows and that the
+ * selection wants: not temporary, in no system schema, of an extension only where they are its
+ * configuration tables. Below ctx. ERR_USAGE: the selection matches nothing. */
+bool catalog_read_relations(PgConn *conn, void *ctx, const Selection *selection, Catalog *ret,
+                            Error *err) MUST_CHECK;
 
-/* catalog_missing gives, below ctx, those of now that are not (by oid and name) in locked. */
+/* catalog_to_lock gives, below ctx, the relations of all that the holder locks; they share strings.
+ */
+Catalog catalog_to_lock(void *ctx, const Catalog *all);
+
+/* catalog_missing gives, below ctx, those of now that are to be locked and are not (by oid and name)
+ * in locked. */
 void catalog_missing(void *ctx, const Catalog *now, const Catalog *locked, Catalog *ret_missing);
 
 /* catalog_read_tables fills sizes, columns and the COPY format of every relation that has storage,
@@ -45,19 +81,19 @@ void catalog_missing(void *ctx, const Catalog *now, const Catalog *locked, Catal
  * binary form means the same in any other database (see type_is_portable in catalog_types.c). */
 bool catalog_read_tables(PgConn *conn, DataFormat format, Catalog *catalog, Error *err) MUST_CHECK;
 
-/* catalog_read_sequences reads the values of all sequences that no extension owns. Which there are
- * is read in the snapshot, as the schema will have just these. Their values are not transactional
- * and are read through now, a connection without that snapshot, after it: then no value that the
- * snapshot's rows used can be given out again. ERR_CHANGED: one has gone since. */
-bool catalog_read_sequences(PgConn *snapshot, PgConn *now, void *ctx, int content,
+/* catalog_read_sequences reads the values of the catalogue's sequences. Which there are was read in
+ * the snapshot, as the schema will have just these. Their values are not transactional and are read
+ * through now, a connection without that snapshot, after it: then no value that the snapshot's rows
+ * used can be given out again. ERR_CHANGED: one has gone since. */
+bool catalog_read_sequences(const Catalog *catalog, PgConn *now, void *ctx, int content,
                             SequenceRecord **ret, size_t *ret_count, Error *err) MUST_CHECK;
 
 /* catalog_read_left_out describes in sentences what the database holds and this release does not
- * store: large objects, rows of materialized views, of extension configuration and foreign tables,
- * of unlogged tables of a standby.
+ * store: the contents of unlogged tables of a standby, rows of foreign tables that were not asked
+ * for.
  */
-bool catalog_read_left_out(PgConn *conn, void *ctx, char ***ret, size_t *ret_count, Error *err)
-    MUST_CHECK;
+bool catalog_read_left_out(PgConn *conn, void *ctx, const Selection *selection, char ***ret,
+                           size_t *ret_count, Error *err) MUST_CHECK;
 
 /* catalog_types.c: TypeCache remembers which types' binary form is portable. */
 typedef struct TypeCache TypeCache;

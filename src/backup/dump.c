@@ -19,8 +19,12 @@ static void *schema_main(void *arg)
 {
     SchemaThread *t = arg;
     BackupNode *node = t->node;
-    t->ok = schema_dump(node->pg_dump.path, node->scout, node->snapshot_id, node->storage,
-                        node->set_dir, node->request->no_sync, &node->record.schema, &t->err);
+    const SchemaDump dump = {.request = node->request,
+                             .pg_dump = &node->pg_dump,
+                             .conn = node->scout,
+                             .snapshot = node->snapshot_id,
+                             .catalog = &node->catalog};
+    t->ok = schema_dump(&dump, node->storage, node->set_dir, &node->record.schema, &t->err);
     if (t->ok)
         atomic_fetch_add(&node->objects, 1);
     else
@@ -52,7 +56,7 @@ static bool import_snapshot(BackupNode *node, Error *err)
 static bool dump_data(BackupNode *node, Error *err)
 {
     if (!import_snapshot(node, err) || !node_plan(node, node->scout, err) ||
-        !catalog_read_sequences(node->scout, node->probe, node->ctx, node->content,
+        !catalog_read_sequences(&node->catalog, node->probe, node->ctx, node->content,
                                 &node->sequences, &node->sequence_count, err))
         return error_node(err, node->label);
     AUTO(chunk_queue_free)
@@ -71,7 +75,7 @@ static bool check_names(BackupNode *node, Error *err)
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "names");
     Catalog now;
     Catalog moved;
-    if (!catalog_read_relations(node->probe, tmp, &now, err))
+    if (!catalog_read_relations(node->probe, tmp, node->request->selection, &now, err))
         return false;
     catalog_missing(tmp, &node->catalog, &now, &moved);
     return moved.count == 0 || error_set(err, ERR_CHANGED, "table %s is no longer under that name",

@@ -58,9 +58,18 @@ static PgConn *open_one(BackupNode *node, const PgConnSpec *spec, const char *ro
     return pg_conn_open(spec, node->label, application, node->cancel, err);
 }
 
+static PgConnSpec node_spec(const BackupNode *node)
+{
+    PgConnSpec spec = *node->spec;
+    spec.role = node->request->role;
+    spec.row_security = node->request->enable_row_security;
+    return spec;
+}
+
 static bool open_probe(BackupNode *node, Error *err)
 {
-    node->probe = open_one(node, node->spec, "probe", err);
+    PgConnSpec spec = node_spec(node);
+    node->probe = open_one(node, &spec, "probe", err);
     if (node->probe == NULL)
         return false;
     snprintf(node->label, sizeof(node->label), "node %d (%s:%s)", node->content,
@@ -70,10 +79,21 @@ static bool open_probe(BackupNode *node, Error *err)
     return read_identity(node, err);
 }
 
+/* What there is to lock, as the probe sees it. */
+static bool list_tables(BackupNode *node, Error *err)
+{
+    Catalog all;
+    if (!catalog_read_relations(node->probe, node->ctx, node->request->selection, &all, err))
+        return false;
+    node->locked = catalog_to_lock(node->ctx, &all);
+    return true;
+}
+
 /* All of them before the cut: inside it there is no time for logins. */
 static bool open_others(BackupNode *node, Error *err)
 {
-    const PgConnSpec *pinned = pg_conn_pin(node->ctx, node->probe, node->spec);
+    PgConnSpec spec = node_spec(node);
+    const PgConnSpec *pinned = pg_conn_pin(node->ctx, node->probe, &spec);
     node->workers = mem_array(node->ctx, PgConn *, node->request->jobs);
     node->holder = open_one(node, pinned, "holder", err);
     node->scout = node->holder == NULL ? NULL : open_one(node, pinned, "scout", err);
@@ -116,10 +136,9 @@ bool node_connect(BackupNode *node, bool probe_only, Error *err)
     atomic_store(&node->progress->bytes_done, 0);
     atomic_store(&node->progress->chunks_done, 0);
     atomic_store(&node->progress->finished, false);
-    bool ok = open_probe(node, err) &&
-              catalog_read_relations(node->probe, node->ctx, &node->locked, err) &&
-              catalog_read_left_out(node->probe, node->ctx, &node->record.warnings,
-                                    &node->record.warning_count, err);
+    bool ok = open_probe(node, err) && list_tables(node, err) &&
+              catalog_read_left_out(node->probe, node->ctx, node->request->selection,
+                                    &node->record.warnings, &node->record.warning_count, err);
     ok = ok && (probe_only || (node_find_pg_dump(node, err) &&
                                locks_check_capacity(node->probe, node->locked.count, err) &&
                                open_others(node, err) && check_export(node, err)));
@@ -148,19 +167,12 @@ static bool may_wait_on(BackupNode *node, int64_t slice_ms)
                             now - node->lock_since_ms < node->request->lock_wait_ms);
 }
 
-static bool list_again(BackupNode *node, Error *err)
-{
-    mem_free(node->locked.items);
-    node->locked.items = NULL;
-    return catalog_read_relations(node->probe, node->ctx, &node->locked, err);
-}
-
 bool node_lock(BackupNode *node, int64_t slice_ms, bool *ret_locked, Error *err)
 {
     for (int round = 0; round < LOCK_ROUNDS; round++)
     {
         Error changed = ERROR_INIT;
-        if (round > 0 && !list_again(node, err))
+        if (round > 0 && !list_tables(node, err))
             break;
         if (!pg_exec(node->holder, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", err))
             break;
@@ -196,7 +208,7 @@ static bool lock_anew(BackupNode *node, int64_t slice_ms, Error *err)
         return error_node(err, node->label);
     if (gone)
         error_clear(err);
-    if (gone && (!list_again(node, err) || !node_lock(node, slice_ms, &locked, err)))
+    if (gone && (!list_tables(node, err) || !node_lock(node, slice_ms, &locked, err)))
         return error_node(err, node->label);
     if (locked)
         return true;
@@ -209,7 +221,8 @@ bool node_confirm(BackupNode *node, int64_t slice_ms, bool *ret_same, Error *err
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "new tables");
     Catalog missing;
-    if (!catalog_read_relations(node->scout, node->ctx, &node->catalog, err))
+    if (!catalog_read_relations(node->scout, node->ctx, node->request->selection, &node->catalog,
+                                err))
         return error_node(err, node->label);
     catalog_missing(tmp, &node->catalog, &node->locked, &missing);
     *ret_same = missing.count == 0;
@@ -221,7 +234,7 @@ bool node_confirm(BackupNode *node, int64_t slice_ms, bool *ret_same, Error *err
         return lock_anew(node, slice_ms, err);
     /* What the snapshot shows now is a part of what is locked; tables that are gone do not matter.
      */
-    node->locked = node->catalog;
+    node->locked = catalog_to_lock(node->ctx, &node->catalog);
     return true;
 }
 
@@ -236,15 +249,21 @@ static void make_tables(BackupNode *node)
                                         .schema = r->schema,
                                         .name = r->name,
                                         .kind = r->kind,
+                                        .extension = r->extension,
+                                        .unlogged = r->unlogged,
+                                        .populated = r->populated,
                                         .columns = r->columns,
                                         .column_count = r->column_count,
+                                        .types = r->types,
+                                        .type_count = r->column_count,
                                         .binary = r->binary};
     }
 }
 
 bool node_plan(BackupNode *node, PgConn *conn, Error *err)
 {
-    if (conn == node->probe && !catalog_read_relations(conn, node->ctx, &node->catalog, err))
+    if (conn == node->probe &&
+        !catalog_read_relations(conn, node->ctx, node->request->selection, &node->catalog, err))
         return error_node(err, node->label);
     if (!catalog_read_tables(conn, node->request->format, &node->catalog, err))
         return error_node(err, node->label);

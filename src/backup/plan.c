@@ -4,6 +4,7 @@
 #include <pthread.h>
 
 #define CHUNKS_PER_JOB 8
+#define CHUNKS_WHOLE   4 /* of the full size: so much is kept in one where balance allows */
 #define CHUNK_FLOOR    ((uint64_t) 8 * 1024 * 1024)
 
 /* Several chunks per worker let the last ones finish together, however the rows are spread; more
@@ -17,6 +18,20 @@ static uint64_t chunk_bytes(const BackupRequest *request, uint64_t total)
     return fair < request->chunk_size ? fair : request->chunk_size;
 }
 
+/* From which size on a table is split. A table read as a whole costs the server less: a sequential
+ * scan of a large table goes through a ring of a few buffers, a scan of a block range through all
+ * shared buffers, where it pushes out what others need. So a table is only split where one worker
+ * alone with it would finish last, and where it is so large that a restore with more workers will
+ * want its parts. */
+static uint64_t split_bytes(const BackupRequest *request, uint64_t total)
+{
+    uint64_t share = total / (uint64_t) request->jobs / 4 * 3;
+    uint64_t large = request->chunk_size * CHUNKS_WHOLE;
+    if (request->chunk_size_exact)
+        return request->chunk_size;
+    return share < large ? share : large;
+}
+
 static void add_chunk(void *ctx, Plan *plan, size_t table, uint32_t number, uint64_t from,
                       uint64_t to, uint64_t bytes)
 {
@@ -25,10 +40,11 @@ static void add_chunk(void *ctx, Plan *plan, size_t table, uint32_t number, uint
         .table = table, .number = number, .from_block = from, .to_block = to, .bytes = bytes};
 }
 
+/* limit: of a chunk, 0: the table stays whole. */
 static void cut_table(void *ctx, Plan *plan, const Relation *r, size_t table, uint64_t limit,
                       bool block_ranges)
 {
-    if (!block_ranges || !r->heap || r->bytes <= limit || r->blocks < 2)
+    if (!block_ranges || !r->heap || r->where != NULL || r->blocks < 2 || limit == 0)
     {
         add_chunk(ctx, plan, table, 0, 0, 0, r->bytes);
         return;
@@ -61,12 +77,15 @@ void plan_make(void *ctx, const Catalog *catalog, const BackupRequest *request, 
 {
     memset(ret, 0, sizeof(*ret));
     for (size_t i = 0; i < catalog->count; i++)
-        ret->bytes += catalog->items[i].kind == 'r' ? catalog->items[i].bytes : 0;
+        ret->bytes += catalog->items[i].data != DATA_NONE ? catalog->items[i].bytes : 0;
     uint64_t limit = chunk_bytes(request, ret->bytes);
+    uint64_t split = split_bytes(request, ret->bytes);
     for (size_t i = 0; i < catalog->count; i++)
     {
-        if (catalog->items[i].kind == 'r')
-            cut_table(ctx, ret, &catalog->items[i], i, limit, block_ranges);
+        const Relation *r = &catalog->items[i];
+        if (r->data != DATA_NONE)
+            cut_table(ctx, ret, r, i, r->bytes > limit && r->bytes > split ? limit : 0,
+                      block_ranges);
     }
     if (ret->count > 1)
         qsort(ret->chunks, ret->count, sizeof(Chunk), bigger_first);

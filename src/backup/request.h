@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "io/compress.h"
 #include "pg/conn.h"
+#include "select/selection.h"
 
 typedef enum CutMode
 {
@@ -38,6 +39,11 @@ typedef struct BackupRequest
     const char *pg_dump;  /* program */
     bool dry_run;
     bool no_sync;
+    const Selection *selection;
+    const char *role;              /* SET ROLE after connecting, NULL: none */
+    bool enable_row_security;      /* rows that policies hide are left out instead of refused */
+    const char *const *dump_args;  /* more arguments for pg_dump, NULL-terminated: they change how
+                                      definitions are written (--no-tablespaces, ...), not which */
 } BackupRequest;
 
 /* backup_format_name: "auto", "text", "binary". */

@@ -23,20 +23,30 @@ typedef struct Worker
     PgConn *conn;
 } Worker;
 
-static void copy_statement(Str *sql, const Relation *r, const Chunk *chunk)
+/* An extension's condition is SQL of its own and stands as it is, as pg_dump uses it. ONLY is no
+ * word for a foreign table's own rows, and does no harm: its children are dumped by themselves. */
+static void query_statement(Str *sql, const Relation *r, const Chunk *chunk)
 {
-    const char *with = r->binary ? " TO STDOUT (FORMAT binary)" : " TO STDOUT";
-    if (chunk->from_block == 0 && chunk->to_block == 0)
-    {
-        str_addf(sql, "COPY %s%s%s%s%s", r->quoted, r->column_count > 0 ? " (" : "", r->column_list,
-                 r->column_count > 0 ? ")" : "", with);
-        return;
-    }
-    str_addf(sql, "COPY (SELECT %s FROM ONLY %s WHERE ctid >= '(%" PRIu64 ",0)'", r->column_list,
-             r->quoted, chunk->from_block);
+    str_addf(sql, "COPY (SELECT %s FROM ONLY %s", r->column_list, r->quoted);
+    if (r->where != NULL)
+        str_addf(sql, " %s", r->where);
+    else if (chunk->from_block != 0 || chunk->to_block != 0)
+        str_addf(sql, " WHERE ctid >= '(%" PRIu64 ",0)'", chunk->from_block);
     if (chunk->to_block != 0)
         str_addf(sql, " AND ctid < '(%" PRIu64 ",0)'", chunk->to_block);
-    str_addf(sql, ")%s", with);
+    str_addc(sql, ')');
+}
+
+static void copy_statement(Str *sql, const Relation *r, const Chunk *chunk)
+{
+    bool whole = chunk->from_block == 0 && chunk->to_block == 0;
+    bool columns = r->column_count > 0;
+    if (r->data == DATA_TABLE && whole)
+        str_addf(sql, "COPY %s%s%s%s", r->quoted, columns ? " (" : "", r->column_list,
+                 columns ? ")" : "");
+    else
+        query_statement(sql, r, chunk);
+    str_add(sql, r->binary ? " TO STDOUT (FORMAT binary)" : " TO STDOUT");
 }
 
 static void chunk_statement(Str *sql, const Worker *w, const Relation *r, const Chunk *chunk)
@@ -48,9 +58,10 @@ static void chunk_statement(Str *sql, const Worker *w, const Relation *r, const 
         return;
     }
     str_addf(sql,
-             "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT '%s';"
-             " LOCK TABLE ONLY %s IN ACCESS SHARE MODE NOWAIT; ",
-             w->node->snapshot_id, r->quoted);
+             "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT '%s'; ",
+             w->node->snapshot_id);
+    if (r->lock)
+        str_addf(sql, "LOCK TABLE ONLY %s IN ACCESS SHARE MODE NOWAIT; ", r->quoted);
     copy_statement(sql, r, chunk);
     str_add(sql, "; COMMIT");
 }

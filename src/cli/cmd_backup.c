@@ -5,7 +5,7 @@
 #include "fleet/backup_run.h"
 #include "report/set_report.h"
 
-static bool make_request(const Options *o, BackupRequest *r, Error *err)
+static bool make_request(void *ctx, const Options *o, BackupRequest *r, Error *err)
 {
     const char *format = options_string(o, OPT_FORMAT);
     const char *cut = options_string(o, OPT_CUT);
@@ -25,6 +25,7 @@ static bool make_request(const Options *o, BackupRequest *r, Error *err)
     r->pg_dump = options_string(o, OPT_PG_DUMP);
     r->dry_run = options_flag(o, OPT_DRY_RUN);
     r->no_sync = options_flag(o, OPT_NO_SYNC);
+    r->selection = selection_new(ctx);
     if (r->key != NULL && !repo_key_parse(r->key, err))
         return error_prefix(err, "--key");
     return compress_parse(options_string(o, OPT_COMPRESS), &r->compress, err);
@@ -135,7 +136,7 @@ int cmd_backup(void *ctx, const Options *o, Supervisor *supervisor, Error *err)
 {
     BackupRequest request = {.repo = NULL};
     BackupResult result;
-    if (!make_request(o, &request, err))
+    if (!make_request(ctx, o, &request, err))
         return EXIT_ERROR;
     Fleet *fleet = cli_fleet(ctx, o, err);
     if (fleet == NULL)

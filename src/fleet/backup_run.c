@@ -235,6 +235,7 @@ static void copy_node(void *ctx, NodeRecord *to, const NodeRecord *from)
     to->snapshot = mem_strdup(ctx, from->snapshot);
     to->schema.path = mem_strdup(ctx, from->schema.path);
     to->chunks.path = mem_strdup(ctx, from->chunks.path);
+    to->globals.path = mem_strdup(ctx, from->globals.path);
     to->warnings = copy_strings(ctx, from->warnings, from->warning_count);
 }
 
@@ -246,7 +247,9 @@ static void copy_tables(Manifest *m, const BackupNode *node)
         *t = node->tables[i];
         t->schema = mem_strdup(m, t->schema);
         t->name = mem_strdup(m, t->name);
+        t->extension = mem_strdup(m, t->extension);
         t->columns = copy_strings(m, t->columns, t->column_count);
+        t->types = copy_strings(m, t->types, t->type_count);
     }
     for (size_t i = 0; i < node->sequence_count; i++)
     {
@@ -273,6 +276,8 @@ static Manifest *make_manifest(const Run *run)
     set->format = mem_strdup(m, backup_format_name(run->request->format));
     set->chunk_size = run->request->chunk_size;
     set->jobs = run->request->jobs;
+    set->sections = (int) run->request->selection->sections;
+    selection_describe(run->request->selection, m, &set->selection, &set->selection_count);
     m->cut = run->cut;
     for (size_t i = 0; i < run->count; i++)
     {

@@ -95,7 +95,7 @@ static int64_t connect_deadline(const PGconn *raw)
 
 /* Whatever the role or the database has as its defaults, a session of ours works the same way. The
  * timeouts come first: until they are off, any of these statements could be hit by them. */
-static const char *session_settings(void *ctx, PgConn *conn, Error *err)
+static const char *session_settings(void *ctx, PgConn *conn, const PgConnSpec *spec, Error *err)
 {
     Str *sql = str_new(ctx);
     int version = PQserverVersion(conn->raw);
@@ -112,19 +112,23 @@ static const char *session_settings(void *ctx, PgConn *conn, Error *err)
                  " SET default_transaction_read_only = off;"
                  " SET default_transaction_deferrable = off;"
                  " SET datestyle = ISO; SET intervalstyle = postgres; SET extra_float_digits = 3;"
-                 " SET array_nulls = on; SET synchronize_seqscans = off; SET row_security = off;"
+                 " SET array_nulls = on; SET synchronize_seqscans = off;"
                  " SET max_parallel_workers_per_gather = 0; SET jit = off;"
                  " SET search_path = ''; SET client_min_messages = warning");
-    if (encoding == NULL)
-        return sql->data;
-    const char *quoted = pg_quote_literal(ctx, conn, encoding, err);
-    if (quoted == NULL)
+    str_addf(sql, "; SET row_security = %s", spec->row_security ? "on" : "off");
+    const char *quoted = encoding == NULL ? "DEFAULT" : pg_quote_literal(ctx, conn, encoding, err);
+    const char *role = spec->role == NULL || quoted == NULL
+                           ? NULL
+                           : pg_quote_ident(ctx, conn, spec->role, err);
+    if (quoted == NULL || (spec->role != NULL && role == NULL))
         return NULL;
     str_addf(sql, "; SET client_encoding = %s", quoted);
+    if (role != NULL)
+        str_addf(sql, "; SET ROLE %s", role);
     return sql->data;
 }
 
-static bool session_setup(PgConn *conn, Error *err)
+static bool session_setup(PgConn *conn, const PgConnSpec *spec, Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "session");
     int version = PQserverVersion(conn->raw);
@@ -132,7 +136,7 @@ static bool session_setup(PgConn *conn, Error *err)
         return error_set(err, ERR_CONNECT,
                          "server version %d.%d is too old, pgark needs PostgreSQL 13 or newer",
                          version / 10000, version % 10000);
-    const char *sql = session_settings(tmp, conn, err);
+    const char *sql = session_settings(tmp, conn, spec, err);
     return sql != NULL && pg_exec(conn, sql, err);
 }
 
@@ -169,7 +173,7 @@ PgConn *pg_conn_open(const PgConnSpec *spec, const char *label, const char *appl
     PQsetNoticeProcessor(conn->raw, on_notice, conn->label);
     bool ok = PQsetnonblocking(conn->raw, 1) == 0 ||
               pg_conn_error(conn, NULL, err, "it cannot be made non-blocking");
-    if (!ok || !session_setup(conn, err))
+    if (!ok || !session_setup(conn, spec, err))
     {
         error_prefix(err, "could not set the session up");
         error_node(err, conn->label);
@@ -210,6 +214,8 @@ PgConnSpec *pg_conn_pin(void *ctx, const PgConn *conn, const PgConnSpec *spec)
     pinned->user = copy_nonempty(pinned, PQuser(conn->raw));
     pinned->database = copy_nonempty(pinned, PQdb(conn->raw));
     pinned->password = mem_strdup(pinned, spec->password);
+    pinned->role = mem_strdup(pinned, spec->role);
+    pinned->row_security = spec->row_security;
     return pinned;
 }
 

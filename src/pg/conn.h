@@ -28,6 +28,8 @@ typedef struct PgConnSpec
     const char *user;
     const char *database;
     const char *password; /* from a prompt; never printed */
+    const char *role;     /* SET ROLE once connected, NULL: none */
+    bool row_security;    /* on: policies hide rows; off: what they would hide is an error */
 } PgConnSpec;
 
 typedef struct PgConn

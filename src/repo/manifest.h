@@ -41,6 +41,9 @@ typedef struct SetRecord
     char *format; /* "auto", "text", "binary" */
     uint64_t chunk_size;
     int jobs; /* per node */
+    int sections;     /* SelectionSection bits: 1 pre-data, 2 data, 4 post-data */
+    char **selection; /* options that left objects out, "--schema=foo"; none: the set is whole */
+    size_t selection_count;
 } SetRecord;
 
 typedef struct NodeRecord
@@ -58,7 +61,8 @@ typedef struct NodeRecord
     char *snapshot;  /* pg_current_snapshot() at the cut */
     int64_t dump_ms; /* from the cut to the last chunk */
     ObjectRecord schema;
-    ObjectRecord chunks; /* node<content>.jsonl */
+    ObjectRecord chunks;  /* node<content>.jsonl */
+    ObjectRecord globals; /* roles and tablespaces of the server, compressed SQL; path NULL: none */
     char **warnings;     /* what the database holds and this set does not */
     size_t warning_count;
 } NodeRecord;
@@ -78,9 +82,16 @@ typedef struct TableRecord
     uint32_t oid;
     char *schema;
     char *name;
-    char kind;      /* pg_class.relkind */
+    char kind;      /* pg_class.relkind; 'r' also for the catalogs that hold large objects:
+                       pg_largeobject (its columns loid, offset, data), pg_largeobject_metadata */
+    char *extension; /* whose configuration table it is, NULL: a table of its own. Its rows are added
+                        to those that CREATE EXTENSION makes */
+    bool unlogged;
+    bool populated; /* of a materialized view: it is to be refreshed */
     char **columns; /* in COPY's order; generated ones left out */
     size_t column_count;
+    char **types; /* of the columns, as format_type() names them without a modifier */
+    size_t type_count;
     bool binary; /* COPY format of all its chunks */
     uint64_t chunks;
     uint64_t rows;
@@ -116,7 +127,7 @@ typedef struct SequenceRecord
 
 typedef struct TotalsRecord
 {
-    uint64_t tables;
+    uint64_t tables; /* records of tables, whatever their kind */
     uint64_t sequences;
     uint64_t chunks;
     uint64_t objects; /* files the manifest accounts for: node files, schema archives, chunk

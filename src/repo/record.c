@@ -19,6 +19,7 @@ typedef enum FieldKind
     FIELD_U64,
     FIELD_BOOL,
     FIELD_TEXT,     /* char *, not NULL */
+    FIELD_NAME,     /* char *, NULL is null */
     FIELD_TEXTS,    /* char **, with its count at other_offset */
     FIELD_PATH,     /* char *, may be NULL */
     FIELD_KEY,      /* char[SET_KEY_LEN] */
@@ -69,6 +70,8 @@ static const Field set_fields[] = {
     {"copy_format", FIELD_TEXT, offsetof(SetRecord, format), 0, 0, 0},
     NUMBER(SetRecord, FIELD_U64, chunk_size, 0, INT64_MAX),
     NUMBER(SetRecord, FIELD_INT, jobs, 0, INT_MAX),
+    NUMBER(SetRecord, FIELD_INT, sections, 0, 7),
+    TEXTS(SetRecord, selection, selection_count),
 };
 
 static const Field node_fields[] = {
@@ -86,6 +89,7 @@ static const Field node_fields[] = {
     NUMBER(NodeRecord, FIELD_I64, dump_ms, 0, INT64_MAX),
     OTHER(NodeRecord, FIELD_OBJECT, schema),
     OTHER(NodeRecord, FIELD_OBJECT, chunks),
+    OTHER(NodeRecord, FIELD_OBJECT, globals),
     TEXTS(NodeRecord, warnings, warning_count),
 };
 
@@ -103,7 +107,11 @@ static const Field table_fields[] = {
     OTHER(TableRecord, FIELD_TEXT, schema),
     OTHER(TableRecord, FIELD_TEXT, name),
     OTHER(TableRecord, FIELD_LETTER, kind),
+    OTHER(TableRecord, FIELD_NAME, extension),
+    OTHER(TableRecord, FIELD_BOOL, unlogged),
+    OTHER(TableRecord, FIELD_BOOL, populated),
     TEXTS(TableRecord, columns, column_count),
+    TEXTS(TableRecord, types, type_count),
     OTHER(TableRecord, FIELD_BOOL, binary),
     NUMBER(TableRecord, FIELD_U64, chunks, 0, UINT32_MAX),
     NUMBER(TableRecord, FIELD_U64, rows, 0, INT64_MAX),
@@ -258,8 +266,12 @@ static const char *check_record(ManifestLineType type, const void *record)
         return check_chunk(record);
     case LINE_END:
         return ((const EndRecord *) record)->sha256[0] == '\0' ? "no hash" : NULL;
-    case LINE_CUT:
     case LINE_TABLE:
+        if (((const TableRecord *) record)->type_count !=
+            ((const TableRecord *) record)->column_count)
+            return "not as many types as columns";
+        return NULL;
+    case LINE_CUT:
     case LINE_SEQUENCE:
     case LINE_TOTALS:
         break;
@@ -355,6 +367,8 @@ static json_t *encode_field(const Field *f, const char *record, const char **ret
         return json_boolean(*(const bool *) member);
     case FIELD_TEXT:
         return encode_text(*(char *const *) member);
+    case FIELD_NAME:
+        return *(char *const *) member == NULL ? json_null() : encode_text(*(char *const *) member);
     case FIELD_TEXTS:
         return encode_texts(*(char **const *) member,
                             *(const size_t *) (const void *) (record + f->other_offset));
@@ -553,6 +567,8 @@ static bool decode_field(void *ctx, const Field *f, json_t *value, char *record,
         return json_is_boolean(value);
     case FIELD_TEXT:
         return (*(char **) member = decode_text(ctx, value)) != NULL;
+    case FIELD_NAME:
+        return json_is_null(value) || (*(char **) member = decode_text(ctx, value)) != NULL;
     case FIELD_TEXTS:
         return decode_texts(ctx, value, member, (size_t *) (void *) (record + f->other_offset));
     case FIELD_PATH:

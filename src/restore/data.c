@@ -93,8 +93,9 @@ static bool load_table(DataLoader *loader, const RestoreTable *t, Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "table");
     /* FREEZE wants a table that this transaction emptied. Routed rows go to several partitions,
-     * which other workers fill at the same time, so nothing may be emptied there. */
-    bool own = t->route == NULL;
+     * which other workers fill at the same time, so nothing may be emptied there; an extension's
+     * configuration table has rows of CREATE EXTENSION's; and a foreign table is another server's. */
+    bool own = t->route == NULL && t->record->extension == NULL && t->record->kind == 'r';
     const char *before = own ? mem_printf(tmp, "BEGIN; TRUNCATE ONLY %s; ", t->quoted) : "BEGIN; ";
     for (size_t i = 0; i < t->chunk_count; i++)
     {

@@ -44,9 +44,10 @@ static bool list_tables(RestoreNode *node)
     size_t capacity = 0;
     for (size_t i = 0; i < m->table_count; i++)
     {
-        if (m->tables[i].content == node->record->content && m->tables[i].kind == 'r')
+        const TableRecord *t = &m->tables[i];
+        if (t->content == node->record->content && (t->kind == 'r' || t->kind == 'f'))
             mem_push(node->ctx, node->tables, node->table_count, capacity, RestoreTable)->record =
-                &m->tables[i];
+                t;
     }
     if (node->table_count > 1)
         qsort(node->tables, node->table_count, sizeof(RestoreTable), by_oid);

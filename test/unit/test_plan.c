@@ -18,7 +18,11 @@
 
 static Relation table(uint64_t blocks, uint64_t toast)
 {
-    return (Relation){.kind = 'r', .heap = true, .blocks = blocks, .bytes = blocks * 8192 + toast};
+    return (Relation){.kind = 'r',
+                      .data = DATA_TABLE,
+                      .heap = true,
+                      .blocks = blocks,
+                      .bytes = blocks * 8192 + toast};
 }
 
 static Plan plan_of(void *ctx, Relation *items, size_t count, const BackupRequest *request)
@@ -116,6 +120,23 @@ static void test_balance(void **state UNUSED)
     Relation small[] = {table(1000, 0)};
     plan = plan_of(ctx, small, 1, &request);
     assert_int_equal(plan.count, 1);
+}
+
+/* Tables that balance by themselves stay whole; one of more than a worker's share does not, and
+ * neither does one that is large by any measure. */
+static void test_whole(void **state UNUSED)
+{
+    AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "test");
+    BackupRequest request = {.jobs = 2, .chunk_size = 256 * MB};
+    Relation even[] = {table(40000, 0), table(40000, 0), table(20000, 0), table(20000, 0)};
+    Plan plan = plan_of(ctx, even, LENGTH_OF(even), &request);
+    assert_int_equal(plan.count, LENGTH_OF(even));
+    Relation skewed[] = {table(60000, 0), table(20000, 0)};
+    plan = plan_of(ctx, skewed, LENGTH_OF(skewed), &request);
+    assert_true(plan.count > LENGTH_OF(skewed));
+    Relation large[] = {table(140000, 0), table(140000, 0), table(140000, 0), table(140000, 0)};
+    plan = plan_of(ctx, large, LENGTH_OF(large), &request);
+    assert_true(plan.count > LENGTH_OF(large));
 }
 
 /* ---- the queue ---- */
@@ -233,9 +254,9 @@ static void test_queue_left(void **state UNUSED)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ranges),     cmocka_unit_test(test_what_is_not_cut),
-        cmocka_unit_test(test_balance),    cmocka_unit_test(test_queue),
-        cmocka_unit_test(test_queue_left),
+        cmocka_unit_test(test_ranges),  cmocka_unit_test(test_what_is_not_cut),
+        cmocka_unit_test(test_balance), cmocka_unit_test(test_whole),
+        cmocka_unit_test(test_queue),   cmocka_unit_test(test_queue_left),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

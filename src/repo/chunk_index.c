@@ -1,0 +1,78 @@
+/* repo/chunk_index.c - the contract is in chunk_index.h. */
+#include "repo/chunk_index.h"
+
+typedef struct Collect
+{
+    ChunkIndex *index;
+    const uint32_t *wanted;
+    size_t wanted_count;
+} Collect;
+
+static int compare_oids(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *) a;
+    uint32_t y = *(const uint32_t *) b;
+    return x < y ? -1 : x > y;
+}
+
+static bool take_chunk(void *arg, const ChunkRecord *chunk, uint64_t line_offset, uint32_t line_len,
+                       Error *err UNUSED)
+{
+    Collect *c = arg;
+    ChunkIndex *index = c->index;
+    if (chunk->rows == 0 || c->wanted_count == 0 ||
+        bsearch(&chunk->table_oid, c->wanted, c->wanted_count, sizeof(uint32_t), compare_oids) ==
+            NULL)
+        return true;
+    *mem_push(index, index->places, index->count, index->capacity, ChunkPlace) = (ChunkPlace){
+        .line_offset = line_offset,
+        .logical = chunk->logical,
+        .line_len = line_len,
+        .number = chunk->chunk,
+        .table_oid = chunk->table_oid,
+    };
+    return true;
+}
+
+static int place_order(const void *a, const void *b)
+{
+    const ChunkPlace *x = a;
+    const ChunkPlace *y = b;
+    if (x->table_oid != y->table_oid)
+        return x->table_oid < y->table_oid ? -1 : 1;
+    return x->number < y->number ? -1 : x->number > y->number;
+}
+
+ChunkIndex *chunk_index_read(Storage *st, void *ctx, const char *set_dir, const NodeRecord *node,
+                             const uint32_t *wanted, size_t wanted_count, Error *err)
+{
+    ChunkIndex *index = mem_new(ctx, ChunkIndex);
+    Collect c = {.index = index, .wanted = wanted, .wanted_count = wanted_count};
+    if (!manifest_each_chunk(st, set_dir, node, take_chunk, &c, err))
+    {
+        mem_free(index);
+        return NULL;
+    }
+    if (index->count > 1)
+        qsort(index->places, index->count, sizeof(ChunkPlace), place_order);
+    return index;
+}
+
+const ChunkPlace *chunk_index_table(const ChunkIndex *index, uint32_t table_oid, size_t *ret_count)
+{
+    size_t low = 0;
+    size_t high = index->count;
+    while (low < high)
+    {
+        size_t middle = low + (high - low) / 2;
+        if (index->places[middle].table_oid < table_oid)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    *ret_count = 0;
+    while (low + *ret_count < index->count &&
+           index->places[low + *ret_count].table_oid == table_oid)
+        (*ret_count)++;
+    return *ret_count == 0 ? NULL : &index->places[low];
+}
