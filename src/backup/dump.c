@@ -1,4 +1,5 @@
 /* backup/dump.c - the data phase of one node (node_dump in node.h). */
+#include "backup/globals.h"
 #include "backup/node.h"
 #include "backup/schema.h"
 #include "backup/worker.h"
@@ -27,7 +28,9 @@ static void *schema_main(void *arg)
     t->ok = schema_dump(&dump, node->storage, node->set_dir, &node->record.schema, &t->err);
     if (t->ok)
         atomic_fetch_add(&node->objects, 1);
-    else
+    if (t->ok && node->request->globals)
+        t->ok = globals_dump(node, &t->err);
+    if (!t->ok)
         cancel_raise(node->cancel, &t->err);
     return NULL;
 }

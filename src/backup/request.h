@@ -39,6 +39,8 @@ typedef struct BackupRequest
     const char *pg_dump;  /* program */
     bool dry_run;
     bool no_sync;
+    bool globals;           /* roles, memberships, role settings, tablespaces of every server */
+    bool no_role_passwords; /* without the roles' passwords: needs no superuser */
     const Selection *selection;
     const char *role;              /* SET ROLE after connecting, NULL: none */
     bool enable_row_security;      /* rows that policies hide are left out instead of refused */

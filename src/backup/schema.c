@@ -1,27 +1,10 @@
 /* backup/schema.c - the definitions; the contract is in schema.h. */
 #include "backup/schema.h"
 
+#include "backup/program_store.h"
 #include "base/clock.h"
-#include "base/proc.h"
-#include "io/tap.h"
 
 #define SCHEMA_LOCK_WAIT_MS "2000"
-
-typedef struct SchemaSink
-{
-    StorageWriter *writer;
-    IoStage *chain;
-} SchemaSink;
-
-static bool to_storage(void *arg, const void *data, size_t len, Error *err)
-{
-    return storage_write(((SchemaSink *) arg)->writer, data, len, err);
-}
-
-static bool on_archive(void *arg, const void *data, size_t len, Error *err)
-{
-    return io_write(((SchemaSink *) arg)->chain, data, len, err);
-}
 
 /* Tells by what pg_dump said whether the catalogue moved while it read: a lock did not come in the
  * time it had, or an object has gone between its snapshot and the functions that look through none.
@@ -66,46 +49,27 @@ static const char *const *make_argv(const SchemaDump *dump, const char *dsn, voi
     return (const char *const *) argv;
 }
 
-static bool run_pg_dump(const SchemaDump *dump, SchemaSink *sink, void *tmp, Error *err)
-{
-    const char *password;
-    const char *dsn = pg_conn_dsn(tmp, dump->conn, &password);
-    /* The password goes by the environment, which other users cannot read. */
-    const char *const env[] = {
-        "LC_ALL=C", password != NULL ? mem_printf(tmp, "PGPASSWORD=%s", password) : NULL, NULL};
-    ProcSpec spec = {.argv = make_argv(dump, dsn, tmp, err),
-                     .env = env,
-                     .on_stdout = on_archive,
-                     .arg = sink,
-                     .cancel = dump->conn->cancel};
-    if (spec.argv == NULL)
-        return false;
-    int64_t start = clock_ms();
-    if (proc_run(&spec, err))
-        return true;
-    bool waited = clock_ms() - start >= atoi(SCHEMA_LOCK_WAIT_MS);
-    if (err->code == ERR_PROGRAM && catalogue_moved(err->message, waited))
-        err->code = ERR_CHANGED;
-    return error_prefix(err, "could not dump the schema");
-}
-
 bool schema_dump(const SchemaDump *dump, Storage *st, const char *set_dir, ObjectRecord *record,
                  Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "schema");
-    StorageWriteFlags flags = dump->request->no_sync ? STORAGE_WRITE_NO_SYNC : STORAGE_WRITE_PLAIN;
-    AUTO(storage_writer_free)
-    StorageWriter *writer = storage_write_open(st, mem_printf(tmp, "%s/%s", set_dir, record->path),
-                                               flags, err);
-    if (writer == NULL)
-        return false;
-    SchemaSink sink = {.writer = writer};
-    AUTO(io_free) IoStage *chain = io_tap_new(TAP_SHA256, io_sink_new(to_storage, &sink));
-    sink.chain = chain;
-    if (!run_pg_dump(dump, &sink, tmp, err))
+    const char *password;
+    const char *dsn = pg_conn_dsn(tmp, dump->conn, &password);
+    const ProgramStore run = {.argv = make_argv(dump, dsn, tmp, err),
+                              .password = password,
+                              .cancel = dump->conn->cancel,
+                              .storage = st,
+                              .set_dir = set_dir,
+                              .compress = {.method = COMPRESS_NONE},
+                              .no_sync = dump->request->no_sync};
+    if (run.argv == NULL)
         return error_node(err, dump->conn->label);
-    if (!io_finish(chain, err) || !storage_writer_commit(writer, err))
-        return false;
-    io_tap_result(chain, &record->bytes, record->sha256);
-    return true;
+    int64_t start = clock_ms();
+    if (program_store(&run, record, err))
+        return true;
+    bool waited = clock_ms() - start >= atoi(SCHEMA_LOCK_WAIT_MS);
+    if (err->code == ERR_PROGRAM && catalogue_moved(err->message, waited))
+        err->code = ERR_CHANGED;
+    error_prefix(err, "could not dump the schema");
+    return error_node(err, dump->conn->label);
 }

@@ -203,7 +203,8 @@ static void fill_totals(const Run *run, Manifest *m)
     {
         BackupNode *node = &run->nodes[i];
         t->objects += atomic_load(&node->objects);
-        t->stored += node->record.schema.bytes + node->record.chunks.bytes;
+        t->stored += node->record.schema.bytes + node->record.chunks.bytes +
+                     node->record.globals.bytes;
     }
     t->tables = m->table_count;
     t->sequences = m->sequence_count;

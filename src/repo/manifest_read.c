@@ -197,7 +197,8 @@ static bool accept_node(Reading *r, const NodeRecord *node, Error *err)
         return error_set(err, ERR_CORRUPT, "node %d is out of order", node->content);
     *mem_push(m, m->nodes, m->node_count, m->node_capacity, NodeRecord) = *node;
     return add_to(&r->sums.stored, node->schema.bytes, err) &&
-           add_to(&r->sums.stored, node->chunks.bytes, err);
+           add_to(&r->sums.stored, node->chunks.bytes, err) &&
+           add_to(&r->sums.stored, node->globals.bytes, err);
 }
 
 static bool accept_table(Reading *r, const TableRecord *table, Error *err)

@@ -243,6 +243,10 @@ static const char *check_node(const NodeRecord *n)
         return "a schema archive outside db/ or without a hash";
     if (n->chunks.path == NULL || n->chunks.sha256[0] == '\0' || strcmp(n->chunks.path, name) != 0)
         return "a chunk file of another name or without a hash";
+    if (n->globals.path != NULL && n->globals.sha256[0] == '\0')
+        return "globals without a hash";
+    if (n->globals.path == NULL && (n->globals.bytes > 0 || n->globals.sha256[0] != '\0'))
+        return "globals without a file";
     return NULL;
 }
 

@@ -249,17 +249,20 @@ static bool verify_node(Verify *v, const NodeRecord *node, bool *ret_read, Error
     v->tables = tables = verify_tables_new(v->problems, v->m, node);
     verify_files_whole(v->files, node->schema.path, node->schema.bytes);
     verify_files_whole(v->files, node->chunks.path, node->chunks.bytes);
+    if (node->globals.path != NULL)
+        verify_files_whole(v->files, node->globals.path, node->globals.bytes);
     *ret_read = manifest_each_chunk(v->st, v->set_dir, node, take_chunk, v, &why);
     if (*ret_read)
         verify_tables_compare(tables);
     else if (why.code != ERR_CANCELLED && why.code != ERR_NOT_FOUND)
         verify_problem(v->problems, "%s", why.message);
-    if (!v->quick && why.code != ERR_CANCELLED)
+    const ObjectRecord *const whole[] = {&node->schema, &node->globals};
+    for (size_t i = 0; !v->quick && i < LENGTH_OF(whole) && why.code != ERR_CANCELLED; i++)
     {
         error_clear(&why);
         /* A missing file and one of another length are told when the files are compared. */
-        if (!verify_object(v, &node->schema, &why) && why.code != ERR_CANCELLED &&
-            why.code != ERR_NOT_FOUND)
+        if (whole[i]->path != NULL && !verify_object(v, whole[i], &why) &&
+            why.code != ERR_CANCELLED && why.code != ERR_NOT_FOUND)
             verify_problem(v->problems, "%s", why.message);
     }
     if (why.code != ERR_CANCELLED)

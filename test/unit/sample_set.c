@@ -165,6 +165,9 @@ static void make_tables(Making *m, int content)
 {
     char **columns = mem_array(m->s, char *, 3);
 
+    char **types = mem_array(m->s, char *, 3);
+    for (int i = 0; i < 3; i++)
+        types[i] = mem_strdup(m->s, "pg_catalog.text");
     columns[0] = mem_strdup(m->s, "id");
     columns[1] = mem_strdup(m->s, "a \"quoted\"\nname");
     columns[2] = mem_strdup(m->s, "latin\xe4");
@@ -180,6 +183,8 @@ static void make_tables(Making *m, int content)
                            .kind = 'r',
                            .columns = columns,
                            .column_count = 3,
+                           .types = types,
+                           .type_count = 3,
                            .worker_us = 5};
         if (i == 0)
             make_large(m, t);

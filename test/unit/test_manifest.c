@@ -53,6 +53,8 @@ static void test_round_trip(void **state)
     assert_int_equal(t->column_count, 3);
     assert_string_equal(t->columns[1], "a \"quoted\"\nname");
     assert_string_equal(t->columns[2], "latin\xe4"); /* not UTF-8 */
+    assert_int_equal(t->type_count, 3);
+    assert_null(t->extension);
     assert_int_equal(t->chunks, 3);
     assert_int_equal(t->rows, 3000);
     assert_true(m->tables[1].binary);

@@ -1,0 +1,223 @@
+/* restore/globals.c - roles and tablespaces; the contract is in globals.h. */
+#include "restore/globals.h"
+
+#include "base/str.h"
+#include "io/limit.h"
+#include "io/tap.h"
+#include "pg/query.h"
+#include "pg/sql_token.h"
+
+#define GLOBALS_MAX ((uint64_t) 1024 * 1024 * 1024)
+
+typedef enum StatementKind
+{
+    STATEMENT_OTHER, /* GRANT, SET: always run */
+    STATEMENT_ROLE,
+    STATEMENT_TABLESPACE,
+} StatementKind;
+
+/* A statement, and what it is about. */
+typedef struct Statement
+{
+    char *sql;
+    StatementKind kind;
+    bool create;
+    char *object; /* name of the role or tablespace, else NULL */
+} Statement;
+
+struct Globals
+{
+    Statement *items;
+    size_t count, capacity;
+};
+
+/* CREATE or ALTER ROLE name, COMMENT ON ROLE name, SECURITY LABEL FOR p ON ROLE name, the same for
+ * TABLESPACE: the name is the token behind the first such word. */
+static void classify(void *ctx, Statement *s)
+{
+    SqlScanner scanner = {s->sql, true};
+    SqlToken t;
+    bool first = true;
+    while (sql_token_next(&scanner, &t))
+    {
+        if (first)
+        {
+            s->create = sql_token_is(&t, "create");
+            if (!s->create && !sql_token_is(&t, "alter") && !sql_token_is(&t, "comment") &&
+                !sql_token_is(&t, "security"))
+                return;
+        }
+        first = false;
+        bool role = sql_token_is(&t, "role");
+        if (!role && !sql_token_is(&t, "tablespace"))
+            continue;
+        if (!sql_token_next(&scanner, &t))
+            return;
+        s->kind = role ? STATEMENT_ROLE : STATEMENT_TABLESPACE;
+        s->object = sql_token_name(ctx, &t);
+        return;
+    }
+}
+
+Globals *globals_parse(void *ctx, const char *sql)
+{
+    Globals *g = mem_new(ctx, Globals);
+    while (*sql != '\0')
+    {
+        sql += strspn(sql, " \t\r\n");
+        if (*sql == '\\')
+        {
+            /* An order to psql, such as \restrict. */
+            sql += strcspn(sql, "\n");
+            continue;
+        }
+        SqlScanner scanner = {sql, true};
+        SqlToken t;
+        size_t tokens = 0;
+        while (sql_token_next(&scanner, &t) && t.kind != SQL_TOKEN_SEMICOLON)
+        {
+            /* Comments before it belong to no statement. */
+            if (tokens++ == 0)
+                sql = t.start;
+            if (t.kind == SQL_TOKEN_OTHER && t.len == 1 && *t.start == '\\' && tokens == 1)
+                break;
+        }
+        if (tokens > 0 && *sql == '\\')
+            continue;
+        if (tokens > 0)
+        {
+            Statement *s = mem_push(g, g->items, g->count, g->capacity, Statement);
+            s->sql = mem_strndup(g, sql, (size_t) (scanner.pos - sql));
+            classify(g, s);
+        }
+        sql = scanner.pos;
+    }
+    return g;
+}
+
+static bool append(void *arg, const void *data, size_t len, Error *err)
+{
+    (void) err;
+    str_addn(arg, data, len);
+    return true;
+}
+
+Globals *globals_read(void *ctx, Storage *st, const char *set_dir, const NodeRecord *node,
+                      CompressMethod method, Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "globals");
+    const ObjectRecord *object = &node->globals;
+    char *data;
+    size_t len;
+    char hex[TAP_HEX_LEN];
+    if (object->path == NULL)
+    {
+        error_set(err, ERR_NOT_FOUND, "the set holds no roles and tablespaces of node %d",
+                  node->content);
+        error_hint(err, "Back up with --globals to have them.");
+        return NULL;
+    }
+    if (object->bytes > GLOBALS_MAX)
+    {
+        error_set(err, ERR_CORRUPT, "\"%s\" is too large", object->path);
+        return NULL;
+    }
+    if (!storage_read_all(st, tmp, mem_printf(tmp, "%s/%s", set_dir, object->path),
+                          (size_t) object->bytes, &data, &len, err))
+        return NULL;
+    tap_hash_memory(TAP_SHA256, data, len, hex);
+    if (len != object->bytes || strcmp(hex, object->sha256) != 0)
+    {
+        error_set(err, ERR_CORRUPT, "\"%s\" is not what the manifest says (%s)", object->path,
+                  len != object->bytes ? "length" : "SHA-256");
+        return NULL;
+    }
+    Str *sql = str_new(tmp);
+    AUTO(io_free)
+    IoStage *chain = io_decompress_new(method, io_limit_new(GLOBALS_MAX, io_sink_new(append, sql)));
+    if (!io_write(chain, data, len, err) || !io_finish(chain, err))
+    {
+        error_prefix(err, "\"%s\"", object->path);
+        return NULL;
+    }
+    return globals_parse(ctx, sql->data);
+}
+
+static bool has(const Globals *g, StatementKind kind, const char *name)
+{
+    for (size_t i = 0; i < g->count; i++)
+    {
+        const Statement *s = &g->items[i];
+        if (s->create && s->kind == kind && str_equal(s->object, name))
+            return true;
+    }
+    return false;
+}
+
+bool globals_has_role(const Globals *g, const char *name)
+{
+    return has(g, STATEMENT_ROLE, name);
+}
+
+bool globals_has_tablespace(const Globals *g, const char *name)
+{
+    return has(g, STATEMENT_TABLESPACE, name);
+}
+
+static bool is_in(const PGresult *names, const char *name)
+{
+    int low = 0;
+    int high = PQntuples(names) - 1;
+    while (low <= high)
+    {
+        int middle = low + (high - low) / 2;
+        int order = strcmp(pg_cell(names, middle, 0), name);
+        if (order == 0)
+            return true;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle - 1;
+    }
+    return false;
+}
+
+static bool run(const Statement *s, PgConn *conn, Error *err)
+{
+    if (pg_exec(conn, s->sql, err))
+        return true;
+    if (s->kind == STATEMENT_ROLE)
+        return error_prefix(err, "role \"%s\"", s->object);
+    if (s->kind == STATEMENT_TABLESPACE)
+    {
+        error_hint(err, "Make its directory on the server, or the tablespace itself, before.");
+        return error_prefix(err, "tablespace \"%s\"", s->object);
+    }
+    return error_prefix(err, "roles and tablespaces");
+}
+
+bool globals_create(const Globals *g, PgConn *conn, Error *err)
+{
+    /* Read before anything is made: what is there now is not to be touched. */
+    AUTO(PQclear)
+    PGresult *roles = pg_query(
+        conn, "SELECT rolname FROM pg_catalog.pg_roles ORDER BY rolname COLLATE \"C\"", 0, NULL,
+        err);
+    AUTO(PQclear)
+    PGresult *spaces = roles == NULL ? NULL
+                                     : pg_query(conn,
+                                                "SELECT spcname FROM pg_catalog.pg_tablespace"
+                                                " ORDER BY spcname COLLATE \"C\"",
+                                                0, NULL, err);
+    if (spaces == NULL)
+        return error_prefix(err, "could not list the roles and tablespaces");
+    for (size_t i = 0; i < g->count; i++)
+    {
+        const Statement *s = &g->items[i];
+        if (s->object != NULL && is_in(s->kind == STATEMENT_ROLE ? roles : spaces, s->object))
+            continue;
+        if (!run(s, conn, err))
+            return false;
+    }
+    return true;
+}
