@@ -356,3 +356,25 @@ const TocEntry *archive_toc_find(const ArchiveToc *toc, int dump_id)
     }
     return NULL;
 }
+
+void archive_toc_keep(ArchiveToc *toc, const bool *keep)
+{
+    uint32_t *moved = mem_array(toc, uint32_t, toc->entry_count); /* where each entry is now */
+    size_t left = 0;
+
+    for (size_t i = 0; i < toc->entry_count; i++)
+    {
+        moved[i] = keep[i] ? (uint32_t) left : UINT32_MAX;
+        if (keep[i])
+            toc->entries[left++] = toc->entries[i];
+    }
+    size_t indexed = 0;
+    for (size_t i = 0; i < toc->entry_count; i++)
+    {
+        uint32_t at = moved[toc->by_dump_id[i]];
+        if (at != UINT32_MAX)
+            toc->by_dump_id[indexed++] = at;
+    }
+    toc->entry_count = left;
+    mem_free(moved);
+}

@@ -59,4 +59,7 @@ ArchiveToc *archive_toc_parse(void *ctx, const void *data, size_t len, Error *er
  * archive_toc_parse). */
 const TocEntry *archive_toc_find(const ArchiveToc *toc, int dump_id);
 
+/* archive_toc_keep takes the entries out whose flag (one per entry) is false; their order stays. */
+void archive_toc_keep(ArchiveToc *toc, const bool *keep);
+
 #endif
