@@ -1,6 +1,7 @@
 /* backup/catalog.c - what a database holds; the contract is in catalog.h. */
 #include "backup/catalog.h"
 
+#include "backup/large_objects.h"
 #include "base/str.h"
 
 /* Every relation that could be selected, with what selection_apply looks at. What an extension owns
@@ -165,7 +166,8 @@ bool catalog_read_relations(PgConn *conn, void *ctx, const Selection *selection,
     ret->selected = mem_array(ctx, SelectionItem, ret->selected_count);
     for (size_t i = 0; i < ret->selected_count; i++)
         take_item(ret->selected, res, (int) i, &ret->selected[i]);
-    if (!select_items(conn, ret->selected, selection, ret, err))
+    if (!select_items(conn, ret->selected, selection, ret, err) ||
+        !large_objects_add(conn, ret->selected, selection, ret, err))
         return false;
     for (size_t i = 0; i < ret->selected_count; i++)
     {
@@ -409,7 +411,6 @@ bool catalog_read_left_out(PgConn *conn, void *ctx, const Selection *selection, 
                            size_t *ret_count, Error *err)
 {
     static const char *const texts[] = {
-        "%" PRId64 " large objects are not in this set",
         "%" PRId64 " foreign tables are stored without their rows (--include-foreign-data)",
         "%" PRId64 " unlogged tables and sequences are stored without their contents, which a "
         "standby does not have",
@@ -417,15 +418,13 @@ bool catalog_read_left_out(PgConn *conn, void *ctx, const Selection *selection, 
     AUTO(PQclear)
     PGresult *res = pg_query(
         conn,
-        "SELECT (SELECT count(*) FROM pg_catalog.pg_largeobject_metadata),"
-        " (SELECT count(*) FROM pg_catalog.pg_class WHERE relkind = 'f'),"
+        "SELECT (SELECT count(*) FROM pg_catalog.pg_class WHERE relkind = 'f'),"
         " (SELECT count(*) FROM pg_catalog.pg_class WHERE relkind IN ('r', 'S')"
         "  AND relpersistence = 'u' AND pg_catalog.pg_is_in_recovery())",
         0, NULL, err);
     if (res == NULL)
-        return error_prefix(err, "could not look for large objects");
-    const bool asked[] = {selection_wants_blobs(selection),
-                          selection_is_all(selection) && selection->foreign_data.count == 0,
+        return error_prefix(err, "could not look for what is left out");
+    const bool asked[] = {selection_is_all(selection) && selection->foreign_data.count == 0,
                           !selection->no_unlogged_data};
     char **list = mem_array(ctx, char *, LENGTH_OF(texts));
     size_t count = 0;

@@ -14,7 +14,8 @@ typedef enum RelationData
     DATA_NONE,    /* not at all: it has no storage, or is not wanted */
     DATA_TABLE,   /* COPY of the table, by block ranges when it is large */
     DATA_QUERY,   /* COPY of a query: SELECT columns FROM it, with where */
-    DATA_CATALOG, /* as DATA_QUERY, of a catalog: no lock on it is needed or taken */
+    DATA_CATALOG, /* as DATA_QUERY, of a catalog, split whenever it is large
+                     (backup/large_objects.h) */
 } RelationData;
 
 /* A relation that the backup knows of: one that is locked, or has rows to dump, or a materialized
@@ -32,6 +33,12 @@ typedef struct Relation
     char *extension; /* its configuration table, NULL */
     RelationData data;
     char *where; /* "WHERE ..." as the extension gave it, NULL: all rows */
+    /* A query that can be split by an oid, l.oid: the condition stands between from and from_end,
+     * chunks begin at the cuts (ascending). NULL: all is of the relation itself. */
+    const char *from;
+    const char *from_end;
+    uint32_t *cuts;
+    size_t cut_count;
     /* Filled by catalog_read_tables: */
     bool heap;       /* access method heap: block ranges work */
     uint64_t blocks; /* of the heap, at the time of the plan */
@@ -63,7 +70,7 @@ typedef struct Catalog
 } Catalog;
 
 /* catalog_read_relations lists the relations that the connection's snapshot shows and that the
- * selection wants: not temporary, in no system schema, of an extension only where they are its
+ * selection wants, those of large objects first: not temporary, in no system schema, of an extension only where they are its
  * configuration tables. Below ctx. ERR_USAGE: the selection matches nothing. */
 bool catalog_read_relations(PgConn *conn, void *ctx, const Selection *selection, Catalog *ret,
                             Error *err) MUST_CHECK;

@@ -27,16 +27,15 @@ enum
 
 static PGresult *ask(PgConn *conn, Error *err)
 {
-    return pg_query(
-        conn,
-        "SELECT pg_catalog.has_table_privilege('pg_catalog.pg_largeobject', 'SELECT'),"
-        " EXISTS (SELECT FROM pg_catalog.pg_description WHERE classoid = " CLASS "),"
-        " EXISTS (SELECT FROM pg_catalog.pg_seclabel WHERE classoid = " CLASS "),"
-        " pg_catalog.pg_relation_size('pg_catalog.pg_largeobject'),"
-        " pg_catalog.pg_relation_size('pg_catalog.pg_largeobject_metadata'),"
-        " pg_catalog.current_setting('block_size')"
-        " WHERE EXISTS (SELECT FROM pg_catalog.pg_largeobject_metadata)",
-        0, NULL, err);
+    return pg_query(conn,
+                    "SELECT pg_catalog.has_table_privilege('pg_catalog.pg_largeobject', 'SELECT'),"
+                    " EXISTS (SELECT FROM pg_catalog.pg_description WHERE classoid = " CLASS "),"
+                    " EXISTS (SELECT FROM pg_catalog.pg_seclabel WHERE classoid = " CLASS "),"
+                    " pg_catalog.pg_relation_size('pg_catalog.pg_largeobject'),"
+                    " pg_catalog.pg_relation_size('pg_catalog.pg_largeobject_metadata'),"
+                    " pg_catalog.current_setting('block_size')"
+                    " WHERE EXISTS (SELECT FROM pg_catalog.pg_largeobject_metadata)",
+                    0, NULL, err);
 }
 
 /* Before anything is stored, and not when its chunk comes: of pg_dump's faults one is to fail on
@@ -67,9 +66,8 @@ static bool check_readable(PgConn *conn, Error *err)
 static bool read_cuts(PgConn *conn, Relation *list, void *ctx, Error *err)
 {
     char sql[512];
-    double percent = list->blocks <= SAMPLE_BLOCKS
-                         ? 100.0
-                         : 100.0 * SAMPLE_BLOCKS / (double) list->blocks;
+    double percent = list->blocks <= SAMPLE_BLOCKS ? 100.0
+                                                   : 100.0 * SAMPLE_BLOCKS / (double) list->blocks;
     snprintf(sql, sizeof(sql),
              "SELECT DISTINCT c.oid FROM pg_catalog.unnest((SELECT pg_catalog.percentile_disc("
              "(SELECT pg_catalog.array_agg(i / %d.0) FROM pg_catalog.generate_series(1, %d) i))"

@@ -61,6 +61,21 @@ static void cut_table(void *ctx, Plan *plan, const Relation *r, size_t table, ui
     }
 }
 
+/* limit as in cut_table. The cuts are many; as many of them are used as make chunks of that size. */
+static void cut_by_oid(void *ctx, Plan *plan, const Relation *r, size_t table, uint64_t limit)
+{
+    uint64_t parts = limit == 0 ? 1 : (r->bytes + limit - 1) / limit;
+    parts = parts > r->cut_count + 1 ? r->cut_count + 1 : parts;
+    uint64_t from = 0;
+    for (uint64_t i = 0; i < parts; i++)
+    {
+        bool last = i + 1 == parts;
+        uint64_t to = last ? 0 : r->cuts[(r->cut_count + 1) * (i + 1) / parts - 1];
+        add_chunk(ctx, plan, table, (uint32_t) i, from, to, r->bytes / parts);
+        from = to;
+    }
+}
+
 static int bigger_first(const void *a, const void *b)
 {
     const Chunk *x = a;
@@ -83,9 +98,11 @@ void plan_make(void *ctx, const Catalog *catalog, const BackupRequest *request, 
     for (size_t i = 0; i < catalog->count; i++)
     {
         const Relation *r = &catalog->items[i];
-        if (r->data != DATA_NONE)
-            cut_table(ctx, ret, r, i, r->bytes > limit && r->bytes > split ? limit : 0,
-                      block_ranges);
+        bool large = r->bytes > limit && (r->bytes > split || r->data == DATA_CATALOG);
+        if (r->from != NULL)
+            cut_by_oid(ctx, ret, r, i, large ? limit : 0);
+        else if (r->data != DATA_NONE)
+            cut_table(ctx, ret, r, i, large ? limit : 0, block_ranges);
     }
     if (ret->count > 1)
         qsort(ret->chunks, ret->count, sizeof(Chunk), bigger_first);

@@ -10,8 +10,8 @@ typedef struct Chunk
 {
     size_t table;    /* index into the catalogue's items */
     uint32_t number; /* within the table */
-    uint64_t from_block;
-    uint64_t to_block; /* 0: to the end, whatever it is */
+    uint64_t from_block; /* of a relation that is split by oids: the first oid */
+    uint64_t to_block;   /* 0: to the end, whatever it is */
     uint64_t bytes;    /* estimate: its share of heap and TOAST */
 } Chunk;
 

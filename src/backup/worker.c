@@ -27,6 +27,15 @@ typedef struct Worker
  * word for a foreign table's own rows, and does no harm: its children are dumped by themselves. */
 static void query_statement(Str *sql, const Relation *r, const Chunk *chunk)
 {
+    if (r->from != NULL)
+    {
+        str_addf(sql, "COPY (SELECT %s FROM %s WHERE l.oid >= %" PRIu64, r->column_list, r->from,
+                 chunk->from_block);
+        if (chunk->to_block != 0)
+            str_addf(sql, " AND l.oid < %" PRIu64, chunk->to_block);
+        str_addf(sql, "%s)", r->from_end);
+        return;
+    }
     str_addf(sql, "COPY (SELECT %s FROM ONLY %s", r->column_list, r->quoted);
     if (r->where != NULL)
         str_addf(sql, " %s", r->where);

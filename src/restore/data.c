@@ -71,8 +71,8 @@ static bool stream(DataLoader *loader, const RestoreTable *t, const ChunkRecord 
     return false;
 }
 
-static bool load_chunk(DataLoader *loader, const RestoreTable *t, const ChunkRef *ref,
-                       const char *before, bool freeze, Error *err)
+bool data_load_chunk(DataLoader *loader, const RestoreTable *t, const ChunkRef *ref,
+                     const char *before, bool freeze, Error *err)
 {
     RestoreNode *node = loader->node;
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "chunk");
@@ -100,7 +100,7 @@ static bool load_table(DataLoader *loader, const RestoreTable *t, Error *err)
     for (size_t i = 0; i < t->chunk_count; i++)
     {
         const ChunkRef *ref = &loader->node->chunks[t->first_chunk + i];
-        if (!load_chunk(loader, t, ref, i == 0 ? before : "", own, err))
+        if (!data_load_chunk(loader, t, ref, i == 0 ? before : "", own, err))
             return false;
     }
     return pg_exec(loader->conn, "COMMIT", err);
@@ -113,7 +113,8 @@ bool data_load(DataLoader *loader, const Task *task, Error *err)
     if (task->kind == TASK_TABLE)
         ok = load_table(loader, t, err);
     else
-        ok = load_chunk(loader, t, &loader->node->chunks[task->chunk], "BEGIN; ", false, err) &&
+        ok = data_load_chunk(loader, t, &loader->node->chunks[task->chunk], "BEGIN; ", false,
+                             err) &&
              pg_exec(loader->conn, "COMMIT", err);
     if (ok)
         return true;

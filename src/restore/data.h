@@ -13,6 +13,12 @@ DataLoader *data_loader_new(RestoreNode *node, PgConn *conn);
 void data_loader_free(DataLoader *loader);
 DEFINE_AUTO(DataLoader, data_loader_free)
 
+/* data_load_chunk begins a transaction with before and copies one chunk of t into t->route or
+ * t->quoted; what came is proven when it returns true. The transaction stays open: the caller
+ * commits, or rolls back. */
+bool data_load_chunk(DataLoader *loader, const RestoreTable *t, const ChunkRef *ref,
+                     const char *before, bool freeze, Error *err) MUST_CHECK;
+
 /* data_load runs a TASK_TABLE (all chunks of the table in one transaction that truncates it first,
  * with FREEZE) or a TASK_CHUNK (that chunk in a transaction of its own). The stored bytes are
  * checked while they stream to the server; the transaction is committed only when length, both

@@ -1,6 +1,7 @@
 /* restore/needs.c - what must be there before; the contract is in needs.h. */
 #include "restore/needs.h"
 
+#include "restore/large_objects.h"
 #include "restore/sql_text.h"
 #include "restore/target.h"
 
@@ -101,7 +102,6 @@ static void collect(const RestoreNode *node, const ArchiveToc *toc, Names *roles
         if (e->tablespace != NULL && e->tablespace[0] != '\0')
             add_name(tablespaces, e->tablespace);
     }
-    sort_unique(roles);
     sort_unique(tablespaces);
 }
 
@@ -111,6 +111,9 @@ bool needs_check(const RestoreNode *node, const ArchiveToc *toc, Error *err)
     Names roles = {.ctx = tmp};
     Names tablespaces = {.ctx = tmp};
     collect(node, toc, &roles, &tablespaces);
+    for (size_t i = 0; node->large_objects != NULL && i < node->large_objects->role_count; i++)
+        add_name(&roles, node->large_objects->roles[i]);
+    sort_unique(&roles);
     if (!target_set_encoding(node, node->main, err) ||
         !remove_known(node->main,
                       "SELECT rolname FROM pg_catalog.pg_roles ORDER BY rolname COLLATE \"C\"",

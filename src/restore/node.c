@@ -2,6 +2,7 @@
 #include "restore/node.h"
 
 #include "base/str.h"
+#include "restore/large_objects.h"
 #include "restore/needs.h"
 #include "restore/target.h"
 
@@ -113,8 +114,8 @@ static bool list_chunks(RestoreNode *node, Error *err)
 bool restore_node_prepare(RestoreNode *node, Error *err)
 {
     node->ctx = mem_context(NULL, "restore node");
-    bool ok = target_prepare(node, err) && load_schema(node, err) && list_tables(node) &&
-              list_chunks(node, err);
+    bool ok = target_prepare(node, err) && list_tables(node) && list_chunks(node, err) &&
+              large_objects_prepare(node, err) && load_schema(node, err);
     /* It may be a while until all nodes have got here, and CREATE DATABASE wants nobody near its
      * template. */
     pg_conn_close(node->main);

@@ -60,6 +60,7 @@ typedef struct RestoreNode
     ChunkRef *chunks;
     size_t chunk_count;
     size_t chunk_capacity;
+    struct LargeObjects *large_objects; /* restore/large_objects.h; NULL: none */
     /* Result: */
     uint64_t rows;
     uint64_t logical;

@@ -1,0 +1,30 @@
+/*
+ * restore/large_object_sql.h - the statements that give large objects what is theirs.
+ */
+#ifndef PGARK_RESTORE_LARGE_OBJECT_SQL_H
+#define PGARK_RESTORE_LARGE_OBJECT_SQL_H
+
+#include "pg/query.h"
+#include "restore/large_object_groups.h"
+
+/* Each appends statements, every one with its semicolon, to sql. ERR_CORRUPT: the row is not what
+ * it should be. */
+
+/* large_object_sql_create makes the objects of a group. As the owner with as_owner: SET LOCAL ROLE,
+ * to be run in a transaction. */
+bool large_object_sql_create(Str *sql, PgConn *conn, const LargeObjectGroup *group, bool as_owner,
+                             Error *err) MUST_CHECK;
+
+/* large_object_sql_rights turns the rights that a new object has (its owner's) into the group's acl.
+ * In the order of the acl, as pg_dump does (buildACLCommands in dumputils.c): who passes a right on
+ * must have been given it before. What somebody other than the owner has granted is granted with
+ * that role; role is what SET LOCAL ROLE then goes back to, quoted. */
+bool large_object_sql_rights(Str *sql, PgConn *conn, const LargeObjectGroup *group,
+                             const char *role, Error *err) MUST_CHECK;
+
+bool large_object_sql_comment(Str *sql, PgConn *conn, const LargeObjectRow *row, Error *err)
+    MUST_CHECK;
+bool large_object_sql_labels(Str *sql, PgConn *conn, const LargeObjectRow *row, Error *err)
+    MUST_CHECK;
+
+#endif

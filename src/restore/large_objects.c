@@ -1,0 +1,374 @@
+/* restore/large_objects.c - the contract is in large_objects.h. */
+#include "restore/large_objects.h"
+
+#include "base/parallel.h"
+#include "pg/acl_text.h"
+#include "repo/chunk_reader.h"
+#include "repo/large_object_tables.h"
+#include "restore/data.h"
+#include "restore/large_object_sql.h"
+
+#define STAGE "pg_temp.pgark_large_objects"
+
+/* How much is done in one transaction where every object may cost a lock: within what the default of
+ * max_locks_per_transaction leaves to several such sessions. */
+#define EXTRAS_PER_TRANSACTION 500
+#define EXTRAS_BYTES           ((size_t) 1024 * 1024)
+
+/* ---- reading the list ---- */
+
+/* One pass over a chunk of the list, by whoever has node's storage; it is proven when this returns
+ * true. */
+static bool read_list(const RestoreNode *node, const ChunkRef *ref, LargeObjectEach each, void *arg,
+                      Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "large objects");
+    ChunkRecord chunk;
+    LargeObjectList *list = large_object_list_new(tmp, each, arg);
+    if (!manifest_read_chunk(node->storage, tmp, node->set_dir, node->record, ref->line_offset,
+                             ref->line_len, &chunk, err))
+        return false;
+    if (chunk.table_oid != LARGE_OBJECT_LIST_OID)
+        return error_set(err, ERR_CORRUPT, "a chunk's record changed while it was being used");
+    AUTO(chunk_reader_free)
+    ChunkReader *reader = chunk_reader_new(node->storage, node->set_dir,
+                                           node->manifest->set.compress.method, false, true,
+                                           large_object_list_put, list);
+    return chunk_reader_run(reader, &chunk, node->cancel, err) && large_object_list_end(list, err);
+}
+
+static const ChunkRef *list_chunk(const RestoreNode *node, size_t i)
+{
+    return &node->chunks[node->large_objects->list.first_chunk + i];
+}
+
+/* ---- preparing ---- */
+
+typedef struct Survey
+{
+    RestoreNode *node;
+    LargeObjects *objects;
+    bool look_there; /* the target has large objects of its own */
+    LargeObjectGroups groups;
+    char *last_acl; /* whose roles are known already */
+} Survey;
+
+static void note_role(Survey *s, const char *role)
+{
+    LargeObjects *o = s->objects;
+    size_t low = 0;
+    size_t high = o->role_count;
+    while (low < high)
+    {
+        size_t middle = low + (high - low) / 2;
+        int c = strcmp(o->roles[middle], role);
+        if (c == 0)
+            return;
+        if (c < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    (void) mem_push(o, o->roles, o->role_count, o->role_capacity, char *);
+    memmove(&o->roles[low + 1], &o->roles[low], (o->role_count - 1 - low) * sizeof(char *));
+    o->roles[low] = mem_strdup(o, role);
+}
+
+static bool note_acl(Survey *s, const char *acl, Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "acl");
+    AclItem *items;
+    size_t count;
+    if (str_equal(s->last_acl, acl))
+        return true;
+    if (!acl_text_parse(tmp, acl, &items, &count, err))
+        return false;
+    for (size_t i = 0; i < count; i++)
+    {
+        if (items[i].grantee[0] != '\0')
+            note_role(s, items[i].grantee);
+        note_role(s, items[i].grantor);
+    }
+    mem_free(s->last_acl);
+    s->last_acl = mem_strdup(s->objects, acl);
+    return true;
+}
+
+static bool check_absent(Survey *s, Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "absent");
+    for (size_t i = 0; i < s->groups.count; i++)
+    {
+        const char *params[] = {mem_printf(tmp, "{%s}", s->groups.items[i].oids->data)};
+        AUTO(PQclear)
+        PGresult *res = pg_query(s->node->main,
+                                 "SELECT oid FROM pg_catalog.pg_largeobject_metadata"
+                                 " WHERE oid = ANY ($1::pg_catalog.oid[]) LIMIT 1",
+                                 1, params, err);
+        if (res == NULL)
+            return error_prefix(err, "could not look for large objects in the target");
+        if (PQntuples(res) == 0)
+            continue;
+        error_set(err, ERR_EXISTS, "large object %s exists in the target already",
+                  pg_cell(res, 0, 0));
+        return error_hint(err, "Remove it there (lo_unlink, vacuumlo), or leave large objects out "
+                               "with --no-large-objects.");
+    }
+    large_object_groups_clear(&s->groups);
+    return true;
+}
+
+static bool survey_row(void *arg, const LargeObjectRow *row, Error *err)
+{
+    Survey *s = arg;
+    s->objects->count++;
+    note_role(s, row->owner);
+    s->objects->extras = s->objects->extras || row->acl != NULL || row->comment != NULL ||
+                         row->labels != NULL;
+    if (row->acl != NULL && !note_acl(s, row->acl, err))
+        return false;
+    if (!s->look_there)
+        return true;
+    large_object_groups_add(&s->groups, s->objects, row, false);
+    return !large_object_groups_full(&s->groups) || check_absent(s, err);
+}
+
+static bool target_has_any(RestoreNode *node, bool *ret, Error *err)
+{
+    *ret = false;
+    if (node->request->create)
+        return true;
+    AUTO(PQclear)
+    PGresult *res = pg_query(
+        node->main, "SELECT EXISTS (SELECT FROM pg_catalog.pg_largeobject_metadata)", 0, NULL, err);
+    if (res == NULL)
+        return error_prefix(err, "could not look for large objects in the target");
+    *ret = pg_cell_bool(res, 0, 0);
+    return true;
+}
+
+static bool has_columns(const TableRecord *t, const char *const *names, size_t count)
+{
+    bool ok = t->column_count == count;
+    for (size_t i = 0; ok && i < count; i++)
+        ok = strcmp(t->columns[i], names[i]) == 0;
+    return ok;
+}
+
+/* From what is scheduled to what is done here. */
+static bool take_table(RestoreNode *node, uint32_t oid, RestoreTable *ret, Error *err)
+{
+    static const char *const list[] = {"oid", "owner", "acl", "comment", "labels"};
+    static const char *const data[] = {"loid", "offset", "data"};
+    RestoreTable *t = restore_node_table(node, oid);
+    if (t == NULL)
+        return error_set(err, ERR_CORRUPT,
+                         "the set has only one of the two tables of large objects");
+    bool is_list = oid == LARGE_OBJECT_LIST_OID;
+    if (is_list ? t->record->binary || !has_columns(t->record, list, LENGTH_OF(list))
+                : !has_columns(t->record, data, LENGTH_OF(data)))
+        return error_set(err, ERR_CORRUPT, "table %s of the set has other columns than it should",
+                         t->record->name);
+    *ret = *t;
+    t->chunk_count = 0;
+    return true;
+}
+
+bool large_objects_prepare(RestoreNode *node, Error *err)
+{
+    node->large_objects = NULL;
+    if (restore_node_table(node, LARGE_OBJECT_LIST_OID) == NULL &&
+        restore_node_table(node, LARGE_OBJECT_DATA_OID) == NULL)
+        return true;
+    LargeObjects *o = mem_new(node->ctx, LargeObjects);
+    Survey survey = {.node = node, .objects = o};
+    if (!take_table(node, LARGE_OBJECT_LIST_OID, &o->list, err) ||
+        !take_table(node, LARGE_OBJECT_DATA_OID, &o->data, err) ||
+        !target_has_any(node, &survey.look_there, err))
+        return false;
+    o->data.route = mem_strdup(o, STAGE);
+    o->data.column_list = mem_strdup(o, "loid, \"offset\", data");
+    node->large_objects = o;
+    for (size_t i = 0; i < o->list.chunk_count; i++)
+    {
+        if (!read_list(node, list_chunk(node, i), survey_row, &survey, err))
+            return error_prefix(err, "list of large objects");
+    }
+    return check_absent(&survey, err);
+}
+
+/* ---- restoring ---- */
+
+/* A step that all workers do, chunk by chunk. */
+typedef struct Step
+{
+    RestoreNode *node;
+    bool (*chunk)(RestoreNode *node, PgConn *conn, DataLoader *loader, size_t i, Error *err);
+    size_t count;
+    bool counts; /* its chunks are part of the progress */
+    atomic_size_t next;
+} Step;
+
+static bool step_worker(void *arg, size_t worker, Error *err)
+{
+    Step *step = arg;
+    RestoreNode *node = step->node;
+    PgConn *conn = node->workers[worker];
+    AUTO(data_loader_free) DataLoader *loader = data_loader_new(node, conn);
+    bool ok = true;
+    size_t i;
+    progress_current(node->progress_all, node->progress_index, worker, "large objects");
+    while (ok && (i = atomic_fetch_add(&step->next, 1)) < step->count)
+    {
+        ok = cancel_check(node->cancel, err) && step->chunk(node, conn, loader, i, err);
+        if (ok && step->counts)
+            atomic_fetch_add(&node->progress->chunks_done, 1);
+    }
+    if (!ok)
+        pg_rollback(conn);
+    progress_current(node->progress_all, node->progress_index, worker, NULL);
+    return ok;
+}
+
+static bool run_step(RestoreNode *node, Step *step, Error *err)
+{
+    step->node = node;
+    return step->count == 0 ||
+           parallel_run((size_t) node->request->jobs, step_worker, step, node->cancel, err);
+}
+
+/* What a pass over the list does with its rows, on one connection. */
+typedef struct Pass
+{
+    RestoreNode *node;
+    PgConn *conn;
+    void *ctx;
+    Str *sql;
+    size_t objects; /* in sql */
+    LargeObjectGroups groups;
+    const char *role; /* what SET LOCAL ROLE goes back to */
+} Pass;
+
+static bool run_sql(Pass *p, Error *err)
+{
+    bool ok = p->sql->len == 0 || pg_exec(p->conn, p->sql->data, err);
+    str_clear(p->sql);
+    p->objects = 0;
+    return ok;
+}
+
+static bool create_groups(Pass *p, Error *err)
+{
+    for (size_t i = 0; i < p->groups.count; i++)
+    {
+        if (!large_object_sql_create(p->sql, p->conn, &p->groups.items[i], true, err))
+            return false;
+    }
+    large_object_groups_clear(&p->groups);
+    return run_sql(p, err);
+}
+
+static bool create_row(void *arg, const LargeObjectRow *row, Error *err)
+{
+    Pass *p = arg;
+    large_object_groups_add(&p->groups, p->ctx, row, false);
+    return !large_object_groups_full(&p->groups) || create_groups(p, err);
+}
+
+static bool create_chunk(RestoreNode *node, PgConn *conn, DataLoader *loader, size_t i, Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "create");
+    Pass p = {.node = node, .conn = conn, .ctx = tmp, .sql = str_new(tmp)};
+    (void) loader;
+    return (pg_exec(conn, "BEGIN", err) &&
+            read_list(node, list_chunk(node, i), create_row, &p, err) && create_groups(&p, err) &&
+            pg_exec(conn, "COMMIT", err)) ||
+           error_prefix(err, "could not create large objects");
+}
+
+/* The rows wait as they are: a page of a large object is longer than what the server would move out
+ * of line and compress otherwise (toast_tuple_target). */
+#define MAKE_STAGE                                                                                 \
+    "BEGIN; CREATE TEMPORARY TABLE IF NOT EXISTS pgark_large_objects (loid pg_catalog.oid,"        \
+    " \"offset\" pg_catalog.int8, data pg_catalog.bytea) WITH (toast_tuple_target = 8160)"         \
+    " ON COMMIT DELETE ROWS; "
+
+static bool fill_chunk(RestoreNode *node, PgConn *conn, DataLoader *loader, size_t i, Error *err)
+{
+    const RestoreTable *t = &node->large_objects->data;
+    return (data_load_chunk(loader, t, &node->chunks[t->first_chunk + i], MAKE_STAGE, false, err) &&
+            pg_exec(conn,
+                    "SELECT pg_catalog.count(*) FROM (SELECT"
+                    " pg_catalog.lo_put(s.loid, s.\"offset\", s.data) FROM " STAGE " s OFFSET 0) p;"
+                    " COMMIT",
+                    err)) ||
+           error_prefix(err, "could not write large objects");
+}
+
+/* Comments, labels and rights of what was gathered so far. */
+static bool finish_groups(Pass *p, Error *err)
+{
+    for (size_t i = 0; i < p->groups.count; i++)
+    {
+        if (!large_object_sql_rights(p->sql, p->conn, &p->groups.items[i], p->role, err))
+            return false;
+    }
+    large_object_groups_clear(&p->groups);
+    if (p->sql->len > 0)
+        str_add(p->sql, "COMMIT");
+    return run_sql(p, err);
+}
+
+static bool finish_row(void *arg, const LargeObjectRow *row, Error *err)
+{
+    Pass *p = arg;
+    if (row->acl == NULL && row->comment == NULL && row->labels == NULL)
+        return true;
+    if (p->sql->len == 0)
+        str_add(p->sql, "BEGIN; ");
+    if ((row->comment != NULL && !large_object_sql_comment(p->sql, p->conn, row, err)) ||
+        (row->labels != NULL && !large_object_sql_labels(p->sql, p->conn, row, err)))
+        return false;
+    if (row->acl != NULL)
+        large_object_groups_add(&p->groups, p->ctx, row, true);
+    return (++p->objects < EXTRAS_PER_TRANSACTION && p->sql->len < EXTRAS_BYTES &&
+            !large_object_groups_full(&p->groups)) ||
+           finish_groups(p, err);
+}
+
+/* The role that SET ROLE has put in place, as SET takes it. */
+static const char *current_role(void *ctx, PgConn *conn, Error *err)
+{
+    AUTO(PQclear)
+    PGresult *res = pg_query(conn, "SELECT pg_catalog.current_setting('role')", 0, NULL, err);
+    if (res == NULL)
+        return NULL;
+    return strcmp(pg_cell(res, 0, 0), "none") == 0
+               ? "NONE"
+               : pg_quote_ident(ctx, conn, pg_cell(res, 0, 0), err);
+}
+
+/* The chunk has been proven twice in this run, so what is committed before its end is right. */
+static bool finish_chunk(RestoreNode *node, PgConn *conn, DataLoader *loader, size_t i, Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "finish");
+    Pass p = {.node = node, .conn = conn, .ctx = tmp, .sql = str_new(tmp)};
+    (void) loader;
+    p.role = current_role(tmp, conn, err);
+    return (p.role != NULL && read_list(node, list_chunk(node, i), finish_row, &p, err) &&
+            finish_groups(&p, err)) ||
+           error_prefix(err, "comments, labels and rights of large objects");
+}
+
+bool large_objects_restore(RestoreNode *node, Error *err)
+{
+    const LargeObjects *o = node->large_objects;
+    if (o == NULL)
+        return true;
+    progress_phase(node->progress_all, "large objects");
+    Step create = {.chunk = create_chunk, .count = o->list.chunk_count, .counts = true};
+    Step fill = {.chunk = fill_chunk, .count = o->data.chunk_count, .counts = true};
+    Step finish = {.chunk = finish_chunk, .count = o->extras ? o->list.chunk_count : 0};
+    return run_step(node, &create, err) && run_step(node, &fill, err) &&
+           run_step(node, &finish, err);
+}
