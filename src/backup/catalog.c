@@ -277,7 +277,7 @@ static bool add_column(PgConn *conn, void *ctx, Relation *r, const char *name, c
     return true;
 }
 
-/* res: attrelid, attname, atttypid, the type's name of all tables, ordered by table and position. */
+/* res: attrelid, attname, atttypid of all tables, ordered by table and position. */
 static bool take_columns(PgConn *conn, const PGresult *res, DataFormat format, Catalog *catalog,
                          Error *err)
 {
@@ -293,16 +293,15 @@ static bool take_columns(PgConn *conn, const PGresult *res, DataFormat format, C
         str_clear(list);
         for (; i < rows && (uint32_t) pg_cell_int(res, i, 0) == oid; i++)
         {
-            bool portable = r != NULL && r->binary;
-            if (portable && format == FORMAT_AUTO &&
-                !type_is_portable(types, (uint32_t) pg_cell_int(res, i, 2), &portable, err))
-                return false;
+            bool portable;
+            const char *type;
             if (r == NULL)
                 continue;
-            r->binary = portable;
-            if (!add_column(conn, catalog->items, r, pg_cell(res, i, 1), pg_cell(res, i, 3),
-                            capacities, list, err))
+            if (!type_look_up(types, (uint32_t) pg_cell_int(res, i, 2), &portable, &type, err) ||
+                !add_column(conn, catalog->items, r, pg_cell(res, i, 1), type, capacities, list,
+                            err))
                 return false;
+            r->binary = r->binary && (portable || format != FORMAT_AUTO);
         }
         if (r != NULL)
             r->column_list = mem_strdup(catalog->items, list->data);
@@ -326,8 +325,7 @@ bool catalog_read_tables(PgConn *conn, DataFormat format, Catalog *catalog, Erro
         return false;
     AUTO(PQclear)
     PGresult *res = pg_query(conn,
-                             "SELECT a.attrelid, a.attname, a.atttypid,"
-                             " pg_catalog.format_type(a.atttypid, NULL)"
+                             "SELECT a.attrelid, a.attname, a.atttypid"
                              " FROM pg_catalog.unnest($1::oid[]) w(oid)"
                              " JOIN pg_catalog.pg_attribute a ON a.attrelid = w.oid"
                              " WHERE a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''"

@@ -85,7 +85,7 @@ void catalog_missing(void *ctx, const Catalog *now, const Catalog *locked, Catal
 
 /* catalog_read_tables fills sizes, columns and the COPY format of every relation that has storage,
  * in the snapshot of conn. format decides where it is FORMAT_AUTO: binary only where every column's
- * binary form means the same in any other database (see type_is_portable in catalog_types.c). */
+ * binary form means the same in any other database (see catalog_types.c). */
 bool catalog_read_tables(PgConn *conn, DataFormat format, Catalog *catalog, Error *err) MUST_CHECK;
 
 /* catalog_read_sequences reads the values of the catalogue's sequences. Which there are was read in
@@ -102,9 +102,11 @@ bool catalog_read_sequences(const Catalog *catalog, PgConn *now, void *ctx, int 
 bool catalog_read_left_out(PgConn *conn, void *ctx, const Selection *selection, char ***ret,
                            size_t *ret_count, Error *err) MUST_CHECK;
 
-/* catalog_types.c: TypeCache remembers which types' binary form is portable. */
+/* catalog_types.c: TypeCache remembers which types' binary form is portable, and what the manifest
+ * calls them (doc/format.md, 2.1). *ret_text lives as long as the cache. */
 typedef struct TypeCache TypeCache;
 TypeCache *type_cache_new(void *ctx, PgConn *conn);
-bool type_is_portable(TypeCache *cache, uint32_t oid, bool *ret_portable, Error *err) MUST_CHECK;
+bool type_look_up(TypeCache *cache, uint32_t oid, bool *ret_portable, const char **ret_text,
+                  Error *err) MUST_CHECK;
 
 #endif
