@@ -5,12 +5,26 @@
 #define PGARK_RESTORE_REQUEST_H
 
 #include "pg/conn.h"
+#include "select/selection.h"
 
 typedef struct RestoreTarget
 {
     int content; /* the set's node that goes there */
     PgConnSpec spec;
 } RestoreTarget;
+
+/* OLD=NEW of --schema-map and --tablespace-map. */
+typedef struct NameMap
+{
+    const char *from;
+    const char *to;
+} NameMap;
+
+typedef enum OnError
+{
+    ON_ERROR_STOP,
+    ON_ERROR_CONTINUE, /* go on with what does not depend on it, and list what failed */
+} OnError;
 
 typedef struct RestoreRequest
 {
@@ -19,9 +33,37 @@ typedef struct RestoreRequest
     int jobs;        /* per node */
     bool create;
     bool analyze;
+    uint64_t memory; /* bytes that a node's jobs may sort with, together; 0: see restore/budget.h */
     RestoreTarget *targets;
     size_t target_count;
     bool single_target; /* -d: content not named; the set must have one node */
+
+    /* What: */
+    const Selection *selection; /* never NULL */
+    bool with_dependencies;     /* and what it depends on */
+
+    /* How definitions are changed: */
+    bool no_owner;
+    bool no_tablespaces;
+    bool no_table_am;
+    const NameMap *schema_map;
+    size_t schema_map_count;
+    const NameMap *tablespace_map;
+    size_t tablespace_map_count;
+
+    /* As whom: */
+    const char *role; /* SET ROLE on every connection, NULL: none */
+    bool session_authorization;
+    bool enable_row_security;
+
+    /* Into what: at most one of clean, truncate and append; the last two are for rows only. */
+    bool clean;     /* drop first what will be made */
+    bool if_exists; /* where it is there */
+    bool truncate;  /* empty the tables first */
+    bool append;    /* add to the rows that are there */
+    bool disable_triggers;
+    bool via_root; /* load partitions through the root of their tree */
+    OnError on_error;
 } RestoreRequest;
 
 #endif
