@@ -41,6 +41,24 @@ static const CommandSpec commands[] = {
             },
     },
     {
+        .command = CMD_EXPORT,
+        .name = "export",
+        .positional = POSITIONAL_KEY,
+        .synopsis = "KEY|latest [OPTION]...",
+        .summary = "write a set as SQL or as an archive that pg_restore reads",
+        .about = "No server is needed. --format=plain writes one script for psql, to --file or to "
+                 "stdout; --format=directory an archive for pg_restore, which can list it (-l), "
+                 "restore chosen entries (-L), or make any other output of it.\n"
+                 "Every row is checked on its way, as in a restore. A set of several nodes is "
+                 "written one node at a time, which --content names.",
+        .examples =
+            {
+                {"a compressed script", "pgark export latest --repo /srv/backup -f shop.sql.zst"},
+                {"one schema for pg_restore", "pgark export latest --repo /srv/backup -n app "
+                                              "--format=directory -f app.dir"},
+            },
+    },
+    {
         .command = CMD_LIST,
         .name = "list",
         .positional = POSITIONAL_NONE,

@@ -1,8 +1,9 @@
 /*
  * config/option_table.h - the declarations of options and commands, and the ways to look them up.
  *
- * Internal to config. A new option is one row in option_table.c and one member of OptionId; the
- * parser, --help, the man pages, the completions and the configuration file follow from it.
+ * Internal to config. A new option is one row in one of option_rows_*.c and one member of OptionId;
+ * the parser, --help, the man pages, the completions and the configuration file follow from it. Two
+ * options of different commands may have the same name.
  */
 #ifndef PGARK_CONFIG_OPTION_TABLE_H
 #define PGARK_CONFIG_OPTION_TABLE_H
@@ -26,6 +27,8 @@ typedef enum OptionGroup
     GROUP_CONNECTION,
     GROUP_REPOSITORY,
     GROUP_CONTENT,
+    GROUP_SELECTION,
+    GROUP_DEFINITION,
     GROUP_CUT,
     GROUP_WORK,
     GROUP_OUTPUT,
@@ -36,8 +39,10 @@ typedef enum OptionGroup
 typedef struct OptionSpec
 {
     OptionId id;
-    const char *name; /* without "--"; also the key in the configuration file */
-    char short_name;  /* 0: none */
+    const char *name;        /* without "--"; also the key in the configuration file */
+    const char *alias;       /* a second name, as pg_dump has it; taken, but not listed */
+    char short_name;         /* 0: none */
+    unsigned short_commands; /* mask of those that have the short name; 0: all of commands */
     OptionType type;
     OptionGroup group;
     bool secret;            /* may hold a password: never shown in a message */
@@ -48,7 +53,7 @@ typedef struct OptionSpec
     int64_t min;            /* INT, SIZE, DURATION */
     int64_t max;
     const char *range; /* how min and max read: "1 to 256" */
-    const char *words; /* "a|b|c" */
+    const char *words; /* "a|b|c"; of a LIST: each value must be one of them */
     const char *arg;   /* what help calls the value */
     const char *help;  /* one line for --help, no final stop */
     const char *more;  /* sentences for the man page; NULL: help says it all */
@@ -57,10 +62,17 @@ typedef struct OptionSpec
 /* option_table_at: the i-th row in the order of the help, NULL behind the last. */
 const OptionSpec *option_table_at(size_t i);
 
-/* option_table_get: every id has a row. _by_name and _by_short: NULL when there is none. */
+/* option_table_get: every id has a row. */
 const OptionSpec *option_table_get(OptionId id);
-const OptionSpec *option_table_by_name(const char *name, size_t len);
-const OptionSpec *option_table_by_short(char c);
+
+/* option_table_by_name and _by_short: the option of that name (or alias) or letter that one of
+ * commands has, else one that other commands have; NULL when there is none at all. */
+const OptionSpec *option_table_by_name(const char *name, size_t len, unsigned commands);
+const OptionSpec *option_table_by_short(char c, unsigned commands);
+
+/* option_table_is_named: name or alias. option_table_short: its letter for commands, 0: none. */
+bool option_table_is_named(const OptionSpec *spec, const char *name, size_t len);
+char option_table_short(const OptionSpec *spec, unsigned commands);
 
 /* option_table_group: the heading of a group. */
 const char *option_table_group(OptionGroup group);

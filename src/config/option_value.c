@@ -198,7 +198,10 @@ bool option_value_check(const OptionSpec *spec, const char *origin, const char *
         return check_word(spec, origin, text, err);
     case OPTION_STRING:
     case OPTION_FILE:
+        break;
     case OPTION_LIST:
+        if (spec->words != NULL)
+            return check_word(spec, origin, text, err);
         break;
     }
     /* Nearly always an unset variable in a script: falling back to a default would do the right

@@ -22,6 +22,7 @@ typedef enum Command
     CMD_VERIFY = 1 << 4,
     CMD_EXPIRE = 1 << 5,
     CMD_CHECK = 1 << 6,
+    CMD_EXPORT = 1 << 7,
 } Command;
 
 typedef enum OptionId
@@ -65,6 +66,78 @@ typedef enum OptionId
     OPT_VERBOSE,    /* -v */
     OPT_LOG_FORMAT, /* --log-format=text|json */
     OPT_CONFIG,     /* --config=FILE */
+    /* which objects */
+    OPT_DATA_ONLY,   /* -a */
+    OPT_SCHEMA_ONLY, /* -s */
+    OPT_SECTION,     /* --section=pre-data|data|post-data, repeated */
+    OPT_NO_DATA,
+    OPT_NO_SCHEMA,
+    OPT_LARGE_OBJECTS,    /* -b, also --blobs */
+    OPT_NO_LARGE_OBJECTS, /* -B, also --no-blobs */
+    OPT_SCHEMA,           /* -n; all of these to --table-file are repeated */
+    OPT_EXCLUDE_SCHEMA,   /* -N */
+    OPT_TABLE,            /* -t */
+    OPT_EXCLUDE_TABLE,    /* -T */
+    OPT_TABLE_AND_CHILDREN,
+    OPT_EXCLUDE_TABLE_AND_CHILDREN,
+    OPT_EXCLUDE_TABLE_DATA,
+    OPT_EXCLUDE_TABLE_DATA_AND_CHILDREN,
+    OPT_EXTENSION, /* -e, on restore without the letter */
+    OPT_EXCLUDE_EXTENSION,
+    OPT_INCLUDE_FOREIGN_DATA, /* backup */
+    OPT_INDEX,                /* -I, restore and export */
+    OPT_FUNCTION,             /* -P, likewise */
+    OPT_TRIGGER,              /* likewise */
+    OPT_TABLE_FILE,           /* the files are repeated, too */
+    OPT_EXCLUDE_TABLE_FILE,
+    OPT_SCHEMA_FILE,
+    OPT_EXCLUDE_SCHEMA_FILE,
+    OPT_FILTER,
+    OPT_STRICT_NAMES,
+    OPT_WITH_DEPENDENCIES, /* restore */
+    OPT_NO_UNLOGGED_TABLE_DATA,
+    OPT_NO_COMMENTS,
+    OPT_NO_POLICIES,
+    OPT_NO_PRIVILEGES, /* -x, also --no-acl */
+    OPT_NO_PUBLICATIONS,
+    OPT_NO_SECURITY_LABELS,
+    OPT_NO_SUBSCRIPTIONS,
+    /* how definitions are written and run */
+    OPT_NO_OWNER, /* -O, restore and export */
+    OPT_NO_TABLESPACES,
+    OPT_NO_TABLE_ACCESS_METHOD,
+    OPT_NO_TOAST_COMPRESSION,          /* backup */
+    OPT_QUOTE_ALL_IDENTIFIERS,         /* backup */
+    OPT_DISABLE_DOLLAR_QUOTING,        /* backup */
+    OPT_USE_SET_SESSION_AUTHORIZATION, /* restore and export */
+    OPT_TABLESPACE_MAP,                /* OLD=NEW, repeated (restore) */
+    OPT_SCHEMA_MAP,                    /* OLD=NEW, repeated (restore) */
+    OPT_ROLE,
+    OPT_ENABLE_ROW_SECURITY,
+    /* backup */
+    OPT_GLOBALS, /* and restore */
+    OPT_NO_ROLE_PASSWORDS,
+    OPT_HOLD,   /* duration */
+    OPT_RESUME, /* and restore */
+    /* restore */
+    OPT_CLEAN,     /* -c, and export */
+    OPT_IF_EXISTS, /* and export */
+    OPT_TRUNCATE,
+    OPT_APPEND,
+    OPT_ON_ERROR,         /* --on-error=stop|continue, default stop */
+    OPT_DISABLE_TRIGGERS, /* and export */
+    OPT_LOAD_VIA_PARTITION_ROOT,
+    OPT_MEMORY, /* bytes, 0 when not given */
+    /* export */
+    OPT_EXPORT_FORMAT,   /* -F --format=plain|directory */
+    OPT_EXPORT_COMPRESS, /* -Z --compress */
+    OPT_EXPORT_CREATE,   /* -C --create */
+    OPT_FILE,            /* -f --file */
+    OPT_CONTENT,         /* node of the set */
+    OPT_INSERTS,
+    OPT_COLUMN_INSERTS,
+    OPT_ROWS_PER_INSERT,
+    OPT_ON_CONFLICT_DO_NOTHING,
     /* answered by options_parse itself */
     OPT_HELP,       /* -? --help */
     OPT_VERSION,    /* -V --version */

@@ -8,14 +8,52 @@ typedef struct Exclusion
 } Exclusion;
 
 static const Exclusion exclusions[] = {
-    {OPT_DBNAME, OPT_NODE},    {OPT_DBNAME, OPT_FLEET},
-    {OPT_NODE, OPT_FLEET},     {OPT_HOST, OPT_NODE},
-    {OPT_HOST, OPT_FLEET},     {OPT_PORT, OPT_NODE},
-    {OPT_PORT, OPT_FLEET},     {OPT_USERNAME, OPT_NODE},
-    {OPT_USERNAME, OPT_FLEET}, {OPT_DBNAME, OPT_MAP},
-    {OPT_HOST, OPT_MAP},       {OPT_PORT, OPT_MAP},
-    {OPT_USERNAME, OPT_MAP},   {OPT_PASSWORD, OPT_NO_PASSWORD},
-    {OPT_QUIET, OPT_VERBOSE},  {OPT_QUIET, OPT_PROGRESS},
+    {OPT_DBNAME, OPT_NODE},
+    {OPT_DBNAME, OPT_FLEET},
+    {OPT_NODE, OPT_FLEET},
+    {OPT_HOST, OPT_NODE},
+    {OPT_HOST, OPT_FLEET},
+    {OPT_PORT, OPT_NODE},
+    {OPT_PORT, OPT_FLEET},
+    {OPT_USERNAME, OPT_NODE},
+    {OPT_USERNAME, OPT_FLEET},
+    {OPT_DBNAME, OPT_MAP},
+    {OPT_HOST, OPT_MAP},
+    {OPT_PORT, OPT_MAP},
+    {OPT_USERNAME, OPT_MAP},
+    {OPT_PASSWORD, OPT_NO_PASSWORD},
+    {OPT_QUIET, OPT_VERBOSE},
+    {OPT_QUIET, OPT_PROGRESS},
+    {OPT_DATA_ONLY, OPT_SCHEMA_ONLY},
+    {OPT_DATA_ONLY, OPT_NO_DATA},
+    {OPT_SCHEMA_ONLY, OPT_NO_SCHEMA},
+    {OPT_SCHEMA_ONLY, OPT_LARGE_OBJECTS},
+    {OPT_SCHEMA_ONLY, OPT_INCLUDE_FOREIGN_DATA},
+    {OPT_NO_DATA, OPT_NO_SCHEMA},
+    {OPT_LARGE_OBJECTS, OPT_NO_LARGE_OBJECTS},
+    {OPT_DATA_ONLY, OPT_CLEAN},
+    {OPT_DATA_ONLY, OPT_CREATE},
+    {OPT_DATA_ONLY, OPT_EXPORT_CREATE},
+    {OPT_CLEAN, OPT_TRUNCATE},
+    {OPT_CLEAN, OPT_APPEND},
+    {OPT_TRUNCATE, OPT_APPEND},
+    {OPT_CREATE, OPT_TRUNCATE},
+    {OPT_CREATE, OPT_APPEND},
+    {OPT_NO_OWNER, OPT_USE_SET_SESSION_AUTHORIZATION},
+    {OPT_NO_TABLESPACES, OPT_TABLESPACE_MAP},
+};
+
+/* An option that says something only together with one of others. */
+typedef struct Need
+{
+    OptionId id;
+    OptionId one_of[3]; /* the first again where there are fewer */
+} Need;
+
+static const Need needs[] = {
+    {OPT_IF_EXISTS, {OPT_CLEAN, OPT_CLEAN, OPT_CLEAN}},
+    {OPT_NO_ROLE_PASSWORDS, {OPT_GLOBALS, OPT_GLOBALS, OPT_GLOBALS}},
+    {OPT_ON_CONFLICT_DO_NOTHING, {OPT_INSERTS, OPT_COLUMN_INSERTS, OPT_ROWS_PER_INSERT}},
 };
 
 /* In force, and not only as a "no" that takes back what a lower place said. */
@@ -51,6 +89,23 @@ static bool check_exclusion(Options *o, OptionId a, OptionId b, Error *err)
     else if (is_server(a) || b == OPT_FLEET)
         error_hint(err, "Name one server by --dbname, or all of a fleet by --node or --fleet.");
     return false;
+}
+
+static bool check_need(const Options *o, const Need *need, Error *err)
+{
+    if (!is_set(o, need->id))
+        return true;
+    for (size_t i = 0; i < LENGTH_OF(need->one_of); i++)
+    {
+        if (is_set(o, need->one_of[i]))
+            return true;
+    }
+    error_set(err, ERR_USAGE, "%s needs --%s", o->values[need->id].origin,
+              option_table_get(need->one_of[0])->name);
+    if (need->one_of[1] == need->one_of[0])
+        return false;
+    return error_hint(err, "--%s and --%s do as well.", option_table_get(need->one_of[1])->name,
+                      option_table_get(need->one_of[2])->name);
 }
 
 static bool is_key(const char *text)
@@ -139,6 +194,11 @@ bool options_check(Options *o, Error *err)
     for (size_t i = 0; i < LENGTH_OF(exclusions); i++)
     {
         if (!check_exclusion(o, exclusions[i].a, exclusions[i].b, err))
+            return false;
+    }
+    for (size_t i = 0; i < LENGTH_OF(needs); i++)
+    {
+        if (!check_need(o, &needs[i], err))
             return false;
     }
     if (!check_keys(o, command, err) || !check_repository(o, command, err))

@@ -46,18 +46,41 @@ static const char bash_tail[] = "    if [[ $cur == -* ]]; then\n"
                                 "}\n"
                                 "complete -F _pgark pgark\n";
 
-/* The patterns of one option in a case: "-j|--jobs". */
+static bool is_name_of_several(const OptionSpec *spec)
+{
+    size_t count = 0;
+    const OptionSpec *other = NULL;
+    for (size_t i = 0; (other = option_table_at(i)) != NULL; i++)
+        count += strcmp(other->name, spec->name) == 0 ? 1 : 0;
+    return count > 1;
+}
+
+/* The patterns of one option in a case over "COMMAND OPTION": *' -j'|*' --jobs'. Where options of
+ * several commands have the name, the command stands for the *. */
 static void put_bash_pattern(FILE *out, const OptionSpec *spec)
 {
-    if (spec->short_name != '\0')
-        fprintf(out, "-%c|", spec->short_name);
-    fprintf(out, "--%s", spec->name);
+    bool several = is_name_of_several(spec);
+    const char *bar = "";
+    const CommandSpec *command = NULL;
+    for (size_t i = 0; (command = command_table_at(i)) != NULL; i++)
+    {
+        const char *name = several ? command->name : "*";
+        if (several && (spec->commands & command->command) == 0)
+            continue;
+        if (spec->short_name != '\0')
+            fprintf(out, "%s%s' -%c'", bar, name, spec->short_name);
+        bar = spec->short_name != '\0' ? "|" : bar;
+        fprintf(out, "%s%s' --%s'", bar, name, spec->name);
+        bar = "|";
+        if (!several)
+            return;
+    }
 }
 
 /* Behind an option with a value: its words, files, or nothing. */
 static void put_bash_values(FILE *out)
 {
-    fputs("    case $prev in\n", out);
+    fputs("    case \"$command $prev\" in\n", out);
     const OptionSpec *spec = NULL;
     for (size_t i = 0; (spec = option_table_at(i)) != NULL; i++)
     {
@@ -164,18 +187,21 @@ static void put_zsh_value(FILE *out, const OptionSpec *spec)
     }
 }
 
-static void put_zsh_option(FILE *out, const OptionSpec *spec)
+static void put_zsh_option(FILE *out, const OptionSpec *spec, unsigned commands)
 {
     const char *suffix = spec->type == OPTION_FLAG ? "" : "=";
     const char *short_suffix = spec->type == OPTION_FLAG ? "" : "+";
     fputs(" \\\n                ", out);
-    if (spec->type == OPTION_LIST)
+    char letter = option_table_short(spec, commands);
+    if (spec->type == OPTION_LIST && letter != '\0')
+        fprintf(out, "'*'{'-%c%s','--%s%s'}'[", letter, short_suffix, spec->name, suffix);
+    else if (spec->type == OPTION_LIST)
         fprintf(out, "'*--%s%s[", spec->name, suffix);
-    else if (spec->short_name == '\0')
+    else if (letter == '\0')
         fprintf(out, "'--%s%s[", spec->name, suffix);
     else
-        fprintf(out, "'(-%c --%s)'{'-%c%s','--%s%s'}'[", spec->short_name, spec->name,
-                spec->short_name, short_suffix, spec->name, suffix);
+        fprintf(out, "'(-%c --%s)'{'-%c%s','--%s%s'}'[", letter, spec->name, letter, short_suffix,
+                spec->name, suffix);
     put_zsh_text(out, spec->help);
     fputc(']', out);
     put_zsh_value(out, spec);
@@ -188,7 +214,7 @@ static void put_zsh_options(FILE *out, unsigned commands)
     for (size_t i = 0; (spec = option_table_at(i)) != NULL; i++)
     {
         if ((spec->commands & commands) != 0)
-            put_zsh_option(out, spec);
+            put_zsh_option(out, spec, commands);
     }
 }
 

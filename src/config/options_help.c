@@ -48,11 +48,12 @@ static char *describe(void *ctx, const OptionSpec *spec)
     return s->data;
 }
 
-static void print_option(void *ctx, FILE *out, const OptionSpec *spec)
+static void print_option(void *ctx, FILE *out, const OptionSpec *spec, unsigned commands)
 {
     Str *left = str_new(ctx);
-    if (spec->short_name != '\0')
-        str_addf(left, "  -%c, ", spec->short_name);
+    char letter = option_table_short(spec, commands);
+    if (letter != '\0')
+        str_addf(left, "  -%c, ", letter);
     else
         str_add(left, "      ");
     str_addf(left, "--%s", spec->name);
@@ -76,7 +77,7 @@ static void print_group(void *ctx, FILE *out, OptionGroup group, unsigned comman
         if (!heading)
             fprintf(out, "\n%s:\n", option_table_group(group));
         heading = true;
-        print_option(ctx, out, spec);
+        print_option(ctx, out, spec, commands);
     }
 }
 

@@ -1,5 +1,6 @@
 /* config/options_man.c - the manual pages, in the man macros; the contract is in options.h. */
 #include "base/str.h"
+#include "config/option_refused.h"
 #include "config/options_internal.h"
 
 static const char exit_status[] = ".SH EXIT STATUS\n"
@@ -62,11 +63,12 @@ static void put_head(FILE *out, const char *page, const char *summary)
     fputc('\n', out);
 }
 
-static void put_option(FILE *out, void *ctx, const OptionSpec *spec)
+static void put_option(FILE *out, void *ctx, const OptionSpec *spec, unsigned commands)
 {
     fputs(".TP\n", out);
-    if (spec->short_name != '\0')
-        fprintf(out, "\\fB\\-%c\\fR, ", spec->short_name);
+    char letter = option_table_short(spec, commands);
+    if (letter != '\0')
+        fprintf(out, "\\fB\\-%c\\fR, ", letter);
     fputs("\\fB\\-\\-", out);
     put_text(out, spec->name, false);
     fputs("\\fR", out);
@@ -109,8 +111,37 @@ static void put_options(FILE *out, unsigned commands)
             if (!heading)
                 fprintf(out, ".SS %s\n", option_table_group((OptionGroup) group));
             heading = true;
-            put_option(out, ctx, spec);
+            put_option(out, ctx, spec, commands);
         }
+    }
+}
+
+/* Who knows pg_dump finds here why an option is missing. */
+static void put_refused(FILE *out, unsigned commands)
+{
+    bool heading = false;
+    const OptionRefused *refused = NULL;
+    for (size_t i = 0; (refused = option_refused_at(i)) != NULL; i++)
+    {
+        if ((refused->commands & commands) == 0)
+            continue;
+        if (!heading)
+            fputs(".SH OPTIONS OF PG_DUMP AND PG_RESTORE THAT ARE NOT TAKEN\n", out);
+        heading = true;
+        fputs(".TP\n", out);
+        if (refused->short_name != '\0')
+            fprintf(out, "\\fB\\-%c\\fR%s", refused->short_name, refused->name != NULL ? ", " : "");
+        if (refused->name != NULL)
+        {
+            fputs("\\fB\\-\\-", out);
+            put_text(out, refused->name, false);
+            fputs("\\fR", out);
+        }
+        fprintf(out, "\n%c", upper(refused->why[0]));
+        put_text(out, refused->why + 1, false);
+        fputs(". ", out);
+        put_text(out, refused->instead, false);
+        fputc('\n', out);
     }
 }
 
@@ -222,6 +253,7 @@ static void write_command(FILE *out, const CommandSpec *command, const char *pag
     fputs("\n.SH DESCRIPTION\n", out);
     put_paragraphs(out, command->about);
     put_options(out, command->command);
+    put_refused(out, command->command);
     put_examples(out, command);
     fputs(exit_status, out);
     put_see_also(out, command->command);

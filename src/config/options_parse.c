@@ -1,6 +1,7 @@
 /* config/options_parse.c - the command line; the contract is in options.h. */
 #include "base/str.h"
 #include "config/option_nearest.h"
+#include "config/option_refused.h"
 #include "config/options_internal.h"
 
 #define SHOWN_MAX 80
@@ -32,18 +33,32 @@ static bool hint_help(const Parser *p)
 
 /* ---- finding options ---- */
 
+/* All commands that have an option of that name. */
+static unsigned commands_of(const char *name)
+{
+    unsigned commands = 0;
+    const OptionSpec *spec = NULL;
+    for (size_t i = 0; (spec = option_table_at(i)) != NULL; i++)
+    {
+        if (strcmp(spec->name, name) == 0)
+            commands |= spec->commands;
+    }
+    return commands;
+}
+
 static bool wrong_command(const Parser *p, const OptionSpec *spec)
 {
     AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "names");
+    unsigned commands = commands_of(spec->name);
     if (p->command == NULL)
     {
         error_set(p->err, ERR_USAGE, "--%s must come after a command", spec->name);
-        return error_hint(p->err, "It belongs to %s.", command_table_names(ctx, spec->commands));
+        return error_hint(p->err, "It belongs to %s.", command_table_names(ctx, commands));
     }
     error_set(p->err, ERR_USAGE, "--%s is not an option of %s", spec->name, p->command->name);
-    if ((spec->commands & CMD_ALL) == 0)
+    if ((commands & CMD_ALL) == 0)
         return error_hint(p->err, "It stands alone: \"pgark --%s=%s\".", spec->name, spec->arg);
-    return error_hint(p->err, "It belongs to %s.", command_table_names(ctx, spec->commands));
+    return error_hint(p->err, "It belongs to %s.", command_table_names(ctx, commands));
 }
 
 static const char *nearest_option(const char *name, unsigned commands)
@@ -89,12 +104,13 @@ static size_t match_prefix(const char *prefix, unsigned commands, const OptionSp
 
 static const OptionSpec *find_long(const Parser *p, const char *name)
 {
-    const OptionSpec *spec = option_table_by_name(name, strlen(name));
+    const OptionSpec *spec = option_table_by_name(name, strlen(name), p->commands);
     if (spec != NULL && (spec->commands & p->commands) != 0)
         return spec;
-    if (spec != NULL)
+    const OptionRefused *refused = option_refused_by_name(name, p->commands);
+    if (refused != NULL || spec != NULL)
     {
-        wrong_command(p, spec);
+        (void) (refused != NULL ? option_refused_error(refused, p->err) : wrong_command(p, spec));
         return NULL;
     }
     AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "names");
@@ -120,18 +136,21 @@ static const OptionSpec *find_long(const Parser *p, const char *name)
 
 static const OptionSpec *find_short(const Parser *p, char c)
 {
-    const OptionSpec *spec = option_table_by_short(c);
-    if (spec == NULL)
+    const OptionSpec *spec = option_table_by_short(c, p->commands);
+    if (spec != NULL && option_table_short(spec, p->commands) == c)
+        return spec;
+    const OptionRefused *refused = option_refused_by_short(c, p->commands);
+    if (refused != NULL)
+        option_refused_error(refused, p->err);
+    else if (spec != NULL)
+        wrong_command(p, spec);
+    else
     {
         char one[2] = {c, '\0'};
         char buf[SHOWN_MAX];
         error_set(p->err, ERR_USAGE, "unknown option -%s", shown(buf, one));
         hint_help(p);
-        return NULL;
     }
-    if ((spec->commands & p->commands) != 0)
-        return spec;
-    wrong_command(p, spec);
     return NULL;
 }
 

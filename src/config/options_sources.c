@@ -66,9 +66,29 @@ static bool unknown_key(const IniItem *item, unsigned commands, Error *err)
     return error_hint(err, "Keys are the long names of options, without the dashes.");
 }
 
+/* In the section for all commands a name may stand for options of several; then this command's is
+ * meant, if the file may give it. */
+static const OptionSpec *option_of_key(const FileParse *p, const char *key)
+{
+    const OptionSpec *best = NULL;
+    const OptionSpec *spec = NULL;
+    unsigned own = (unsigned) p->o->command & p->commands;
+    for (size_t i = 0; (spec = option_table_at(i)) != NULL; i++)
+    {
+        if (strcmp(spec->name, key) != 0)
+            continue;
+        if ((spec->file_commands & own) != 0)
+            return spec;
+        if (best == NULL ||
+            ((best->file_commands & p->commands) == 0 && (spec->file_commands & p->commands) != 0))
+            best = spec;
+    }
+    return best;
+}
+
 static const OptionSpec *find_key(const FileParse *p, const IniItem *item, Error *err)
 {
-    const OptionSpec *spec = option_table_by_name(item->key, strlen(item->key));
+    const OptionSpec *spec = option_of_key(p, item->key);
     if (spec == NULL)
     {
         unknown_key(item, p->commands, err);
