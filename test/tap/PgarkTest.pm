@@ -538,25 +538,22 @@ sub same_text
     my ($got, $want, $name) = @_;
     return pass($name) if $got eq $want;
     fail($name);
-    my @got  = split /\n/, $got;
-    my @want = split /\n/, $want;
-    my $shown = 0;
-    for my $i (0 .. ($#got > $#want ? $#got : $#want))
-    {
-        my ($g, $w) = ($got[$i] // '<end>', $want[$i] // '<end>');
-        next if $g eq $w;
-        diag(sprintf("line %d\n  got:  %.300s\n  want: %.300s", $i + 1, $g, $w));
-        last if ++$shown == 5;
-    }
+    my ($dir, $diff) = (PostgreSQL::Test::Utils::tempdir('diff'), '');
+    spew_bytes("$dir/want", $want);
+    spew_bytes("$dir/got",  $got);
+    IPC::Run::run([ 'diff', '-U2', "$dir/want", "$dir/got" ], '>', \$diff, '2>&1');
+    my @lines = split /\n/, $diff;
+    diag(join "\n", map { substr $_, 0, 300 } @lines > 40 ? @lines[ 0 .. 39 ] : @lines);
     return 0;
 }
 
-# same_database NODE, DB, NODE, DB, NAME - both oracles: pg_dump's text, and every table's digest.
+# same_database NODE, DB, NODE, DB, NAME [, OPTION...] - both oracles: pg_dump's text (with more options
+# of pg_dump), and every table's digest.
 sub same_database
 {
-    my ($node, $db, $copy_node, $copy_db, $name) = @_;
-    my $want = sort_rows(dump_text($node, $db));
-    my $got  = sort_rows(dump_text($copy_node, $copy_db));
+    my ($node, $db, $copy_node, $copy_db, $name, @more) = @_;
+    my $want = sort_rows(dump_text($node, $db, @more));
+    my $got  = sort_rows(dump_text($copy_node, $copy_db, @more));
     my $ok   = same_text($got, $want, "$name: pg_dump of both sides is equal");
     return same_rows($node, $db, $copy_node, $copy_db, $name) && $ok;
 }
