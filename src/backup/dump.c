@@ -16,23 +16,35 @@ typedef struct SchemaThread
     Error err;
 } SchemaThread;
 
-static void *schema_main(void *arg)
+static bool dump_definitions(BackupNode *node, Error *err)
 {
-    SchemaThread *t = arg;
-    BackupNode *node = t->node;
     const SchemaDump dump = {.request = node->request,
                              .pg_dump = &node->pg_dump,
                              .conn = node->scout,
                              .snapshot = node->snapshot_id,
                              .catalog = &node->catalog};
-    t->ok = schema_dump(&dump, node->storage, node->set_dir, &node->record.schema, &t->err);
-    if (t->ok)
-        atomic_fetch_add(&node->objects, 1);
-    if (t->ok && node->request->globals)
-        t->ok = globals_dump(node, &t->err);
+    if (!schema_dump(&dump, node->storage, node->set_dir, &node->record.schema, err))
+        return false;
+    atomic_fetch_add(&node->objects, 1);
+    return !node->with_globals || globals_dump(node, err);
+}
+
+static void *schema_main(void *arg)
+{
+    SchemaThread *t = arg;
+    t->ok = dump_definitions(t->node, &t->err);
     if (!t->ok)
-        cancel_raise(node->cancel, &t->err);
+        cancel_raise(t->node->cancel, &t->err);
     return NULL;
+}
+
+/* The name of a node's chunk file; a server's second database and later ones have theirs with the
+ * data. */
+static char *chunk_file(const BackupNode *node)
+{
+    if (node->shared_server)
+        return mem_printf(node->ctx, "%s/node%d.jsonl", node->node_dir, node->content);
+    return mem_printf(node->ctx, "node%d.jsonl", node->content);
 }
 
 static bool begin(BackupNode *node, Storage *st, const char *set_dir, Error *err)
@@ -40,7 +52,7 @@ static bool begin(BackupNode *node, Storage *st, const char *set_dir, Error *err
     node->storage = st;
     node->set_dir = set_dir;
     node->record.schema.path = mem_printf(node->ctx, "%s/schema.dump", node->node_dir);
-    node->record.chunks.path = mem_printf(node->ctx, "node%d.jsonl", node->content);
+    node->record.chunks.path = chunk_file(node);
     if (!storage_make_dir(st, mem_printf(node->ctx, "%s/%s", set_dir, node->node_dir), false, err))
         return false;
     node->chunks = manifest_writer_new(
@@ -95,11 +107,15 @@ static bool end_transactions(BackupNode *node, Error *err)
     return true;
 }
 
-bool node_dump(BackupNode *node, Storage *st, const char *set_dir, Error *err)
+bool node_dump_schema(BackupNode *node, Storage *st, const char *set_dir, Error *err)
 {
-    int64_t start = clock_ms();
-    if (!begin(node, st, set_dir, err))
-        return error_node(err, node->label);
+    bool ok = begin(node, st, set_dir, err) && dump_definitions(node, err);
+    return ok || error_node(err, node->label);
+}
+
+/* The data, with the definitions beside it. */
+static bool dump_both(BackupNode *node, Error *err)
+{
     SchemaThread schema = {.node = node};
     if (pthread_create(&schema.thread, NULL, schema_main, &schema) != 0)
         return error_set(err, ERR_INTERNAL, "could not start a thread");
@@ -109,7 +125,15 @@ bool node_dump(BackupNode *node, Storage *st, const char *set_dir, Error *err)
     pthread_join(schema.thread, NULL);
     if (!schema.ok && (ok || err->code == ERR_CANCELLED))
         *err = schema.err;
-    ok = ok && schema.ok && check_names(node, err) && end_transactions(node, err) &&
+    return ok && schema.ok;
+}
+
+bool node_dump(BackupNode *node, Storage *st, const char *set_dir, Error *err)
+{
+    int64_t start = clock_ms();
+    bool begun = node->chunks != NULL;
+    bool ok = begun ? dump_data(node, err) : begin(node, st, set_dir, err) && dump_both(node, err);
+    ok = ok && check_names(node, err) && end_transactions(node, err) &&
          manifest_writer_commit(node->chunks, &node->record.chunks, err);
     if (!ok)
         return error_node(err, node->label);

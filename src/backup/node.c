@@ -74,6 +74,10 @@ static bool open_probe(BackupNode *node, Error *err)
         return false;
     snprintf(node->label, sizeof(node->label), "node %d (%s:%s)", node->content,
              PQhost(node->probe->raw), PQport(node->probe->raw));
+    if (node->shared_server)
+        snprintf(node->label, sizeof(node->label), "node %d (%s:%s, database \"%s\")",
+                 node->content, PQhost(node->probe->raw), PQport(node->probe->raw),
+                 PQdb(node->probe->raw));
     snprintf(node->probe->label, sizeof(node->probe->label), "%s", node->label);
     progress_label(node->progress_all, node->progress_index, node->label);
     return read_identity(node, err);
@@ -89,24 +93,38 @@ static bool list_tables(BackupNode *node, Error *err)
     return true;
 }
 
+bool node_open_workers(BackupNode *node, Error *err)
+{
+    PgConnSpec spec = node_spec(node);
+    const PgConnSpec *pinned = pg_conn_pin(node->ctx, node->probe, &spec);
+    node->workers = mem_array(node->ctx, PgConn *, node->request->jobs);
+    for (int i = 0; i < node->request->jobs; i++)
+    {
+        node->workers[i] = open_one(node, pinned, "worker", err);
+        if (node->workers[i] != NULL)
+            continue;
+        error_hint(err, "-j %d needs %d connections to every node.", node->request->jobs,
+                   node->request->jobs + 4);
+        return error_node(err, node->label);
+    }
+    return true;
+}
+
+void node_close_workers(BackupNode *node)
+{
+    for (int i = 0; node->workers != NULL && i < node->request->jobs; i++)
+        pg_conn_close(node->workers[i]);
+    node->workers = NULL;
+}
+
 /* All of them before the cut: inside it there is no time for logins. */
 static bool open_others(BackupNode *node, Error *err)
 {
     PgConnSpec spec = node_spec(node);
     const PgConnSpec *pinned = pg_conn_pin(node->ctx, node->probe, &spec);
-    node->workers = mem_array(node->ctx, PgConn *, node->request->jobs);
     node->holder = open_one(node, pinned, "holder", err);
     node->scout = node->holder == NULL ? NULL : open_one(node, pinned, "scout", err);
-    if (node->scout == NULL)
-        return false;
-    for (int i = 0; i < node->request->jobs; i++)
-    {
-        node->workers[i] = open_one(node, pinned, "worker", err);
-        if (node->workers[i] == NULL)
-            return error_hint(err, "-j %d needs %d connections to every node.", node->request->jobs,
-                              node->request->jobs + 4);
-    }
-    return true;
+    return node->scout != NULL && (node->shared_server || node_open_workers(node, err));
 }
 
 static bool check_export(BackupNode *node, Error *err)
@@ -279,8 +297,7 @@ void node_close(BackupNode *node)
 {
     if (node->ctx == NULL)
         return;
-    for (int i = 0; node->workers != NULL && i < node->request->jobs; i++)
-        pg_conn_close(node->workers[i]);
+    node_close_workers(node);
     pg_conn_close(node->holder);
     pg_conn_close(node->scout);
     pg_conn_close(node->probe);
@@ -289,7 +306,6 @@ void node_close(BackupNode *node)
     mem_free(node->ctx);
     node->ctx = NULL;
     node->holder = node->scout = node->probe = NULL;
-    node->workers = NULL;
     node->chunks = NULL;
     memset(&node->record, 0, sizeof(node->record));
     memset(&node->locked, 0, sizeof(node->locked));

@@ -26,6 +26,9 @@ typedef struct BackupNode
     const BackupRequest *request;
     const PgConnSpec *spec;
     int content;
+    bool shared_server; /* other databases of the same server are backed up, too: its connections are
+                           few, so the workers come and go with each database's data */
+    bool with_globals;  /* this is the one of them that stores roles and tablespaces */
     char label[160];        /* "node 1" until connected, then "node 1 (host:port)" */
     Cancel *cancel;         /* of the attempt: raised by whoever fails first */
     ProgressNode *progress; /* never NULL */
@@ -72,6 +75,11 @@ void node_init(BackupNode *node, const BackupRequest *request, const PgConnSpec 
  * readiness. */
 bool node_connect(BackupNode *node, bool probe_only, Error *err) MUST_CHECK;
 
+/* node_open_workers opens the workers' connections; node_connect does it unless shared_server.
+ * node_close_workers closes them early. */
+bool node_open_workers(BackupNode *node, Error *err) MUST_CHECK;
+void node_close_workers(BackupNode *node);
+
 /* node_find_pg_dump sets node->pg_dump; node_connect does it unless probe_only. */
 bool node_find_pg_dump(BackupNode *node, Error *err) MUST_CHECK;
 
@@ -92,8 +100,13 @@ bool node_confirm(BackupNode *node, int64_t slice_ms, bool *ret_same, Error *err
  * chunks. */
 bool node_plan(BackupNode *node, PgConn *conn, Error *err) MUST_CHECK;
 
-/* node_dump does the node's whole data phase: schema beside the chunks, W workers, the holder for
- * the tables that workers cannot lock, sequences; ends with its chunk file durable. */
+/* node_dump_schema stores the definitions at once, where the data has to wait for that of other
+ * databases of the same server: pg_dump's locks must not come long after the holder's. */
+bool node_dump_schema(BackupNode *node, Storage *st, const char *set_dir, Error *err) MUST_CHECK;
+
+/* node_dump does the node's whole data phase: schema beside the chunks unless it is there, W
+ * workers, the holder for the tables that workers cannot lock, sequences; ends with its chunk file
+ * durable. */
 bool node_dump(BackupNode *node, Storage *st, const char *set_dir, Error *err) MUST_CHECK;
 
 /* node_close ends all transactions and connections and frees what the node holds; the fields that

@@ -39,6 +39,7 @@ typedef struct BackupRequest
     const char *pg_dump;  /* program */
     bool dry_run;
     bool no_sync;
+    bool all_databases;     /* the fleet's nodes are all databases of its servers */
     bool globals;           /* roles, memberships, role settings, tablespaces of every server */
     bool no_role_passwords; /* without the roles' passwords: needs no superuser */
     const Selection *selection;

@@ -3,6 +3,7 @@
 
 #include <time.h>
 
+#include "backup/locks.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/parallel.h"
@@ -31,6 +32,8 @@ typedef struct Run
     Cancel *cancel; /* of this attempt */
     BackupNode *nodes;
     size_t count;
+    size_t *servers; /* first node of each server, and behind the last one count */
+    size_t server_count;
     bool *same;   /* per node: node_confirm's answer */
     bool *locked; /* per node: node_lock's answer */
     CutRecord cut;
@@ -63,10 +66,34 @@ static bool confirm_one(void *arg, size_t i, Error *err)
     return node_confirm(&run->nodes[i], slice_ms(run), &run->same[i], err);
 }
 
-static bool dump_one(void *arg, size_t i, Error *err)
+/* Databases of one server one after the other: each has as many workers as were asked for. The
+ * definitions of all come first. */
+static bool dump_databases(Run *run, size_t first, size_t end, Error *err)
+{
+    Storage *st = run->repo->storage;
+    for (size_t i = first; i < end; i++)
+    {
+        if (!node_dump_schema(&run->nodes[i], st, run->set->dir, err))
+            return false;
+    }
+    for (size_t i = first; i < end; i++)
+    {
+        if (!node_open_workers(&run->nodes[i], err) ||
+            !node_dump(&run->nodes[i], st, run->set->dir, err))
+            return false;
+        node_close_workers(&run->nodes[i]);
+    }
+    return true;
+}
+
+static bool dump_server(void *arg, size_t i, Error *err)
 {
     Run *run = arg;
-    return node_dump(&run->nodes[i], run->repo->storage, run->set->dir, err);
+    size_t first = run->servers[i];
+    size_t end = run->servers[i + 1];
+    if (end - first > 1)
+        return dump_databases(run, first, end, err);
+    return node_dump(&run->nodes[first], run->repo->storage, run->set->dir, err);
 }
 
 static bool plan_one(void *arg, size_t i, Error *err)
@@ -90,7 +117,8 @@ static bool check_distinct(const Run *run, Error *err)
         {
             const BackupNode *a = &run->nodes[j];
             const BackupNode *b = &run->nodes[i];
-            if (strcmp(a->record.system_identifier, b->record.system_identifier) != 0)
+            if (a->content == b->content ||
+                strcmp(a->record.system_identifier, b->record.system_identifier) != 0)
                 continue;
             if (strcmp(a->started, b->started) == 0)
                 return error_set(err, ERR_USAGE, "%s and %s are the same server", a->label,
@@ -99,6 +127,20 @@ static bool check_distinct(const Run *run, Error *err)
                         "the other?",
                         a->label, b->label);
         }
+    }
+    return true;
+}
+
+/* All locks of a server's databases lie in one table. */
+static bool check_locks(const Run *run, Error *err)
+{
+    for (size_t s = 0; !run->request->dry_run && s < run->server_count; s++)
+    {
+        size_t tables = 0;
+        for (size_t i = run->servers[s]; i < run->servers[s + 1]; i++)
+            tables += run->nodes[i].locked.count;
+        if (!locks_check_capacity(run->nodes[run->servers[s]].probe, tables, err))
+            return false;
     }
     return true;
 }
@@ -140,6 +182,8 @@ static const char *fleet_name(const Run *run, void *ctx)
     const NodeRecord *first = &run->nodes[0].record;
     if (run->fleet->name != NULL)
         return run->fleet->name;
+    if (run->request->all_databases)
+        return mem_printf(ctx, "all-%s", first->system_identifier);
     return mem_printf(ctx, "%s-%s", first->database, first->system_identifier);
 }
 
@@ -246,6 +290,7 @@ static void copy_tables(Manifest *m, const BackupNode *node)
     {
         TableRecord *t = mem_push(m, m->tables, m->table_count, m->table_capacity, TableRecord);
         *t = node->tables[i];
+        t->database = mem_strdup(m, node->record.database);
         t->schema = mem_strdup(m, t->schema);
         t->name = mem_strdup(m, t->name);
         t->extension = mem_strdup(m, t->extension);
@@ -257,6 +302,7 @@ static void copy_tables(Manifest *m, const BackupNode *node)
         SequenceRecord *s = mem_push(m, m->sequences, m->sequence_count, m->sequence_capacity,
                                      SequenceRecord);
         *s = node->sequences[i];
+        s->database = mem_strdup(m, node->record.database);
         s->schema = mem_strdup(m, s->schema);
         s->name = mem_strdup(m, s->name);
     }
@@ -345,7 +391,7 @@ static bool publish(Run *run, Error *err)
 static bool attempt(Run *run, Error *err)
 {
     progress_phase(run->progress, "connecting");
-    if (!each(run, connect_one, err) || !check_distinct(run, err) ||
+    if (!each(run, connect_one, err) || !check_distinct(run, err) || !check_locks(run, err) ||
         !cut_check(run->nodes, run->count, run->request->cut, err))
         return false;
     if (run->request->dry_run)
@@ -359,7 +405,7 @@ static bool attempt(Run *run, Error *err)
     if (!take_cut(run, err))
         return false;
     progress_phase(run->progress, "data");
-    if (!each(run, dump_one, err))
+    if (!parallel_run(run->server_count, dump_server, run, run->cancel, err))
         return false;
     progress_phase(run->progress, "publishing");
     return publish(run, err);
@@ -370,11 +416,19 @@ static void make_nodes(Run *run)
     run->nodes = mem_array(run->ctx, BackupNode, run->count);
     run->same = mem_array(run->ctx, bool, run->count);
     run->locked = mem_array(run->ctx, bool, run->count);
+    run->servers = mem_array(run->ctx, size_t, run->count + 1);
     for (size_t i = 0; i < run->count; i++)
     {
-        node_init(&run->nodes[i], run->request, &run->fleet->nodes[i].spec,
-                  run->fleet->nodes[i].content, run->progress, i);
+        const FleetNode *nodes = run->fleet->nodes;
+        bool first = i == 0 || nodes[i - 1].content != nodes[i].content;
+        bool last = i + 1 == run->count || nodes[i + 1].content != nodes[i].content;
+        node_init(&run->nodes[i], run->request, &nodes[i].spec, nodes[i].content, run->progress, i);
+        run->nodes[i].shared_server = !first || !last;
+        run->nodes[i].with_globals = first && run->request->globals;
+        if (first)
+            run->servers[run->server_count++] = i;
     }
+    run->servers[run->server_count] = run->count;
 }
 
 static void end_attempt(Run *run)

@@ -21,6 +21,7 @@ typedef struct FleetRequest
     bool force_prompt;
 } FleetRequest;
 
+/* A database of a node: several FleetNodes have the same content where all databases are wanted. */
 typedef struct FleetNode
 {
     int content;
@@ -38,6 +39,11 @@ typedef struct Fleet
 /* fleet_discover reads the request (and the file) and makes the list of nodes, below ctx. Conninfo
  * strings are checked for syntax here (ERR_USAGE names the node); nothing is connected to. */
 Fleet *fleet_discover(void *ctx, const FleetRequest *request, Error *err);
+
+/* fleet_all_databases replaces every node by one for each of its server's databases that can be
+ * connected to and is no template, by name. Connects to each server, with the database that the
+ * node names. Below ctx. */
+bool fleet_all_databases(void *ctx, Fleet *fleet, Error *err) MUST_CHECK;
 
 /* fleet_passwords prompts on the terminal for nodes that want a password and have none (never with
  * never_prompt, always once with force_prompt). */

@@ -1,7 +1,8 @@
 /*
  * repo/manifest.h - the records of a set and their JSON Lines form (doc/format.md).
  *
- * manifest.jsonl      set, node*, cut, table*, sequence*, totals, end - the commit record
+ * manifest.jsonl      set, node*, cut, table*, sequence*, totals, end - the commit record; a node
+ *                     record is one database of a server, several of which may be in one set
  * node<content>.jsonl chunk* of one node, written while the node works
  *
  * Both are streamed: a writer appends lines, a reader calls back per record. The reader treats the
@@ -79,6 +80,7 @@ typedef struct CutRecord
 typedef struct TableRecord
 {
     int content; /* node */
+    char *database;
     uint32_t oid;
     char *schema;
     char *name;
@@ -119,6 +121,7 @@ typedef struct ChunkRecord
 typedef struct SequenceRecord
 {
     int content;
+    char *database;
     char *schema;
     char *name;
     int64_t last_value;
@@ -178,6 +181,12 @@ typedef struct Manifest
  * anything wrong: ERR_CORRUPT, naming the line. headers_only leaves tables and sequences out of
  * memory (they are still hashed and checked). */
 Manifest *manifest_read(Storage *st, void *ctx, const char *set_dir, bool headers_only, Error *err);
+
+/* manifest_has tells whether a table or sequence of content and database is the node record's. */
+static inline bool manifest_has(const NodeRecord *node, int content, const char *database)
+{
+    return node->content == content && strcmp(node->database, database) == 0;
+}
 
 /* manifest_each_chunk reads a node's chunk file (its length and SHA-256 are checked at the end
  * against the node record: ERR_CORRUPT) and calls back for each; offset and length say where its

@@ -130,7 +130,7 @@ typedef struct Reading
     bool headers_only;
     unsigned seen; /* a bit for each record type */
     TotalsRecord sums;
-    uint64_t *table_ids; /* content and oid: to find a table that is there twice */
+    uint64_t *table_ids; /* node's position and oid: to find a table that is there twice */
     size_t table_count, table_capacity;
 } Reading;
 
@@ -164,14 +164,14 @@ static bool check_order(Reading *r, ManifestLineType type, Error *err)
     return true;
 }
 
-static bool has_node(const Manifest *m, int content)
+/* The position of a table's or sequence's node, node_count: there is none. */
+static size_t find_node(const Manifest *m, int content, const char *database)
 {
-    for (size_t i = 0; i < m->node_count; i++)
-    {
-        if (m->nodes[i].content == content)
-            return true;
-    }
-    return false;
+    size_t i = 0;
+
+    while (i < m->node_count && !manifest_has(&m->nodes[i], content, database))
+        i++;
+    return i;
 }
 
 static bool add_to(uint64_t *sum, uint64_t value, Error *err)
@@ -193,7 +193,8 @@ static bool accept_node(Reading *r, const NodeRecord *node, Error *err)
 {
     Manifest *m = r->m;
 
-    if (m->node_count > 0 && m->nodes[m->node_count - 1].content >= node->content)
+    if ((m->node_count > 0 && m->nodes[m->node_count - 1].content > node->content) ||
+        find_node(m, node->content, node->database) < m->node_count)
         return error_set(err, ERR_CORRUPT, "node %d is out of order", node->content);
     *mem_push(m, m->nodes, m->node_count, m->node_capacity, NodeRecord) = *node;
     return add_to(&r->sums.stored, node->schema.bytes, err) &&
@@ -205,11 +206,13 @@ static bool accept_table(Reading *r, const TableRecord *table, Error *err)
 {
     Manifest *m = r->m;
 
-    if (!has_node(m, table->content))
+    size_t node = find_node(m, table->content, table->database);
+
+    if (node == m->node_count)
         return error_set(err, ERR_CORRUPT, "a table of node %d, which the set does not have",
                          table->content);
     *mem_push(r->scratch, r->table_ids, r->table_count, r->table_capacity,
-              uint64_t) = (uint64_t) (uint32_t) table->content << 32 | table->oid;
+              uint64_t) = (uint64_t) node << 32 | table->oid;
     if (!r->headers_only)
         *mem_push(m, m->tables, m->table_count, m->table_capacity, TableRecord) = *table;
     r->sums.tables++;
@@ -222,7 +225,7 @@ static bool accept_sequence(Reading *r, const SequenceRecord *sequence, Error *e
 {
     Manifest *m = r->m;
 
-    if (!has_node(m, sequence->content))
+    if (find_node(m, sequence->content, sequence->database) == m->node_count)
         return error_set(err, ERR_CORRUPT, "a sequence of node %d, which the set does not have",
                          sequence->content);
     if (!r->headers_only)
@@ -247,7 +250,8 @@ static bool accept_totals(Reading *r, const TotalsRecord *totals, Error *err)
     {
         if (r->table_ids[i] == r->table_ids[i - 1])
             return error_set(err, ERR_CORRUPT, "table oid %" PRIu32 " of node %d is there twice",
-                             (uint32_t) r->table_ids[i], (int) (r->table_ids[i] >> 32));
+                             (uint32_t) r->table_ids[i],
+                             r->m->nodes[r->table_ids[i] >> 32].content);
     }
     if (totals->tables != r->sums.tables || totals->sequences != r->sums.sequences ||
         totals->chunks != r->sums.chunks || totals->rows != r->sums.rows ||

@@ -103,6 +103,7 @@ static const Field cut_fields[] = {
 
 static const Field table_fields[] = {
     NUMBER(TableRecord, FIELD_INT, content, -1, INT_MAX),
+    OTHER(TableRecord, FIELD_TEXT, database),
     NUMBER(TableRecord, FIELD_U32, oid, 1, UINT32_MAX),
     OTHER(TableRecord, FIELD_TEXT, schema),
     OTHER(TableRecord, FIELD_TEXT, name),
@@ -122,6 +123,7 @@ static const Field table_fields[] = {
 
 static const Field sequence_fields[] = {
     NUMBER(SequenceRecord, FIELD_INT, content, -1, INT_MAX),
+    OTHER(SequenceRecord, FIELD_TEXT, database),
     OTHER(SequenceRecord, FIELD_TEXT, schema),
     OTHER(SequenceRecord, FIELD_TEXT, name),
     NUMBER(SequenceRecord, FIELD_I64, last_value, INT64_MIN, INT64_MAX),
@@ -236,12 +238,14 @@ static const char *check_chunk(const ChunkRecord *c)
 
 static const char *check_node(const NodeRecord *n)
 {
-    char name[32];
+    const char *name = n->chunks.path == NULL ? NULL : strrchr(n->chunks.path, '/');
+    char want[32];
 
-    snprintf(name, sizeof(name), "node%d.jsonl", n->content);
+    snprintf(want, sizeof(want), "node%d.jsonl", n->content);
+    name = name == NULL ? n->chunks.path : name + 1;
     if (n->schema.path == NULL || n->schema.sha256[0] == '\0' || !path_is_data(n->schema.path))
         return "a schema archive outside db/ or without a hash";
-    if (n->chunks.path == NULL || n->chunks.sha256[0] == '\0' || strcmp(n->chunks.path, name) != 0)
+    if (name == NULL || n->chunks.sha256[0] == '\0' || strcmp(name, want) != 0)
         return "a chunk file of another name or without a hash";
     if (n->globals.path != NULL && n->globals.sha256[0] == '\0')
         return "globals without a hash";

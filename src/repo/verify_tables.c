@@ -45,7 +45,7 @@ VerifyTables *verify_tables_new(VerifyProblems *problems, const Manifest *m, con
         const TableRecord *table = &m->tables[i];
         TableSum *sum = &t->sums[t->count];
 
-        if (table->content != node->content)
+        if (!manifest_has(node, table->content, table->database))
             continue;
         t->count++;
         sum->table = table;

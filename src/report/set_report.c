@@ -7,15 +7,16 @@
 typedef struct Finder
 {
     const Manifest *m;
-    int content;
+    const NodeRecord *node;
     SetDetail *detail;
 } Finder;
 
-static const TableRecord *find_table(const Manifest *m, int content, uint32_t oid)
+static const TableRecord *find_table(const Manifest *m, const NodeRecord *node, uint32_t oid)
 {
     for (size_t i = 0; i < m->table_count; i++)
     {
-        if (m->tables[i].content == content && m->tables[i].oid == oid)
+        if (m->tables[i].oid == oid &&
+            manifest_has(node, m->tables[i].content, m->tables[i].database))
             return &m->tables[i];
     }
     return NULL;
@@ -36,8 +37,8 @@ static bool note_chunk(void *arg, const ChunkRecord *chunk, uint64_t offset, uin
         return true;
     size_t keep = d->slow_count < SLOW_CHUNKS ? d->slow_count : SLOW_CHUNKS - 1;
     memmove(&d->slow[at + 1], &d->slow[at], (keep - at) * sizeof(SlowChunk));
-    d->slow[at] = (SlowChunk){.content = f->content,
-                              .table = find_table(f->m, f->content, chunk->table_oid),
+    d->slow[at] = (SlowChunk){.content = f->node->content,
+                              .table = find_table(f->m, f->node, chunk->table_oid),
                               .chunk = *chunk};
     d->slow[at].chunk.object = NULL;
     d->slow_count = keep + 1;
@@ -50,7 +51,7 @@ bool set_report_detail(Storage *st, const char *set_dir, const Manifest *m, SetD
     memset(ret, 0, sizeof(*ret));
     for (size_t i = 0; i < m->node_count; i++)
     {
-        Finder f = {.m = m, .content = m->nodes[i].content, .detail = ret};
+        Finder f = {.m = m, .node = &m->nodes[i], .detail = ret};
         if (!manifest_each_chunk(st, set_dir, &m->nodes[i], note_chunk, &f, err))
             return false;
     }

@@ -46,7 +46,7 @@ static bool list_tables(RestoreNode *node)
     for (size_t i = 0; i < m->table_count; i++)
     {
         const TableRecord *t = &m->tables[i];
-        if (t->content == node->record->content && (t->kind == 'r' || t->kind == 'f'))
+        if (manifest_has(node->record, t->content, t->database) && (t->kind == 'r' || t->kind == 'f'))
             mem_push(node->ctx, node->tables, node->table_count, capacity, RestoreTable)->record =
                 t;
     }

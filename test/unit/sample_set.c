@@ -177,6 +177,7 @@ static void make_tables(Making *m, int content)
         TableRecord *t = &m->tables[i];
 
         *t = (TableRecord){.content = content,
+                           .database = mem_strdup(m->s, "shop"),
                            .oid = 100 + (uint32_t) i,
                            .schema = mem_strdup(m->s, "public"),
                            .name = mem_printf(m->s, "table %d%%\n\xc3\xa4", i),
@@ -253,6 +254,7 @@ static void write_tables(Making *m, ManifestWriter *w, TableRecord *tables, size
     for (int content = 0; content < SAMPLE_NODES; content++)
     {
         SequenceRecord r = {.content = content,
+                            .database = mem_strdup(m->s, "shop"),
                             .schema = mem_strdup(m->s, "public"),
                             .name = mem_strdup(m->s, "a_seq"),
                             .last_value = INT64_MIN,

@@ -305,9 +305,10 @@ static bool parses(const char *line)
     return ok;
 }
 
-#define SHA      "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-#define XXH      "06b05ab6733a618578af5f94892f3950"
-#define SEQUENCE "{\"type\":\"sequence\",\"content\":0,\"schema\":\"s\",\"name\":"
+#define SHA "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+#define XXH "06b05ab6733a618578af5f94892f3950"
+#define SEQUENCE                                                                                   \
+    "{\"type\":\"sequence\",\"content\":0,\"database\":\"d\",\"schema\":\"s\",\"name\":"
 
 static void test_lines(void **state UNUSED)
 {
@@ -334,7 +335,8 @@ static void test_lines(void **state UNUSED)
         SEQUENCE "{\"hex\":\"E4\"},\"last_value\":1,\"is_called\":true}",
         SEQUENCE "{\"hex\":\"e4\",\"x\":1},\"last_value\":1,\"is_called\":true}",
         SEQUENCE "null,\"last_value\":1,\"is_called\":true}",
-        "{\"type\":\"sequence\",\"content\":-2,\"schema\":\"s\",\"name\":\"n\",\"last_value\":1,"
+        "{\"type\":\"sequence\",\"content\":-2,\"database\":\"d\",\"schema\":\"s\",\"name\":\"n\","
+        "\"last_value\":1,"
         "\"is_called\":true}",
     };
 
@@ -409,7 +411,7 @@ static void test_writer_refuses(void **state)
     Error err = ERROR_INIT;
     AUTO(manifest_writer_free) ManifestWriter *w = NULL;
     ChunkRecord chunk = {.table_oid = 1, .rows = 1};
-    SequenceRecord sequence = {.schema = mem_strdup(s, "s")};
+    SequenceRecord sequence = {.database = mem_strdup(s, "d"), .schema = mem_strdup(s, "s")};
     TotalsRecord totals = {.rows = UINT64_MAX};
 
     w = manifest_writer_new(s->repo->storage, "x", false, true, &err);
@@ -430,7 +432,8 @@ static void test_long_line(void **state)
     Error err = ERROR_INIT;
     ManifestWriter *w = manifest_writer_new(s->repo->storage, "x", false, true, &err);
     char *long_name = mem_array(s, char, 300001);
-    SequenceRecord r = {.schema = mem_strdup(s, "s"), .name = long_name};
+    SequenceRecord r = {
+        .database = mem_strdup(s, "d"), .schema = mem_strdup(s, "s"), .name = long_name};
     ManifestLine line;
     char *data;
     size_t len;
