@@ -4,6 +4,7 @@
 #ifndef PGARK_RESTORE_DATA_H
 #define PGARK_RESTORE_DATA_H
 
+#include "restore/node.h"
 #include "restore/schedule.h"
 
 typedef struct DataLoader DataLoader;

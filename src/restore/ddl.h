@@ -9,6 +9,7 @@
 #define PGARK_RESTORE_DDL_H
 
 #include "pg/archive_toc.h"
+#include "restore/lock_mode.h"
 
 typedef enum DdlPass
 {
@@ -17,27 +18,49 @@ typedef enum DdlPass
                       INDEX ATTACH, statistics of one table, CLUSTER marks */
     DDL_POST_DATA, /* needs all data: foreign keys, triggers, rules, policies, the rest */
     DDL_ACL,       /* after everything above, in list order: GRANT, REVOKE, default privileges */
-    DDL_LAST,      /* after the ACLs, in list order: event triggers, publications are NOT here */
+    DDL_REFRESH,   /* after the ACLs: the query of a materialized view runs as its owner */
+    DDL_LAST,      /* after all others, in list order: event triggers, publications are NOT here */
 } DdlPass;
+
+typedef struct DdlLock
+{
+    uint32_t oid; /* of the table at the source: TocEntry.oid */
+    LockMode mode;
+} DdlLock;
+
+/* What a statement's time depends on. */
+typedef enum DdlWork
+{
+    DDL_WORK_CATALOG,   /* catalogs only */
+    DDL_WORK_BUILD,   /* reads and sorts the rows of its table: an index, a constraint with one */
+    DDL_WORK_CHECK,   /* compares rows: a foreign key, a check constraint */
+    DDL_WORK_REFRESH, /* runs a query */
+} DdlWork;
 
 typedef struct DdlEntry
 {
     const TocEntry *toc;
     DdlPass pass;
+    DdlWork work;
     const char *label;          /* "INDEX public.t_idx" for messages and progress */
     const char *set_tablespace; /* statement to be run before, or NULL when the entry has none */
     const char *set_table_am;   /* likewise */
     const char *sql;            /* the definition and ALTER ... OWNER TO behind it */
     bool own_transaction; /* must be sent alone, not inside a transaction block or with others */
-    /* Tables (by archive TABLE entry's catalogue oid) this entry locks. exclusive: not together
-     * with another entry on the same table; a plain CREATE INDEX is not exclusive. As lockDeps in
-     * pg_restore: without it two ALTER TABLEs deadlock. */
-    uint32_t *tables;
-    size_t table_count;
-    bool exclusive;
+    /* Tables that the entry locks. Entries whose locks exclude each other are not run together: the
+     * later would wait, and two that lock two tables each might wait for each other. */
+    DdlLock *locks;
+    size_t lock_count;
+    bool all_data; /* runs when all data is in; else when that of the tables in locks is */
     size_t *needs; /* indexes in DdlPlan.entries that must be done before (post-data only) */
     size_t need_count;
 } DdlEntry;
+
+typedef struct DdlPartition
+{
+    uint32_t oid;
+    uint32_t parent; /* oid of the table it is attached to */
+} DdlPartition;
 
 typedef struct DdlPlan
 {
@@ -53,6 +76,8 @@ typedef struct DdlPlan
     const char **database_properties; /* after data: ALTER DATABASE ... SET, comment, ACL, owner;
                                          name replaced too, each statement list to be sent alone */
     size_t database_property_count;
+    DdlPartition *partitions; /* sorted by oid */
+    size_t partition_count;
 } DdlPlan;
 
 /* ddl_plan makes the plan below ctx; it refers to toc, which must live as long. new_database (never
@@ -61,5 +86,8 @@ typedef struct DdlPlan
  * MATERIALIZED VIEW DATA have no DDL and are left out. ERR_CORRUPT when dependencies of post-data
  * entries form a circle. */
 DdlPlan *ddl_plan(void *ctx, const ArchiveToc *toc, const char *new_database, Error *err);
+
+/* ddl_parent gives the oid of the table that the one with this oid is a partition of; 0: of none. */
+uint32_t ddl_parent(const DdlPlan *plan, uint32_t oid);
 
 #endif

@@ -1,12 +1,13 @@
 /* restore/run.c - the restore of one node (restore_node_run in node.h). */
 #include "base/parallel.h"
 #include "base/str.h"
+#include "restore/budget.h"
 #include "restore/data.h"
 #include "restore/large_objects.h"
 #include "restore/node.h"
 #include "restore/route.h"
-#include "restore/schedule.h"
 #include "restore/target.h"
+#include "restore/work.h"
 
 /* What a connection's session has been set to, so that a SET is sent only when it changes. */
 typedef struct Session
@@ -14,6 +15,7 @@ typedef struct Session
     PgConn *conn;
     const char *tablespace;
     const char *table_am;
+    int shares; /* of the budget; 0: the server's own settings */
 } Session;
 
 static bool set_once(PgConn *conn, const char **current, const char *wanted, Error *err)
@@ -85,56 +87,6 @@ static bool quote_tables(RestoreNode *node, Error *err)
     return true;
 }
 
-typedef struct Work
-{
-    RestoreNode *node;
-    Schedule *schedule;
-} Work;
-
-static bool do_task(RestoreNode *node, size_t worker, DataLoader *loader, Session *session,
-                    const Task *task, Error *err)
-{
-    bool ddl = task->kind == TASK_DDL;
-    const char *what = ddl ? node->ddl->entries[task->entry].label
-                           : node->tables[task->table].quoted;
-    progress_current(node->progress_all, node->progress_index, worker, what);
-    if (ddl)
-        return run_entry(node, session, &node->ddl->entries[task->entry], err);
-    if (!data_load(loader, task, err))
-        return false;
-    size_t chunks = task->kind == TASK_TABLE ? node->tables[task->table].chunk_count : 1;
-    atomic_fetch_add(&node->progress->chunks_done, chunks);
-    return true;
-}
-
-/* One worker: tasks until there are none. */
-static bool work(void *arg, size_t i, Error *err)
-{
-    Work *w = arg;
-    PgConn *conn = w->node->workers[i];
-    AUTO(data_loader_free) DataLoader *loader = data_loader_new(w->node, conn);
-    Session session = {.conn = conn};
-    Task task;
-    bool ok = true;
-    while (ok && schedule_next(w->schedule, &task))
-    {
-        ok = cancel_check(w->node->cancel, err) &&
-             do_task(w->node, i, loader, &session, &task, err);
-        schedule_done(w->schedule, &task);
-    }
-    if (!ok)
-        schedule_stop(w->schedule);
-    progress_current(w->node->progress_all, w->node->progress_index, i, NULL);
-    return ok;
-}
-
-static bool run_data_and_indexes(RestoreNode *node, Error *err)
-{
-    AUTO(schedule_free) Schedule *schedule = schedule_new(node);
-    Work w = {.node = node, .schedule = schedule};
-    return parallel_run((size_t) node->request->jobs, work, &w, node->cancel, err);
-}
-
 #define SETVALS_PER_QUERY 200
 
 static bool set_sequences(RestoreNode *node, Error *err)
@@ -165,53 +117,130 @@ static bool set_sequences(RestoreNode *node, Error *err)
            error_prefix(err, "could not set the sequences");
 }
 
-/* ANALYZE: every table, by the workers, biggest first. A partitioned table's own statistics need
- * its leaves, which ANALYZE of the root reads, too; so only roots are listed. */
-typedef struct Analyze
+typedef struct Crew
 {
     RestoreNode *node;
-    const PGresult *tables;
-    atomic_int next;
-} Analyze;
+    Schedule *schedule;
+    AnalyzeList analyze;
+    Budget budget;
+} Crew;
 
-static bool analyze_some(void *arg, size_t worker, Error *err)
+/* What a worker has for itself. */
+typedef struct Worker
 {
-    Analyze *a = arg;
-    RestoreNode *node = a->node;
-    PgConn *conn = node->workers[worker];
-    bool ok = true;
-    int i;
-    while (ok && (i = atomic_fetch_add(&a->next, 1)) < PQntuples(a->tables))
+    Crew *crew;
+    size_t number;
+    Session session;
+    DataLoader *loader;
+} Worker;
+
+static bool load(Worker *w, const Task *task, Error *err)
+{
+    RestoreNode *node = w->crew->node;
+    if (!data_load(w->loader, task, err))
+        return false;
+    size_t chunks = task->kind == TASK_TABLE ? node->tables[task->table].chunk_count : 1;
+    atomic_fetch_add(&node->progress->chunks_done, chunks);
+    return true;
+}
+
+static bool run_statement(Worker *w, const Task *task, Error *err)
+{
+    const DdlEntry *entry = &w->crew->node->ddl->entries[task->entry];
+    if (entry->work != DDL_WORK_CATALOG &&
+        !budget_apply(&w->crew->budget, w->session.conn, task->shares, &w->session.shares, err))
+        return error_node(err, w->crew->node->label);
+    return run_entry(w->crew->node, &w->session, entry, err);
+}
+
+static bool analyze(Worker *w, const Task *task, Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "analyze");
+    const char *name = w->crew->analyze.targets[task->entry].quoted;
+    return pg_exec(w->session.conn, mem_printf(tmp, "ANALYZE %s", name), err) ||
+           error_prefix(err, "ANALYZE %s", name);
+}
+
+/* Sequences and privileges: nobody else has the main connection while the workers run. */
+static bool run_on_main(RestoreNode *node, TaskKind kind, Error *err)
+{
+    Session session = {.conn = node->main};
+    return kind == TASK_SEQUENCES ? set_sequences(node, err)
+                                  : run_pass(node, &session, DDL_ACL, err);
+}
+
+static const char *task_name(const Crew *crew, const Task *task)
+{
+    switch (task->kind)
     {
-        AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "analyze");
-        char *name = pg_quote_table(tmp, conn, pg_cell(a->tables, i, 0), pg_cell(a->tables, i, 1),
-                                    err);
-        if (name != NULL)
-            progress_current(node->progress_all, node->progress_index, worker, name);
-        ok = name != NULL && cancel_check(node->cancel, err) &&
-             pg_exec(conn, mem_printf(tmp, "ANALYZE %s", name), err);
+    case TASK_TABLE:
+    case TASK_CHUNK:
+        return crew->node->tables[task->table].quoted;
+    case TASK_DDL:
+        return crew->node->ddl->entries[task->entry].label;
+    case TASK_ANALYZE:
+        return crew->analyze.targets[task->entry].quoted;
+    case TASK_SEQUENCES:
+        return "sequences";
+    case TASK_ACL:
+        return "privileges";
     }
-    progress_current(node->progress_all, node->progress_index, worker, NULL);
+    return "";
+}
+
+static bool do_task(Worker *w, const Task *task, Error *err)
+{
+    RestoreNode *node = w->crew->node;
+    progress_current(node->progress_all, node->progress_index, w->number, task_name(w->crew, task));
+    switch (task->kind)
+    {
+    case TASK_TABLE:
+    case TASK_CHUNK:
+        return load(w, task, err);
+    case TASK_DDL:
+        return run_statement(w, task, err);
+    case TASK_ANALYZE:
+        return analyze(w, task, err);
+    case TASK_SEQUENCES:
+    case TASK_ACL:
+        return run_on_main(node, task->kind, err);
+    }
+    return error_set(err, ERR_INTERNAL, "a task of kind %d", (int) task->kind);
+}
+
+/* One worker: tasks until there are none. */
+static bool work(void *arg, size_t i, Error *err)
+{
+    Crew *crew = arg;
+    RestoreNode *node = crew->node;
+    PgConn *conn = node->workers[i];
+    AUTO(data_loader_free) DataLoader *loader = data_loader_new(node, conn);
+    Worker w = {.crew = crew, .number = i, .session = {.conn = conn}, .loader = loader};
+    Task task;
+    bool ok = true;
+    while (ok && schedule_next(crew->schedule, &task))
+    {
+        ok = cancel_check(node->cancel, err) && do_task(&w, &task, err);
+        schedule_done(crew->schedule, &task);
+    }
+    /* A pooler may give the session to somebody else. */
+    ok = ok && budget_reset(conn, &w.session.shares, err);
+    if (!ok)
+        schedule_stop(crew->schedule);
+    progress_current(node->progress_all, node->progress_index, i, NULL);
     return ok;
 }
 
-static bool analyze(RestoreNode *node, Error *err)
+static bool run_tasks(RestoreNode *node, Error *err)
 {
-    AUTO(PQclear)
-    PGresult *tables = pg_query(
-        node->main,
-        "SELECT n.nspname, c.relname FROM pg_catalog.pg_class c"
-        " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-        " WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence <> 't'"
-        " AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'"
-        " ORDER BY coalesce((SELECT sum(pg_catalog.pg_relation_size(t.relid))"
-        "  FROM pg_catalog.pg_partition_tree(c.oid) t), pg_catalog.pg_relation_size(c.oid)) DESC",
-        0, NULL, err);
-    if (tables == NULL)
-        return error_prefix(err, "could not list the tables to analyze");
-    Analyze a = {.node = node, .tables = tables};
-    return parallel_run((size_t) node->request->jobs, analyze_some, &a, node->cancel, err) ||
-           error_prefix(err, "ANALYZE");
+    Crew crew = {.node = node};
+    int jobs = node->request->jobs;
+    if (!budget_read(node->main, jobs, node->request->memory, &crew.budget, err) ||
+        (node->request->analyze && !analyze_list(node, &crew.analyze, err)))
+        return false;
+    AUTO(schedule_free) Schedule *schedule = work_plan(node, &crew.analyze, err);
+    crew.schedule = schedule;
+    return schedule != NULL && parallel_run((size_t) jobs, work, &crew, node->cancel, err);
 }
 
 static bool set_properties(RestoreNode *node, Error *err)
@@ -247,12 +276,10 @@ bool restore_node_run(RestoreNode *node, Error *err)
         !route_tables(node, err) || !large_objects_restore(node, err))
         return error_node(err, node->label);
     progress_phase(node->progress_all, "data and indexes");
-    if (!run_data_and_indexes(node, err) || !set_sequences(node, err))
+    if (!run_tasks(node, err))
         return error_node(err, node->label);
     progress_phase(node->progress_all, "finishing");
-    if ((node->request->analyze && !analyze(node, err)) ||
-        !run_pass(node, &session, DDL_ACL, err) || !run_pass(node, &session, DDL_LAST, err) ||
-        !set_properties(node, err))
+    if (!run_pass(node, &session, DDL_LAST, err) || !set_properties(node, err))
         return error_node(err, node->label);
     count_result(node);
     atomic_store(&node->progress->finished, true);

@@ -1,216 +1,73 @@
-/* restore/schedule.c - what a worker may do next; the contract is in schedule.h. */
+/* restore/schedule.c - what a worker does next; the contract is in schedule.h. */
 #include "restore/schedule.h"
 
 #include <pthread.h>
 
-/* For every key (a table or an entry) the entries that wait for it, as ranges of one array. */
-typedef struct Waiting
+#include "base/mem.h"
+
+#define NOBODY SIZE_MAX
+
+typedef struct Node
 {
-    size_t *first; /* first[k] .. first[k + 1] - 1 */
-    size_t *entries;
-} Waiting;
+    Task task;
+    bool mark;
+    double cost;
+    double path;
+    double level;   /* from its begin to the end of everything */
+    size_t pending; /* before it, not done yet */
+    size_t first_after, after_count;
+    size_t first_lock, lock_count;
+    size_t next_parked;
+} Node;
+
+typedef struct Edge
+{
+    size_t before;
+    size_t after;
+} Edge;
+
+typedef struct Claim
+{
+    size_t task;
+    uint32_t oid;
+    LockMode mode;
+    size_t table; /* index into Schedule.tables */
+} Claim;
 
 typedef struct TableLock
 {
-    uint32_t oid;
-    int shared;
-    bool exclusive;
+    unsigned held; /* bits of modes */
+    unsigned count[LOCK_MODE_COUNT];
+    size_t parked; /* ready tasks that a lock here keeps away: a list, or NOBODY */
 } TableLock;
 
 struct Schedule
 {
     pthread_mutex_t mutex;
     pthread_cond_t changed;
-    const RestoreNode *node;
+    int workers;
     bool stopped;
-    Task *data; /* biggest first */
-    size_t data_count, data_capacity;
-    size_t data_next;
-    size_t data_left;   /* not done yet */
-    size_t *table_left; /* tasks of each table that are not done */
-    size_t *pending;    /* per entry: things it waits for; counts all data as one for POST_DATA */
-    Waiting on_table;
-    Waiting on_entry;
-    size_t *ready; /* entries whose pending is 0, in the order they became so */
-    size_t ready_count;
-    size_t ddl_count;
-    size_t ddl_left;
-    TableLock *locks; /* sorted by oid */
-    size_t lock_count;
+    Node *nodes;
+    size_t count, capacity;
+    size_t size; /* without marks */
+    size_t left; /* not done yet, without marks */
+    Edge *edges; /* sorted by before */
+    size_t edge_count, edge_capacity;
+    Claim *claims; /* sorted by task */
+    size_t claim_count, claim_capacity;
+    TableLock *tables;
+    size_t table_count;
+    size_t *heap; /* ready tasks, longest way first */
+    size_t heap_count;
+    int shares_used;
 };
 
-/* Below this size a table is loaded by one worker even when it is the only one: FREEZE and the
- * order of the source's rows are worth more than a second core for a moment. */
-#define SHARED_FLOOR ((uint64_t) 64 * 1024 * 1024)
-
-static bool scheduled(const DdlEntry *entry)
-{
-    return entry->pass == DDL_INDEX || entry->pass == DDL_POST_DATA;
-}
-
-static int task_order(const void *a, const void *b)
-{
-    const Task *x = a;
-    const Task *y = b;
-    if (x->bytes != y->bytes)
-        return x->bytes < y->bytes ? 1 : -1;
-    return x->table != y->table ? (x->table < y->table ? -1 : 1) : x->chunk < y->chunk ? -1 : 1;
-}
-
-static void plan_data(Schedule *s)
-{
-    const RestoreNode *node = s->node;
-    uint64_t total = 0;
-    for (size_t i = 0; i < node->chunk_count; i++)
-        total += node->chunks[i].logical;
-    s->table_left = mem_array(s, size_t, node->table_count);
-    for (uint32_t i = 0; i < node->table_count; i++)
-    {
-        const RestoreTable *t = &node->tables[i];
-        uint64_t bytes = t->record->logical;
-        bool shared = t->chunk_count > 1 && node->request->jobs > 1 && bytes > SHARED_FLOOR &&
-                      bytes / 10 * (uint64_t) node->request->jobs > total / 10;
-        size_t tasks = t->chunk_count == 0 ? 0 : shared ? t->chunk_count : 1;
-        for (size_t k = 0; k < tasks; k++)
-        {
-            Task *task = mem_push(s, s->data, s->data_count, s->data_capacity, Task);
-            task->kind = shared ? TASK_CHUNK : TASK_TABLE;
-            task->table = i;
-            task->chunk = t->first_chunk + k;
-            /* Chunks of a shared table go by the table's size, so that they come first together. */
-            task->bytes = bytes;
-        }
-        s->table_left[i] = tasks;
-    }
-    s->data_left = s->data_count;
-    if (s->data_count > 1)
-        qsort(s->data, s->data_count, sizeof(Task), task_order);
-}
-
-/* A routed table gets rows from its siblings' chunks, too: it is complete when all data is. */
-static bool needs_all_data(const RestoreNode *node, const DdlEntry *entry)
-{
-    bool all = entry->pass == DDL_POST_DATA;
-    for (size_t k = 0; entry->pass == DDL_INDEX && !all && k < entry->table_count; k++)
-    {
-        const RestoreTable *table = restore_node_table(node, entry->tables[k]);
-        all = table != NULL && table->route != NULL;
-    }
-    return all;
-}
-
-static bool waits_for_table(const Schedule *s, const DdlEntry *entry, size_t k, size_t *ret_table)
-{
-    const RestoreTable *table = restore_node_table(s->node, entry->tables[k]);
-    if (entry->pass != DDL_INDEX || table == NULL)
-        return false;
-    *ret_table = (size_t) (table - s->node->tables);
-    return s->table_left[*ret_table] > 0;
-}
-
-/* Counts, then fills: entry e waits for the keys that each_key reports. */
-static void fill_waiting(Schedule *s, Waiting *waiting, size_t keys, bool by_table)
-{
-    const DdlPlan *ddl = s->node->ddl;
-    size_t total = 0;
-    waiting->first = mem_array(s, size_t, keys + 2);
-    for (int round = 0; round < 2; round++)
-    {
-        for (size_t e = 0; e < ddl->entry_count; e++)
-        {
-            const DdlEntry *entry = &ddl->entries[e];
-            size_t count = by_table ? entry->table_count : entry->need_count;
-            for (size_t k = 0; scheduled(entry) && k < count; k++)
-            {
-                size_t key = by_table ? 0 : entry->needs[k];
-                if (by_table ? !waits_for_table(s, entry, k, &key) : !scheduled(&ddl->entries[key]))
-                    continue;
-                if (round == 0)
-                {
-                    waiting->first[key + 2]++;
-                    s->pending[e]++;
-                    total++;
-                }
-                else
-                    waiting->entries[waiting->first[key + 1]++] = e;
-            }
-        }
-        if (round == 0)
-        {
-            /* first[key + 1] is where key's entries begin; filling moves it to where they end,
-             * which is where the next one's begin. */
-            for (size_t k = 1; k < keys + 2; k++)
-                waiting->first[k] += waiting->first[k - 1];
-            waiting->entries = mem_array(s, size_t, total);
-        }
-    }
-}
-
-static int oid_order(const void *a, const void *b)
-{
-    uint32_t x = ((const TableLock *) a)->oid;
-    uint32_t y = ((const TableLock *) b)->oid;
-    return x < y ? -1 : x > y;
-}
-
-static void plan_locks(Schedule *s)
-{
-    const DdlPlan *ddl = s->node->ddl;
-    size_t capacity = 0;
-    for (size_t e = 0; e < ddl->entry_count; e++)
-    {
-        for (size_t k = 0; scheduled(&ddl->entries[e]) && k < ddl->entries[e].table_count; k++)
-            mem_push(s, s->locks, s->lock_count, capacity, TableLock)->oid =
-                ddl->entries[e].tables[k];
-    }
-    if (s->lock_count == 0)
-        return;
-    qsort(s->locks, s->lock_count, sizeof(TableLock), oid_order);
-    size_t unique = 1;
-    for (size_t i = 1; i < s->lock_count; i++)
-    {
-        if (s->locks[i].oid != s->locks[unique - 1].oid)
-            s->locks[unique++] = s->locks[i];
-    }
-    s->lock_count = unique;
-}
-
-static TableLock *find_lock(Schedule *s, uint32_t oid)
-{
-    TableLock key = {.oid = oid};
-    return bsearch(&key, s->locks, s->lock_count, sizeof(TableLock), oid_order);
-}
-
-static void plan_ddl(Schedule *s)
-{
-    const RestoreNode *node = s->node;
-    const DdlPlan *ddl = node->ddl;
-    s->pending = mem_array(s, size_t, ddl->entry_count);
-    s->ready = mem_array(s, size_t, ddl->entry_count);
-    fill_waiting(s, &s->on_table, node->table_count, true);
-    fill_waiting(s, &s->on_entry, ddl->entry_count, false);
-    for (size_t e = 0; e < ddl->entry_count; e++)
-    {
-        if (!scheduled(&ddl->entries[e]))
-            continue;
-        s->ddl_count++;
-        if (s->data_left > 0 && needs_all_data(node, &ddl->entries[e]))
-            s->pending[e]++;
-        if (s->pending[e] == 0)
-            s->ready[s->ready_count++] = e;
-    }
-    s->ddl_left = s->ddl_count;
-    plan_locks(s);
-}
-
-Schedule *schedule_new(const RestoreNode *node)
+Schedule *schedule_new(int workers)
 {
     Schedule *s = mem_new(NULL, Schedule);
     pthread_mutex_init(&s->mutex, NULL);
     pthread_cond_init(&s->changed, NULL);
-    s->node = node;
-    plan_data(s);
-    plan_ddl(s);
+    s->workers = workers;
     return s;
 }
 
@@ -221,101 +78,323 @@ void schedule_free(Schedule *s)
     mem_free(s);
 }
 
-static bool lockable(Schedule *s, const DdlEntry *entry)
+/* ---- the graph ---- */
+
+static Node *add_node(Schedule *s)
 {
-    for (size_t k = 0; k < entry->table_count; k++)
+    Node *node = mem_push(s, s->nodes, s->count, s->capacity, Node);
+    node->next_parked = NOBODY;
+    return node;
+}
+
+size_t schedule_add(Schedule *s, const Task *task, double cost, double path)
+{
+    Node *node = add_node(s);
+    node->task = *task;
+    node->task.id = s->count - 1;
+    node->cost = cost;
+    node->path = path;
+    s->size++;
+    return s->count - 1;
+}
+
+size_t schedule_add_mark(Schedule *s)
+{
+    add_node(s)->mark = true;
+    return s->count - 1;
+}
+
+void schedule_after(Schedule *s, size_t task, size_t before)
+{
+    Edge *edge = mem_push(s, s->edges, s->edge_count, s->edge_capacity, Edge);
+    *edge = (Edge){.before = before, .after = task};
+}
+
+void schedule_lock(Schedule *s, size_t task, uint32_t oid, LockMode mode)
+{
+    Claim *claim = mem_push(s, s->claims, s->claim_count, s->claim_capacity, Claim);
+    *claim = (Claim){.task = task, .oid = oid, .mode = mode};
+}
+
+static int edge_order(const void *a, const void *b)
+{
+    const Edge *x = a;
+    const Edge *y = b;
+    if (x->before != y->before)
+        return x->before < y->before ? -1 : 1;
+    return x->after < y->after ? -1 : x->after > y->after;
+}
+
+static int claim_order_by_table(const void *a, const void *b)
+{
+    const Claim *x = a;
+    const Claim *y = b;
+    return x->oid < y->oid ? -1 : x->oid > y->oid;
+}
+
+static int claim_order_by_task(const void *a, const void *b)
+{
+    const Claim *x = a;
+    const Claim *y = b;
+    if (x->task != y->task)
+        return x->task < y->task ? -1 : 1;
+    return x->table < y->table ? -1 : x->table > y->table;
+}
+
+static void index_edges(Schedule *s)
+{
+    if (s->edge_count > 1)
+        qsort(s->edges, s->edge_count, sizeof(Edge), edge_order);
+    for (size_t i = s->edge_count; i > 0; i--)
     {
-        const TableLock *lock = find_lock(s, entry->tables[k]);
-        if (lock->exclusive || (entry->exclusive && lock->shared > 0))
-            return false;
+        Node *before = &s->nodes[s->edges[i - 1].before];
+        before->first_after = i - 1;
+        before->after_count++;
+        s->nodes[s->edges[i - 1].after].pending++;
     }
+}
+
+static void index_claims(Schedule *s)
+{
+    if (s->claim_count > 1)
+        qsort(s->claims, s->claim_count, sizeof(Claim), claim_order_by_table);
+    for (size_t i = 0; i < s->claim_count; i++)
+    {
+        if (i > 0 && s->claims[i].oid != s->claims[i - 1].oid)
+            s->table_count++;
+        s->claims[i].table = s->table_count;
+    }
+    s->table_count += s->claim_count > 0 ? 1 : 0;
+    s->tables = mem_array(s, TableLock, s->table_count);
+    for (size_t i = 0; i < s->table_count; i++)
+        s->tables[i].parked = NOBODY;
+    if (s->claim_count > 1)
+        qsort(s->claims, s->claim_count, sizeof(Claim), claim_order_by_task);
+    for (size_t i = s->claim_count; i > 0; i--)
+    {
+        Node *node = &s->nodes[s->claims[i - 1].task];
+        node->first_lock = i - 1;
+        node->lock_count++;
+    }
+}
+
+/* The way from a task to the end is at least that of the longest that follows it, and all that
+ * follow directly need their time on the workers there are. */
+static double way_from(const Schedule *s, const Node *node)
+{
+    double longest = 0;
+    double sum = 0;
+    for (size_t i = 0; i < node->after_count; i++)
+    {
+        const Node *after = &s->nodes[s->edges[node->first_after + i].after];
+        longest = after->level > longest ? after->level : longest;
+        sum += after->cost;
+    }
+    sum /= s->workers;
+    return node->path + (longest > sum ? longest : sum);
+}
+
+/* Uses the heap's place to list the tasks in an order in which each comes behind all before it. */
+static bool set_levels(Schedule *s)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "levels");
+    size_t *pending = mem_array(tmp, size_t, s->count);
+    size_t *order = s->heap;
+    size_t tail = 0;
+    for (size_t i = 0; i < s->count; i++)
+    {
+        pending[i] = s->nodes[i].pending;
+        if (pending[i] == 0)
+            order[tail++] = i;
+    }
+    for (size_t head = 0; head < tail; head++)
+    {
+        const Node *node = &s->nodes[order[head]];
+        for (size_t i = 0; i < node->after_count; i++)
+        {
+            size_t after = s->edges[node->first_after + i].after;
+            if (--pending[after] == 0)
+                order[tail++] = after;
+        }
+    }
+    for (size_t i = tail; i > 0; i--)
+        s->nodes[order[i - 1]].level = way_from(s, &s->nodes[order[i - 1]]);
+    return tail == s->count;
+}
+
+/* ---- ready tasks ---- */
+
+static bool goes_before(const Schedule *s, size_t a, size_t b)
+{
+    const Node *x = &s->nodes[a];
+    const Node *y = &s->nodes[b];
+    return x->level != y->level ? x->level > y->level : a < b;
+}
+
+static void heap_push(Schedule *s, size_t task)
+{
+    size_t i = s->heap_count++;
+    for (; i > 0 && goes_before(s, task, s->heap[(i - 1) / 2]); i = (i - 1) / 2)
+        s->heap[i] = s->heap[(i - 1) / 2];
+    s->heap[i] = task;
+}
+
+static size_t heap_pop(Schedule *s)
+{
+    size_t top = s->heap[0];
+    size_t last = s->heap[--s->heap_count];
+    size_t i = 0;
+    for (size_t child = 1; child < s->heap_count; child = 2 * i + 1)
+    {
+        if (child + 1 < s->heap_count && goes_before(s, s->heap[child + 1], s->heap[child]))
+            child++;
+        if (!goes_before(s, s->heap[child], last))
+            break;
+        s->heap[i] = s->heap[child];
+        i = child;
+    }
+    s->heap[i] = last;
+    return top;
+}
+
+static void release(Schedule *s, size_t task);
+
+static void release_followers(Schedule *s, const Node *node)
+{
+    for (size_t i = 0; i < node->after_count; i++)
+    {
+        size_t after = s->edges[node->first_after + i].after;
+        if (--s->nodes[after].pending == 0)
+            release(s, after);
+    }
+}
+
+/* Everything before the task is done. Marks behind marks are few, so this may call itself. */
+static void release(Schedule *s, size_t task)
+{
+    if (s->nodes[task].mark)
+        release_followers(s, &s->nodes[task]);
+    else
+        heap_push(s, task);
+}
+
+bool schedule_begin(Schedule *s, Error *err)
+{
+    s->heap = mem_array(s, size_t, s->count);
+    index_edges(s);
+    index_claims(s);
+    if (!set_levels(s))
+        return error_set(err, ERR_INTERNAL, "the tasks of the restore wait for each other");
+    s->left = s->size;
+    /* Marks that are passed at once release others, so who has nothing before it is found first. */
+    for (size_t i = 0; i < s->count; i++)
+        if (s->nodes[i].pending == 0 && !s->nodes[i].mark)
+            heap_push(s, i);
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "marks");
+    size_t *open = mem_array(tmp, size_t, s->count);
+    size_t open_count = 0;
+    for (size_t i = 0; i < s->count; i++)
+        if (s->nodes[i].pending == 0 && s->nodes[i].mark)
+            open[open_count++] = i;
+    for (size_t i = 0; i < open_count; i++)
+        release(s, open[i]);
     return true;
 }
 
-static void set_locks(Schedule *s, const DdlEntry *entry, bool take)
+/* ---- locks ---- */
+
+/* The table whose locks keep the task away, or NOBODY. */
+static size_t find_obstacle(const Schedule *s, const Node *node)
 {
-    for (size_t k = 0; k < entry->table_count; k++)
+    for (size_t i = 0; i < node->lock_count; i++)
     {
-        TableLock *lock = find_lock(s, entry->tables[k]);
-        if (entry->exclusive)
-            lock->exclusive = take;
-        else
-            lock->shared += take ? 1 : -1;
+        const Claim *claim = &s->claims[node->first_lock + i];
+        if (lock_mode_conflicts_with(claim->mode, s->tables[claim->table].held))
+            return claim->table;
+    }
+    return NOBODY;
+}
+
+static void take_locks(Schedule *s, const Node *node)
+{
+    for (size_t i = 0; i < node->lock_count; i++)
+    {
+        const Claim *claim = &s->claims[node->first_lock + i];
+        s->tables[claim->table].count[claim->mode]++;
+        s->tables[claim->table].held |= 1U << claim->mode;
     }
 }
 
-static bool take_ddl(Schedule *s, Task *ret_task)
+static void drop_locks(Schedule *s, const Node *node)
 {
-    for (size_t i = 0; i < s->ready_count; i++)
+    for (size_t i = 0; i < node->lock_count; i++)
     {
-        size_t e = s->ready[i];
-        const DdlEntry *entry = &s->node->ddl->entries[e];
-        if (!lockable(s, entry))
-            continue;
-        memmove(&s->ready[i], &s->ready[i + 1], (s->ready_count - i - 1) * sizeof(size_t));
-        s->ready_count--;
-        set_locks(s, entry, true);
-        *ret_task = (Task){.kind = TASK_DDL, .entry = e};
-        return true;
+        const Claim *claim = &s->claims[node->first_lock + i];
+        TableLock *table = &s->tables[claim->table];
+        if (--table->count[claim->mode] == 0)
+            table->held &= ~(1U << claim->mode);
+        while (table->parked != NOBODY)
+        {
+            size_t task = table->parked;
+            table->parked = s->nodes[task].next_parked;
+            heap_push(s, task);
+        }
     }
-    return false;
+}
+
+/* The first ready task that no lock keeps away; the others wait at the table that does. */
+static size_t take_ready(Schedule *s)
+{
+    while (s->heap_count > 0)
+    {
+        size_t task = heap_pop(s);
+        size_t obstacle = find_obstacle(s, &s->nodes[task]);
+        if (obstacle == NOBODY)
+            return task;
+        s->nodes[task].next_parked = s->tables[obstacle].parked;
+        s->tables[obstacle].parked = task;
+    }
+    return NOBODY;
+}
+
+/* ---- giving out ---- */
+
+/* When fewer tasks are ready than workers are free, a wide one may use what would lie idle. */
+static int shares_for(const Schedule *s, const Node *node)
+{
+    int available = s->workers - s->shares_used;
+    if (!node->task.wide || available <= 1 || s->heap_count + 1 >= (size_t) available)
+        return 1;
+    return available / (int) (s->heap_count + 1);
 }
 
 bool schedule_next(Schedule *s, Task *ret_task)
 {
-    bool found = false;
+    size_t task = NOBODY;
     pthread_mutex_lock(&s->mutex);
-    while (!s->stopped && !found && (s->data_left > 0 || s->ddl_left > 0))
+    while (!s->stopped && s->left > 0 && (task = take_ready(s)) == NOBODY)
+        pthread_cond_wait(&s->changed, &s->mutex);
+    bool found = task != NOBODY;
+    if (found)
     {
-        if (s->data_next < s->data_count)
-        {
-            *ret_task = s->data[s->data_next++];
-            found = true;
-        }
-        else
-            found = take_ddl(s, ret_task);
-        if (!found)
-            pthread_cond_wait(&s->changed, &s->mutex);
+        Node *node = &s->nodes[task];
+        take_locks(s, node);
+        node->task.shares = shares_for(s, node);
+        s->shares_used += node->task.shares;
+        *ret_task = node->task;
     }
     pthread_mutex_unlock(&s->mutex);
     return found;
 }
 
-static void release(Schedule *s, size_t entry)
-{
-    if (--s->pending[entry] == 0)
-        s->ready[s->ready_count++] = entry;
-}
-
-static void data_done(Schedule *s, uint32_t table)
-{
-    const DdlPlan *ddl = s->node->ddl;
-    if (--s->table_left[table] == 0)
-    {
-        for (size_t i = s->on_table.first[table]; i < s->on_table.first[table + 1]; i++)
-            release(s, s->on_table.entries[i]);
-    }
-    if (--s->data_left > 0)
-        return;
-    for (size_t e = 0; e < ddl->entry_count; e++)
-    {
-        if (needs_all_data(s->node, &ddl->entries[e]))
-            release(s, e);
-    }
-}
-
 void schedule_done(Schedule *s, const Task *task)
 {
     pthread_mutex_lock(&s->mutex);
-    if (task->kind != TASK_DDL)
-        data_done(s, task->table);
-    else
-    {
-        set_locks(s, &s->node->ddl->entries[task->entry], false);
-        for (size_t i = s->on_entry.first[task->entry]; i < s->on_entry.first[task->entry + 1]; i++)
-            release(s, s->on_entry.entries[i]);
-        s->ddl_left--;
-    }
+    const Node *node = &s->nodes[task->id];
+    s->shares_used -= node->task.shares;
+    s->left--;
+    drop_locks(s, node);
+    release_followers(s, node);
     pthread_cond_broadcast(&s->changed);
     pthread_mutex_unlock(&s->mutex);
 }
@@ -330,5 +409,5 @@ void schedule_stop(Schedule *s)
 
 size_t schedule_size(const Schedule *s)
 {
-    return s->data_count + s->ddl_count;
+    return s->size;
 }

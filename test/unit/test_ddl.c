@@ -80,12 +80,13 @@ static bool needs(const DdlPlan *plan, int dump_id, int needed)
     return false;
 }
 
-static bool locks(const DdlEntry *e, int dump_id)
+/* The lock that the entry takes on a table, 0: none. */
+static int lock_on(const DdlEntry *e, int dump_id)
 {
-    for (size_t i = 0; i < e->table_count; i++)
-        if (e->tables[i] == 1000 + (uint32_t) dump_id)
-            return true;
-    return false;
+    for (size_t i = 0; i < e->lock_count; i++)
+        if (e->locks[i].oid == 1000 + (uint32_t) dump_id)
+            return (int) e->locks[i].mode;
+    return 0;
 }
 
 #define assert_contains(text, part)                                                                \
@@ -134,7 +135,7 @@ static void passes_follow_kind_and_parent(void **state UNUSED)
     assert_int_equal(find(plan, 11)->need_count, 1);
     assert_int_equal(find(plan, 7)->need_count, 0);
     /* through its data */
-    assert_true(locks(find(plan, 12), 2));
+    assert_int_equal(lock_on(find(plan, 12), 2), LOCK_ACCESS_EXCLUSIVE);
     assert_string_equal(find(plan, 3)->label, "COMMENT TABLE t");
     assert_string_equal(find(plan, 14)->label, "COMMENT EVENT TRIGGER in schema s");
 }
@@ -192,17 +193,31 @@ static void locks_keep_deadlocks_away(void **state UNUSED)
         {.desc = "CONSTRAINT", .defn = "7;", POST, DEPS(1)},
         {.desc = "FK CONSTRAINT", .defn = "8;", POST, DEPS(9, 1, 1)},
         {.desc = "TABLE", .tag = "r", .schema = "s", .defn = "9;"},
+        {.desc = "INDEX ATTACH", .defn = "10;", POST, DEPS(2)},
+        {.desc = "COMMENT", .tag = "CONSTRAINT c", .schema = "s", .defn = "11;", NONE, DEPS(7)},
+        {.desc = "TRIGGER", .defn = "12;", POST, DEPS(1)},
     };
     DdlPlan *plan = plan_of(ctx, entries, LENGTH_OF(entries));
 
-    assert_false(find(plan, 4)->exclusive);
-    assert_true(locks(find(plan, 4), 1));
-    assert_true(find(plan, 5)->exclusive);
-    assert_false(find(plan, 6)->exclusive);
-    assert_true(find(plan, 7)->exclusive);
-    assert_int_equal(find(plan, 7)->table_count, 1);
-    assert_int_equal(find(plan, 8)->table_count, 3);
-    assert_true(locks(find(plan, 8), 1) && locks(find(plan, 8), 2) && locks(find(plan, 8), 9));
+    assert_int_equal(lock_on(find(plan, 4), 1), LOCK_SHARE);
+    assert_int_equal(lock_on(find(plan, 5), 1), LOCK_ACCESS_EXCLUSIVE);
+    assert_int_equal(lock_on(find(plan, 6), 1), LOCK_SHARE);
+    assert_int_equal(lock_on(find(plan, 7), 1), LOCK_ACCESS_EXCLUSIVE);
+    assert_int_equal(find(plan, 7)->lock_count, 1);
+    const DdlEntry *fk = find(plan, 8);
+    assert_int_equal(fk->lock_count, 3);
+    assert_false(fk->all_data);
+    assert_int_equal(lock_on(fk, 1), LOCK_SHARE_ROW_EXCLUSIVE);
+    assert_int_equal(lock_on(fk, 2), LOCK_SHARE_ROW_EXCLUSIVE);
+    assert_int_equal(lock_on(fk, 9), LOCK_SHARE_ROW_EXCLUSIVE);
+    /* telling the index above that it is complete */
+    assert_int_equal(lock_on(find(plan, 10), 1), LOCK_ACCESS_EXCLUSIVE);
+    assert_int_equal(lock_on(find(plan, 10), 2), LOCK_ACCESS_EXCLUSIVE);
+    assert_int_equal(lock_on(find(plan, 11), 1), LOCK_SHARE_UPDATE_EXCLUSIVE);
+    assert_int_equal(lock_on(find(plan, 12), 1), LOCK_SHARE_ROW_EXCLUSIVE);
+    assert_true(find(plan, 12)->all_data);
+    assert_int_equal(ddl_parent(plan, 1002), 1001);
+    assert_int_equal(ddl_parent(plan, 1001), 0);
 }
 
 static void owners_are_given_as_pg_restore_does(void **state UNUSED)
