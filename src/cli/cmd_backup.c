@@ -25,6 +25,9 @@ static bool make_request(void *ctx, const Options *o, BackupRequest *r, Error *e
     r->pg_dump = options_string(o, OPT_PG_DUMP);
     r->dry_run = options_flag(o, OPT_DRY_RUN);
     r->no_sync = options_flag(o, OPT_NO_SYNC);
+    r->all_databases = options_flag(o, OPT_ALL_DATABASES);
+    r->globals = options_flag(o, OPT_GLOBALS);
+    r->no_role_passwords = options_flag(o, OPT_NO_ROLE_PASSWORDS);
     r->selection = selection_new(ctx);
     if (r->key != NULL && !repo_key_parse(r->key, err))
         return error_prefix(err, "--key");
@@ -139,7 +142,7 @@ int cmd_backup(void *ctx, const Options *o, Supervisor *supervisor, Error *err)
     if (!make_request(ctx, o, &request, err))
         return EXIT_ERROR;
     Fleet *fleet = cli_fleet(ctx, o, err);
-    if (fleet == NULL)
+    if (fleet == NULL || (request.all_databases && !fleet_all_databases(ctx, fleet, err)))
         return EXIT_ERROR;
     ProgressMode mode = request.dry_run ? PROGRESS_NONE : cli_progress(o);
     bool ok = backup_run(ctx, fleet, &request, supervisor, mode, &result, err);

@@ -142,6 +142,27 @@ static const OptionSpec rows[] = {
         .help = "how many tables to list, the largest first; 0: all",
     },
     {
+        .id = OPT_ALL_DATABASES,
+        .name = "all-databases",
+        .type = OPTION_FLAG,
+        .group = GROUP_CONTENT,
+        .commands = CMD_BACKUP,
+        .file_commands = CMD_BACKUP,
+        .help = "every database of the server, in one set",
+        .more = "All that can be connected to and are no templates, by one cut. The database that "
+                "is named serves to list them. Each needs three connections while the others are "
+                "being read. A restore brings all of them, or one by --from-database.",
+    },
+    {
+        .id = OPT_FROM_DATABASE,
+        .name = "from-database",
+        .type = OPTION_STRING,
+        .group = GROUP_CONTENT,
+        .commands = CMD_RESTORE | CMD_EXPORT,
+        .arg = "NAME",
+        .help = "this database of a set that holds several",
+    },
+    {
         .id = OPT_GLOBALS,
         .name = "globals",
         .type = OPTION_FLAG,

@@ -115,6 +115,8 @@ typedef enum OptionId
     OPT_ROLE,
     OPT_ENABLE_ROW_SECURITY,
     /* backup */
+    OPT_ALL_DATABASES,
+    OPT_FROM_DATABASE, /* restore, export: one database of a set of several */
     OPT_GLOBALS, /* and restore */
     OPT_NO_ROLE_PASSWORDS,
     OPT_HOLD,   /* duration */
