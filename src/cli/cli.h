@@ -10,6 +10,8 @@
 #include "fleet/supervise.h"
 #include "fleet/topology.h"
 #include "repo/repo.h"
+#include "restore/request.h"
+#include "select/selection.h"
 
 #define EXIT_DONE      0
 #define EXIT_ERROR     1
@@ -25,9 +27,22 @@ int cmd_show(void *ctx, const Options *o, Error *err);
 int cmd_verify(void *ctx, const Options *o, Supervisor *supervisor, Error *err);
 int cmd_expire(void *ctx, const Options *o, Error *err);
 int cmd_check(void *ctx, const Options *o, Supervisor *supervisor, Error *err);
+int cmd_export(void *ctx, const Options *o, Supervisor *supervisor, Error *err);
 
 /* cli_fleet makes the fleet from -d, --node, --fleet and friends, and prompts for passwords. */
 Fleet *cli_fleet(void *ctx, const Options *o, Error *err);
+
+/* cli_selection makes a Selection, below ctx, of the options and files that choose objects. ERR_USAGE:
+ * a pattern or a file that cannot be read, sections that leave nothing, a file of wanted names without
+ * a name. */
+Selection *cli_selection(void *ctx, const Options *o, Error *err);
+
+/* cli_name_map splits the values "OLD=NEW" of an option. ERR_USAGE, also where OLD comes twice. */
+bool cli_name_map(void *ctx, const Options *o, OptionId id, NameMap **ret, size_t *ret_count,
+                  Error *err) MUST_CHECK;
+
+/* cli_dump_args: what pg_dump is told about how definitions are written; NULL behind the last. */
+const char *const *cli_dump_args(void *ctx, const Options *o);
 
 /* cli_json tells whether --output=json was asked for. */
 bool cli_json(const Options *o);

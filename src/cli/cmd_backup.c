@@ -28,7 +28,12 @@ static bool make_request(void *ctx, const Options *o, BackupRequest *r, Error *e
     r->all_databases = options_flag(o, OPT_ALL_DATABASES);
     r->globals = options_flag(o, OPT_GLOBALS);
     r->no_role_passwords = options_flag(o, OPT_NO_ROLE_PASSWORDS);
-    r->selection = selection_new(ctx);
+    r->selection = cli_selection(ctx, o, err);
+    r->role = options_string(o, OPT_ROLE);
+    r->enable_row_security = options_flag(o, OPT_ENABLE_ROW_SECURITY);
+    r->dump_args = cli_dump_args(ctx, o);
+    if (r->selection == NULL)
+        return false;
     if (r->key != NULL && !repo_key_parse(r->key, err))
         return error_prefix(err, "--key");
     return compress_parse(options_string(o, OPT_COMPRESS), &r->compress, err);

@@ -37,6 +37,41 @@ static bool one_target(void *ctx, const Options *o, RestoreRequest *request, Err
     return true;
 }
 
+/* What is restored, and how it is changed on its way. */
+static bool choose_objects(void *ctx, const Options *o, RestoreRequest *r, Error *err)
+{
+    NameMap *schemas;
+    NameMap *tablespaces;
+    r->selection = cli_selection(ctx, o, err);
+    if (r->selection == NULL ||
+        !cli_name_map(ctx, o, OPT_SCHEMA_MAP, &schemas, &r->schema_map_count, err) ||
+        !cli_name_map(ctx, o, OPT_TABLESPACE_MAP, &tablespaces, &r->tablespace_map_count, err))
+        return false;
+    r->schema_map = schemas;
+    r->tablespace_map = tablespaces;
+    r->with_dependencies = options_flag(o, OPT_WITH_DEPENDENCIES);
+    r->no_owner = options_flag(o, OPT_NO_OWNER);
+    r->no_tablespaces = options_flag(o, OPT_NO_TABLESPACES);
+    r->no_table_am = options_flag(o, OPT_NO_TABLE_ACCESS_METHOD);
+    return true;
+}
+
+static void choose_ways(const Options *o, RestoreRequest *r)
+{
+    r->memory = (uint64_t) options_int(o, OPT_MEMORY);
+    r->role = options_string(o, OPT_ROLE);
+    r->session_authorization = options_flag(o, OPT_USE_SET_SESSION_AUTHORIZATION);
+    r->enable_row_security = options_flag(o, OPT_ENABLE_ROW_SECURITY);
+    r->clean = options_flag(o, OPT_CLEAN);
+    r->if_exists = options_flag(o, OPT_IF_EXISTS);
+    r->truncate = options_flag(o, OPT_TRUNCATE);
+    r->append = options_flag(o, OPT_APPEND);
+    r->disable_triggers = options_flag(o, OPT_DISABLE_TRIGGERS);
+    r->via_root = options_flag(o, OPT_LOAD_VIA_PARTITION_ROOT);
+    r->on_error = str_equal(options_string(o, OPT_ON_ERROR), "continue") ? ON_ERROR_CONTINUE
+                                                                         : ON_ERROR_STOP;
+}
+
 static bool make_request(void *ctx, const Options *o, RestoreRequest *request, Error *err)
 {
     size_t mapped;
@@ -46,6 +81,9 @@ static bool make_request(void *ctx, const Options *o, RestoreRequest *request, E
                                 .jobs = (int) options_int(o, OPT_JOBS),
                                 .create = options_flag(o, OPT_CREATE),
                                 .analyze = !options_flag(o, OPT_NO_ANALYZE)};
+    choose_ways(o, request);
+    if (!choose_objects(ctx, o, request, err))
+        return false;
     return mapped > 0 ? map_targets(ctx, o, request, err) : one_target(ctx, o, request, err);
 }
 

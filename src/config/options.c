@@ -55,6 +55,11 @@ const char *options_key(const Options *o)
     return o->key;
 }
 
+const char *options_name(OptionId id)
+{
+    return option_table_get(id)->name;
+}
+
 bool options_given(const Options *o, OptionId id)
 {
     return o->values[id].source != SOURCE_DEFAULT;

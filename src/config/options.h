@@ -173,6 +173,7 @@ const char *options_key(const Options *o);
 /* Getters: the value in force. Strings live with o; a duration is in ms, a size in bytes;
  * options_string gives a number (--port) as it was written. With --quiet the value of OPT_PROGRESS
  * is "none". */
+const char *options_name(OptionId id);             /* without the dashes */
 bool options_given(const Options *o, OptionId id); /* not only a default */
 bool options_flag(const Options *o, OptionId id);
 int64_t options_int(const Options *o, OptionId id);

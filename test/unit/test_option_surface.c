@@ -175,7 +175,7 @@ static const char *companion(OptionId id)
     case OPT_NO_ROLE_PASSWORDS:
         return "--globals";
     default:
-        return "--quiet";
+        return "--log-format=text";
     }
 }
 
@@ -374,6 +374,8 @@ static const struct
     {CMD_RESTORE, "--tablespace-map", "a=b", OPT_TABLESPACE_MAP},
     {CMD_RESTORE, "--schema-map", "a=b", OPT_SCHEMA_MAP},
     {CMD_BACKUP, "--globals", NULL, OPT_GLOBALS},
+    {CMD_BACKUP, "--all-databases", NULL, OPT_ALL_DATABASES},
+    {CMD_RESTORE, "--from-database", "x", OPT_FROM_DATABASE},
     {CMD_BACKUP, "--no-role-passwords", NULL, OPT_NO_ROLE_PASSWORDS},
     {CMD_BACKUP, "--hold", "2h", OPT_HOLD},
     {CMD_RESTORE, "--resume", NULL, OPT_RESUME},
