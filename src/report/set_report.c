@@ -84,6 +84,40 @@ static void text_head(FILE *out, const char *repo_uri, const Manifest *m)
     fprintf(out, "\n");
 }
 
+/* What was asked for, when it was not everything. */
+static void text_selection(FILE *out, const Manifest *m)
+{
+    static const char *const sections[] = {"pre-data", "data", "post-data"};
+    const char *separator = "selection   ";
+    for (int i = 0; m->set.sections != 7 && i < 3; i++)
+    {
+        if ((m->set.sections & 1 << i) == 0)
+            continue;
+        fprintf(out, "%s--section=%s", separator, sections[i]);
+        separator = " ";
+    }
+    for (size_t i = 0; i < m->set.selection_count; i++)
+    {
+        char line[160];
+        fprintf(out, "%s%s", separator, str_one_line(line, sizeof(line), m->set.selection[i]));
+        separator = " ";
+    }
+    if (separator[0] == ' ')
+        fprintf(out, "\n");
+}
+
+/* "schema.table", with the database before it where the set has several of one server. */
+static void table_name(char *line, size_t size, const Manifest *m, const TableRecord *t)
+{
+    char name[320];
+    bool several = false;
+    for (size_t i = 1; t != NULL && i < m->node_count; i++)
+        several = several || m->nodes[i].content == m->nodes[i - 1].content;
+    snprintf(name, sizeof(name), "%s%s%s.%s", several ? t->database : "", several ? "." : "",
+             t == NULL ? "?" : t->schema, t == NULL ? "?" : t->name);
+    str_one_line(line, size, name);
+}
+
 static void text_totals(FILE *out, const Manifest *m)
 {
     char logical[STR_BYTES_LEN];
@@ -128,14 +162,12 @@ static void text_tables(FILE *out, const Manifest *m, int64_t limit)
     for (size_t i = 0; i < shown; i++)
     {
         const TableRecord *t = tables[i];
-        char name[160];
         char line[160];
         char logical[STR_BYTES_LEN];
         char stored[STR_BYTES_LEN];
-        snprintf(name, sizeof(name), "%s.%s", t->schema, t->name);
-        fprintf(out, "%-4d %-40s %12" PRIu64 " %12s %12s %10.1f %7" PRIu64 "\n", t->content,
-                str_one_line(line, sizeof(line), name), t->rows,
-                str_format_bytes(logical, t->logical), str_format_bytes(stored, t->stored),
+        table_name(line, sizeof(line), m, t);
+        fprintf(out, "%-4d %-40s %12" PRIu64 " %12s %12s %10.1f %7" PRIu64 "\n", t->content, line,
+                t->rows, str_format_bytes(logical, t->logical), str_format_bytes(stored, t->stored),
                 t->worker_us == 0 ? 0.0 : (double) t->logical / 1.048576 / (double) t->worker_us,
                 t->chunks);
     }
@@ -143,21 +175,18 @@ static void text_tables(FILE *out, const Manifest *m, int64_t limit)
         fprintf(out, "     ... and %zu more (--tables=0 shows all)\n", count - shown);
 }
 
-static void text_slow(FILE *out, const SetDetail *d)
+static void text_slow(FILE *out, const Manifest *m, const SetDetail *d)
 {
     if (d->slow_count > 0)
         fprintf(out, "\nslowest chunks\n");
     for (size_t i = 0; i < d->slow_count; i++)
     {
         const SlowChunk *s = &d->slow[i];
-        char name[160];
         char line[160];
         char logical[STR_BYTES_LEN];
-        snprintf(name, sizeof(name), "%s.%s", s->table == NULL ? "?" : s->table->schema,
-                 s->table == NULL ? "?" : s->table->name);
+        table_name(line, sizeof(line), m, s->table);
         fprintf(out, "  %8.3f s  node %d  %s chunk %u, %" PRIu64 " rows, %s\n",
-                (double) s->chunk.us / 1000000.0, s->content,
-                str_one_line(line, sizeof(line), name), s->chunk.chunk, s->chunk.rows,
+                (double) s->chunk.us / 1000000.0, s->content, line, s->chunk.chunk, s->chunk.rows,
                 str_format_bytes(logical, s->chunk.logical));
     }
 }
@@ -166,12 +195,13 @@ void set_report_text(FILE *out, const char *repo_uri, const Manifest *m, int64_t
                      const SetDetail *detail)
 {
     text_head(out, repo_uri, m);
+    text_selection(out, m);
     text_totals(out, m);
     text_nodes(out, m);
     if (tables >= 0)
         text_tables(out, m, tables);
     if (detail != NULL)
-        text_slow(out, detail);
+        text_slow(out, m, detail);
 }
 
 static int bigger(const void *a, const void *b)
@@ -243,9 +273,10 @@ static json_t *tables_json(const Manifest *m, int64_t limit)
         const TableRecord *t = list[i];
         json_array_append_new(
             tables,
-            json_pack("{s:i, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:s}", "content", t->content,
-                      "schema", set_report_string(t->schema), "name", set_report_string(t->name),
-                      "rows", (json_int_t) t->rows, "bytes", (json_int_t) t->logical, "stored",
+            json_pack("{s:i, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:s}", "content", t->content,
+                      "database", set_report_string(t->database), "schema",
+                      set_report_string(t->schema), "name", set_report_string(t->name), "rows",
+                      (json_int_t) t->rows, "bytes", (json_int_t) t->logical, "stored",
                       (json_int_t) t->stored, "chunks", (json_int_t) t->chunks, "worker_us",
                       (json_int_t) t->worker_us, "format", t->binary ? "binary" : "text"));
     }
@@ -291,6 +322,11 @@ json_t *set_report_json(const Manifest *m, int64_t tables, const SetDetail *deta
                                   (json_int_t) t->objects, "rows", (json_int_t) t->rows, "bytes",
                                   (json_int_t) t->logical, "stored", (json_int_t) t->stored));
     json_object_set_new(object, "nodes", nodes_json(m));
+    json_t *selection = json_array();
+    for (size_t i = 0; i < m->set.selection_count; i++)
+        json_array_append_new(selection, set_report_string(m->set.selection[i]));
+    json_object_set_new(object, "selection", selection);
+    json_object_set_new(object, "sections", json_integer(m->set.sections));
     if (tables >= 0)
         json_object_set_new(object, "tables", tables_json(m, tables));
     if (detail != NULL)
