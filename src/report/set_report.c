@@ -87,15 +87,7 @@ static void text_head(FILE *out, const char *repo_uri, const Manifest *m)
 /* What was asked for, when it was not everything. */
 static void text_selection(FILE *out, const Manifest *m)
 {
-    static const char *const sections[] = {"pre-data", "data", "post-data"};
     const char *separator = "selection   ";
-    for (int i = 0; m->set.sections != 7 && i < 3; i++)
-    {
-        if ((m->set.sections & 1 << i) == 0)
-            continue;
-        fprintf(out, "%s--section=%s", separator, sections[i]);
-        separator = " ";
-    }
     for (size_t i = 0; i < m->set.selection_count; i++)
     {
         char line[160];
