@@ -13,7 +13,8 @@ static PGresult *query_relations(PgConn *conn, Error *err)
         "SELECT c.oid, c.relkind, n.nspname, c.relname, c.relpersistence, c.relispopulated,"
         " e.extname, e.condition, o.refobjid, s.srvname,"
         " (SELECT pg_catalog.string_agg(i.inhparent::text, ' ') FROM pg_catalog.pg_inherits i"
-        "  WHERE i.inhrelid = c.oid), pg_catalog.pg_is_in_recovery()"
+        "  WHERE i.inhrelid = c.oid), pg_catalog.pg_is_in_recovery(),"
+        " o.identity"
         " FROM pg_catalog.pg_class c"
         " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
         " LEFT JOIN (SELECT d.objid, x.extname, x.extconfig,"
@@ -22,7 +23,8 @@ static PGresult *query_relations(PgConn *conn, Error *err)
         "  WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objsubid = 0"
         "  AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass"
         "  AND d.deptype = 'e') e ON e.objid = c.oid"
-        " LEFT JOIN (SELECT d.objid, pg_catalog.min(d.refobjid::bigint) AS refobjid"
+        " LEFT JOIN (SELECT d.objid, pg_catalog.min(d.refobjid::bigint) AS refobjid,"
+        "  pg_catalog.bool_or(d.deptype = 'i') AS identity"
         "  FROM pg_catalog.pg_depend d"
         "  WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objsubid = 0"
         "  AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjsubid <> 0"
@@ -51,6 +53,7 @@ enum
     COL_SERVER,
     COL_PARENTS,
     COL_IN_RECOVERY,
+    COL_IDENTITY,
 };
 
 static const uint32_t *parse_parents(void *ctx, const char *text, size_t *ret_count)
@@ -84,6 +87,7 @@ static void take_item(void *ctx, const PGresult *res, int row, SelectionItem *it
     item->extension = text_or_null(ctx, res, row, COL_EXTENSION);
     item->config = item->extension != NULL;
     item->owner_table = (uint32_t) pg_cell_int(res, row, COL_OWNER_TABLE);
+    item->identity = pg_cell_bool(res, row, COL_IDENTITY);
     item->server = text_or_null(ctx, res, row, COL_SERVER);
     item->parents = parse_parents(ctx, pg_cell(res, row, COL_PARENTS), &item->parent_count);
 }
@@ -110,6 +114,9 @@ static bool select_items(PgConn *conn, void *ctx, const Selection *selection, Ca
     const char *const *extensions;
     size_t schema_count;
     size_t extension_count;
+    if (selection_needs_path(selection) &&
+        !catalog_mark_hidden(conn, ret->selected, ret->selected_count, err))
+        return false;
     return read_names(conn, ctx,
                       "SELECT nspname FROM pg_catalog.pg_namespace"
                       " WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'",

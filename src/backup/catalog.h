@@ -79,6 +79,11 @@ bool catalog_read_relations(PgConn *conn, void *ctx, const Selection *selection,
  */
 Catalog catalog_to_lock(void *ctx, const Catalog *all);
 
+/* catalog_path.c: catalog_mark_hidden sets hidden of those items, which are sorted by oid, that
+ * cannot be seen through the search_path that the role has by default. The connection's own, which
+ * is empty, is as before when this returns. */
+bool catalog_mark_hidden(PgConn *conn, SelectionItem *items, size_t count, Error *err) MUST_CHECK;
+
 /* catalog_missing gives, below ctx, those of now that are to be locked and are not (by oid and name)
  * in locked. */
 void catalog_missing(void *ctx, const Catalog *now, const Catalog *locked, Catalog *ret_missing);

@@ -27,6 +27,20 @@ bool selection_wants_blobs(const Selection *s)
     return s->blobs == BLOBS_YES || selection_includes_all(s);
 }
 
+bool selection_needs_path(const Selection *s)
+{
+    const PatternList *const lists[] = {&s->tables, &s->not_tables, &s->not_data};
+    for (size_t i = 0; i < LENGTH_OF(lists); i++)
+    {
+        for (size_t p = 0; p < lists[i]->count; p++)
+        {
+            if (!pattern_has_schema(lists[i]->items[p]))
+                return true;
+        }
+    }
+    return false;
+}
+
 bool selection_wants_extension(const Selection *s, const char *name)
 {
     if (pattern_list_matches(&s->not_extensions, NULL, name))

@@ -65,6 +65,9 @@ bool selection_is_all(const Selection *s);
  * no schema (languages, casts, ...) and large objects are, too. */
 bool selection_includes_all(const Selection *s);
 
+/* selection_needs_path: some pattern of tables has no schema, so that SelectionItem.hidden decides. */
+bool selection_needs_path(const Selection *s);
+
 /* selection_wants_extension: its CREATE EXTENSION. */
 bool selection_wants_extension(const Selection *s, const char *name);
 
@@ -96,7 +99,7 @@ typedef struct SelectionItem
 /* selection_apply sets definition and data of all items, which are in no order. schemas and
  * extensions are the names of those of the database, system schemas may be among them.
  * ERR_USAGE, naming the option: all patterns of -n, of -t or of -e together match nothing; with
- * strict_names also when one of them does; a pattern of --include-foreign-data fits the server of no
+ * strict_names also when one of them does; all that they match is excluded again; a pattern of --include-foreign-data fits the server of no
  * foreign table; a pattern names another database than this one.
  * With -t the options -n and -N choose no tables, as pg_dump has it. Members of extensions are never
  * chosen by themselves: the extension's configuration tables get data only.

@@ -134,6 +134,11 @@ static bool check_matched(const Work *w, const char *option, const PatternList *
     return any || list->count == 0 || nothing_matches(w, option, list->items[0]);
 }
 
+static bool all_excluded(const Work *w, const char *option, const char *by)
+{
+    return error_set(w->err, ERR_USAGE, "all that %s matches is excluded by %s", option, by);
+}
+
 static bool check_databases(const Work *w, const char *option, const PatternList *list)
 {
     for (size_t i = 0; i < list->count; i++)
@@ -286,7 +291,24 @@ static bool check_schemas(const Work *w, const char *const *schemas, size_t coun
             own[own_count++] = schemas[i];
     }
     const PatternList *list = &w->s->schemas;
-    return check_matched(w, "--schema", list, match_names(w, list, own, own_count));
+    if (!check_matched(w, "--schema", list, match_names(w, list, own, own_count)))
+        return false;
+    bool left = list->count == 0;
+    for (size_t i = 0; i < own_count && !left; i++)
+        left = pattern_list_matches(list, NULL, own[i]) &&
+               !pattern_list_matches(&w->s->not_schemas, NULL, own[i]);
+    return left || all_excluded(w, "--schema", "--exclude-schema");
+}
+
+static bool check_tables(const Work *w, const bool *matched)
+{
+    const PatternList *list = &w->s->tables;
+    if (!check_matched(w, "--table", list, matched))
+        return false;
+    bool left = list->count == 0;
+    for (size_t i = 0; i < w->count && !left; i++)
+        left = w->marks.included[i] && !w->marks.excluded[i];
+    return left || all_excluded(w, "--table", "--exclude-table");
 }
 
 static bool check_servers(const Work *w)
@@ -377,7 +399,7 @@ static bool apply_tables(Work *w, SelectionItem *items)
     w->marks.excluded = mark_tables(w, &s->not_tables, NULL);
     w->marks.no_data = mark_tables(w, &s->not_data, NULL);
     mark_schemas(w);
-    if (!check_matched(w, "--table", &s->tables, matched) || !check_servers(w))
+    if (!check_tables(w, matched) || !check_servers(w))
         return false;
     for (size_t i = 0; i < w->count; i++)
         items[i].definition = wants_definition(w, i);
