@@ -28,6 +28,8 @@ static int run_command(void *ctx, const Options *o, Error *err)
         return cmd_expire(ctx, o, err);
     case CMD_CHECK:
         return cmd_check(ctx, o, supervisor, err);
+    case CMD_EXPORT:
+        return cmd_export(ctx, o, supervisor, err);
     default:
         error_set(err, ERR_INTERNAL, "no such command");
         return EXIT_ERROR;

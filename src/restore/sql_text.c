@@ -146,3 +146,19 @@ void sql_text_add_qualified(Str *s, const char *schema, const char *name)
     }
     sql_text_add_name(s, name);
 }
+
+void sql_text_add_literal(Str *s, const char *text)
+{
+    str_add(s, strchr(text, '\\') != NULL ? "E'" : "'");
+    for (size_t n; *text != '\0'; text += n)
+    {
+        n = strcspn(text, "'\\");
+        str_addn(s, text, n);
+        if (text[n] == '\0')
+            continue;
+        str_addc(s, text[n]);
+        str_addc(s, text[n]);
+        n++;
+    }
+    str_addc(s, '\'');
+}

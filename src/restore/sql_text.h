@@ -36,4 +36,8 @@ void sql_text_each_role(const char *sql, bool std_strings, SqlTextEachRole each,
 void sql_text_add_name(Str *s, const char *name);
 void sql_text_add_qualified(Str *s, const char *schema, const char *name);
 
+/* sql_text_add_literal appends text as a string constant that means the same whatever
+ * standard_conforming_strings is. */
+void sql_text_add_literal(Str *s, const char *text);
+
 #endif

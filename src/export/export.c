@@ -1,0 +1,68 @@
+/* export/export.c - the contract is in export.h. */
+#include "export/export.h"
+
+#include "export/directory.h"
+#include "export/plain.h"
+#include "export/table_data.h"
+
+static bool is_wanted(const NodeRecord *node, const ExportRequest *r)
+{
+    return (r->content == EXPORT_ANY_CONTENT || r->content == node->content) &&
+           (r->database == NULL || strcmp(r->database, node->database) == 0);
+}
+
+/* A set has a record for each database of each node. */
+static const NodeRecord *find_node(const Manifest *m, const ExportRequest *r, Error *err)
+{
+    const NodeRecord *found = NULL;
+    for (size_t i = 0; i < m->node_count; i++)
+    {
+        const NodeRecord *node = &m->nodes[i];
+        if (!is_wanted(node, r))
+            continue;
+        if (found != NULL)
+        {
+            bool nodes = found->content != node->content;
+            error_set(err, ERR_USAGE, "set %s has several %s, an export has one", m->set.key,
+                      nodes ? "nodes" : "databases");
+            error_hint(err, "Name one with %s; \"pgark show\" lists them.",
+                       nodes ? "--content" : "--from-database");
+            return NULL;
+        }
+        found = node;
+    }
+    if (found == NULL)
+        error_set(err, ERR_NOT_FOUND, "set %s has no such node or database", m->set.key);
+    return found;
+}
+
+/* Before anything is written. */
+static bool check_tables(const ExportPlan *plan, Error *err)
+{
+    for (size_t i = 0; i < plan->entry_count; i++)
+    {
+        const ExportEntry *e = &plan->entries[i];
+        if (e->kind == EXPORT_ROWS && e->chunk_count > 0 && !table_data_check(e->table, err))
+            return false;
+    }
+    return true;
+}
+
+bool export_set(Repo *repo, const char *set_dir, const ExportRequest *request, Cancel *cancel,
+                ExportResult *ret, Error *err)
+{
+    AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "export");
+    ExportSource source = {.storage = repo->storage, .set_dir = set_dir};
+    source.manifest = manifest_read(repo->storage, ctx, set_dir, false, err);
+    source.node = source.manifest == NULL ? NULL : find_node(source.manifest, request, err);
+    ExportPlan *plan = source.node == NULL ? NULL : export_plan_make(ctx, &source, request, err);
+    if (plan == NULL || !check_tables(plan, err))
+        return false;
+    *ret = (ExportResult){.content = source.node->content,
+                          .tables = plan->tables,
+                          .rows = plan->rows,
+                          .logical = plan->logical};
+    if (request->format == EXPORT_DIRECTORY)
+        return export_directory(&source, plan, request, cancel, err);
+    return export_plain(&source, plan, request, cancel, err);
+}

@@ -1,0 +1,266 @@
+/* export/plain.c - the contract is in plain.h. */
+#include "export/plain.h"
+
+#include "base/str.h"
+#include "export/rows.h"
+#include "restore/ddl.h"
+#include "restore/ddl_text.h"
+#include "restore/entry.h"
+#include "restore/sql_text.h"
+
+typedef enum PlainPass
+{
+    PASS_MAIN,
+    PASS_ACL,
+    PASS_LAST,
+} PlainPass;
+
+typedef struct Plain
+{
+    const ExportPlan *plan;
+    const ExportRequest *request;
+    const Cancel *cancel;
+    const DdlPlan *ddl;
+    Output *out;
+    TableData *data;
+    StringPool pool; /* of the entry's text */
+    DdlText text;
+    /* What the reader's session has been set to: */
+    Str *owner;
+    Str *tablespace;
+    Str *table_am;
+} Plain;
+
+/* As _tocEntryRestorePass in pg_backup_archiver.c has it: REFRESH runs functions as the view's owner
+ * and needs privileges, and an event trigger would fire for all that comes behind it. */
+static PlainPass pass_of(const TocEntry *e)
+{
+    static const char *const acl[] = {"ACL", "ACL LANGUAGE", "DEFAULT ACL", NULL};
+    static const char *const last[] = {"EVENT TRIGGER", "MATERIALIZED VIEW DATA", NULL};
+    if (entry_is_any(e->desc, acl))
+        return PASS_ACL;
+    return entry_is_any(e->desc, last) || entry_is_of(e, "EVENT TRIGGER ") ? PASS_LAST : PASS_MAIN;
+}
+
+/* A name in a comment must not end the comment: what is behind it would be a command. */
+static bool write_comment(Plain *p, const TocEntry *e, bool rows, Error *err)
+{
+    char name[256];
+    char schema[256];
+    char owner[256];
+    char text[1024];
+    str_one_line(name, sizeof(name), e->tag);
+    str_one_line(schema, sizeof(schema), entry_has_schema(e) ? e->schema : "-");
+    str_one_line(owner, sizeof(owner), p->request->no_owner || *e->owner == '\0' ? "-" : e->owner);
+    snprintf(text, sizeof(text), "--\n-- %sName: %s; Type: %s; Schema: %s; Owner: %s\n--\n\n",
+             rows ? "Data for " : "", name, e->desc, schema, owner);
+    return output_text(p->out, text, err);
+}
+
+/* Writes a SET where it is not in force; current keeps its text. */
+static bool write_setting(Plain *p, Str *current, const char *wanted, Error *err)
+{
+    if (wanted == NULL || strcmp(current->data, wanted) == 0)
+        return true;
+    str_clear(current);
+    str_add(current, wanted);
+    return output_text(p->out, wanted, err) && output_text(p->out, "\n\n", err);
+}
+
+static bool write_owner(Plain *p, const TocEntry *e, Error *err)
+{
+    if (!p->request->session_authorization || p->request->no_owner)
+        return true;
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "owner");
+    Str *sql = str_new(tmp);
+    str_add(sql, "SET SESSION AUTHORIZATION ");
+    if (*e->owner == '\0')
+        str_add(sql, "DEFAULT");
+    else
+        sql_text_add_name(sql, e->owner);
+    str_addc(sql, ';');
+    return write_setting(p, p->owner, sql->data, err);
+}
+
+static bool write_triggers(Plain *p, const ExportEntry *e, bool enable, Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "triggers");
+    return !p->request->disable_triggers ||
+           output_text(p->out,
+                       mem_printf(tmp, "ALTER TABLE %s %s TRIGGER ALL;\n\n", e->into,
+                                  enable ? "ENABLE" : "DISABLE"),
+                       err);
+}
+
+static bool write_rows(Plain *p, const ExportEntry *e, Error *err)
+{
+    bool copy = p->request->rows == ROWS_COPY;
+    return write_comment(p, &e->toc, true, err) && write_owner(p, &e->toc, err) &&
+           write_triggers(p, e, false, err) && output_text(p->out, e->toc.copy_stmt, err) &&
+           rows_write(p->data, e, p->request, p->out, err) &&
+           output_text(p->out, copy ? "\\.\n\n\n" : "\n\n", err) && write_triggers(p, e, true, err);
+}
+
+static bool write_statement(Plain *p, const ExportEntry *e, Error *err)
+{
+    return write_comment(p, &e->toc, false, err) && write_owner(p, &e->toc, err) &&
+           output_text(p->out, e->toc.defn, err) && output_text(p->out, "\n\n", err);
+}
+
+static bool write_definition(Plain *p, const ExportEntry *entry, Error *err)
+{
+    TocEntry e = entry->toc;
+    const ExportRequest *r = p->request;
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "entry");
+    p->pool = (StringPool){.ctx = tmp};
+    p->text.last_tablespace = p->text.last_table_am = NULL;
+    if (r->no_owner || r->session_authorization)
+        e.owner = ""; /* no ALTER ... OWNER TO */
+    const char *sql = ddl_text_sql(&p->text, &e);
+    if (sql == NULL)
+        return true;
+    const char *tablespace = r->no_tablespaces ? NULL : ddl_text_tablespace(&p->text, &e);
+    const char *table_am = r->no_table_am ? NULL : ddl_text_table_am(&p->text, &e);
+    return write_comment(p, &entry->toc, false, err) && write_owner(p, &entry->toc, err) &&
+           write_setting(p, p->tablespace, tablespace, err) &&
+           write_setting(p, p->table_am, table_am, err) && output_text(p->out, sql, err) &&
+           output_text(p->out, "\n\n", err);
+}
+
+static bool write_pass(Plain *p, PlainPass pass, Error *err)
+{
+    for (size_t i = 0; i < p->plan->entry_count; i++)
+    {
+        const ExportEntry *e = &p->plan->entries[i];
+        if (pass_of(&e->toc) != pass)
+            continue;
+        bool ok = cancel_check(p->cancel, err) &&
+                  (e->kind == EXPORT_ROWS        ? write_rows(p, e, err)
+                   : e->kind == EXPORT_STATEMENT ? write_statement(p, e, err)
+                                                 : write_definition(p, e, err));
+        if (!ok)
+            return false;
+    }
+    return true;
+}
+
+/* ---- the database itself ---- */
+
+/* psql takes a conninfo there, whose values are quoted with backslashes, in a psql word, whose quotes
+ * are doubled. */
+static bool write_connect(Plain *p, const char *database, Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "connect");
+    Str *s = str_new(tmp);
+    if (strpbrk(database, "\r\n") != NULL)
+        return error_set(
+            err, ERR_USAGE,
+            "the database's name has a line break, which psql's \\connect cannot take");
+    str_add(s, "\\connect -reuse-previous=on \"dbname='");
+    for (const char *c = database; *c != '\0'; c++)
+    {
+        if (*c == '\'' || *c == '\\')
+            str_addc(s, '\\');
+        if (*c == '"')
+            str_addc(s, '"');
+        str_addc(s, *c);
+    }
+    str_add(s, "'\"\n\n");
+    return output_text(p->out, s->data, err);
+}
+
+static bool write_create(Plain *p, Error *err)
+{
+    const char *sql = p->ddl->create_database;
+    if (!p->request->create)
+        return true;
+    if (sql == NULL)
+        return error_set(err, ERR_NOT_FOUND, "the set does not say how its database is created");
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "create");
+    Str *s = str_new(tmp);
+    if (p->request->clean)
+    {
+        str_addf(s, "DROP DATABASE %s", p->request->if_exists ? "IF EXISTS " : "");
+        sql_text_add_name(s, p->plan->toc->database);
+        str_add(s, ";\n\n");
+    }
+    str_add(s, sql);
+    str_add(s, sql_text_is_ended(sql, true) ? "\n\n" : ";\n\n");
+    return output_text(p->out, s->data, err) && write_connect(p, p->plan->toc->database, err) &&
+           output_text(p->out, p->ddl->session_setup, err) && output_text(p->out, "\n", err);
+}
+
+/* At the end: a setting of the database (read only, a role) could stop what is before it. */
+static bool write_properties(Plain *p, Error *err)
+{
+    for (size_t i = 0; p->request->create && i < p->ddl->database_property_count; i++)
+    {
+        const char *sql = p->ddl->database_properties[i];
+        if (!output_text(p->out, sql, err) ||
+            !output_text(p->out, sql_text_is_ended(sql, true) ? "\n\n" : ";\n\n", err))
+            return false;
+    }
+    return true;
+}
+
+static bool write_head(Plain *p, const Manifest *m, Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "head");
+    char version[128];
+    str_one_line(version, sizeof(version), p->plan->node->server_version);
+    return output_text(p->out,
+                       mem_printf(tmp,
+                                  "--\n-- PostgreSQL database, set %s of pgark, node %d\n--\n\n"
+                                  "-- Backed up from server version %s\n\n",
+                                  m->set.key, p->plan->node->content, version),
+                       err) &&
+           output_text(p->out, p->ddl->session_setup, err) && output_text(p->out, "\n", err);
+}
+
+static bool has_search_path(const ArchiveToc *toc)
+{
+    for (size_t i = 0; i < toc->entry_count; i++)
+    {
+        if (entry_is(&toc->entries[i], "SEARCHPATH"))
+            return true;
+    }
+    return false;
+}
+
+static bool std_strings(const ArchiveToc *toc)
+{
+    for (size_t i = 0; i < toc->entry_count; i++)
+    {
+        if (entry_is(&toc->entries[i], "STDSTRINGS"))
+            return strstr(toc->entries[i].defn, "'off'") == NULL;
+    }
+    return true;
+}
+
+bool export_plain(const ExportSource *source, const ExportPlan *plan, const ExportRequest *request,
+                  const Cancel *cancel, Error *err)
+{
+    AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "plain");
+    AUTO(output_free)
+    Output *out = output_open(request->file, request->compress, request->no_sync, err);
+    AUTO(table_data_free) TableData *data = NULL;
+    Plain p = {.plan = plan,
+               .request = request,
+               .cancel = cancel,
+               .out = out,
+               .owner = str_new(ctx),
+               .tablespace = str_new(ctx),
+               .table_am = str_new(ctx)};
+    if (out == NULL)
+        return false;
+    p.data = data = table_data_new(source, cancel);
+    p.ddl = ddl_plan(ctx, plan->toc, plan->toc->database, err);
+    p.text = (DdlText){.pool = &p.pool,
+                       .buffer = str_new(ctx),
+                       .std_strings = std_strings(plan->toc),
+                       .qualified = has_search_path(plan->toc)};
+    return p.ddl != NULL && write_head(&p, source->manifest, err) && write_create(&p, err) &&
+           write_pass(&p, PASS_MAIN, err) && write_pass(&p, PASS_ACL, err) &&
+           write_pass(&p, PASS_LAST, err) && write_properties(&p, err) &&
+           output_text(out, "--\n-- pgark: export complete\n--\n", err) && output_commit(out, err);
+}

@@ -1,0 +1,386 @@
+/* export/plan.c - the contract is in plan.h. */
+#include "export/plan.h"
+
+#include "base/log.h"
+#include "base/str.h"
+#include "export/refresh.h"
+#include "export/through_root.h"
+#include "pg/sql_token.h"
+#include "restore/entry.h"
+#include "restore/filter.h"
+#include "restore/sql_text.h"
+
+/* A schema archive is metadata; what is larger than this is not one. */
+#define SCHEMA_MAX ((size_t) 2 * 1024 * 1024 * 1024 - 1)
+
+/* Where the archive has an object: sorted, to be found by the manifest's records. */
+typedef struct Place
+{
+    const TocEntry *entry;
+} Place;
+
+typedef struct Planner
+{
+    const ExportSource *source;
+    const ExportRequest *request;
+    ExportPlan *plan;
+    Filter *filter;
+    Place *relations; /* by oid */
+    size_t relation_count;
+    Place *sequences; /* by schema and name */
+    size_t sequence_count;
+    bool identity; /* some column is GENERATED ALWAYS AS IDENTITY */
+    int next_id;   /* dump id */
+} Planner;
+
+static ArchiveToc *load_archive(void *ctx, const ExportSource *source, Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "archive");
+    const ObjectRecord *object = &source->node->schema;
+    char *data;
+    size_t len;
+    char hex[TAP_HEX_LEN];
+    if (object->bytes > SCHEMA_MAX)
+    {
+        error_set(err, ERR_CORRUPT, "\"%s\" is too large", object->path);
+        return NULL;
+    }
+    if (!storage_read_all(source->storage, tmp,
+                          mem_printf(tmp, "%s/%s", source->set_dir, object->path),
+                          (size_t) object->bytes, &data, &len, err))
+        return NULL;
+    tap_hash_memory(TAP_SHA256, data, len, hex);
+    if (len != object->bytes || strcmp(hex, object->sha256) != 0)
+    {
+        error_set(err, ERR_CORRUPT, "\"%s\" is not what the manifest says (%s)", object->path,
+                  len != object->bytes ? "length" : "SHA-256");
+        return NULL;
+    }
+    ArchiveToc *toc = archive_toc_parse(ctx, data, len, err);
+    if (toc == NULL)
+        error_prefix(err, "\"%s\"", object->path);
+    return toc;
+}
+
+/* ---- finding the archive's objects ---- */
+
+static int by_oid(const void *a, const void *b)
+{
+    uint32_t x = ((const Place *) a)->entry->oid;
+    uint32_t y = ((const Place *) b)->entry->oid;
+    return x < y ? -1 : x > y;
+}
+
+static int compare_text(const char *a, const char *b)
+{
+    return strcmp(a == NULL ? "" : a, b == NULL ? "" : b);
+}
+
+static int by_name(const void *a, const void *b)
+{
+    const TocEntry *x = ((const Place *) a)->entry;
+    const TocEntry *y = ((const Place *) b)->entry;
+    int order = compare_text(x->schema, y->schema);
+    return order != 0 ? order : strcmp(x->tag, y->tag);
+}
+
+/* A column's identity is defined with its sequence: ALTER TABLE ... ADD GENERATED ALWAYS AS IDENTITY.
+ */
+static bool is_identity(const TocEntry *sequence)
+{
+    SqlScanner s = {sequence->defn, true};
+    SqlToken t;
+    bool generated = false;
+    while (sql_token_next(&s, &t))
+    {
+        if (generated && sql_token_is(&t, "always"))
+            return true;
+        generated = sql_token_is(&t, "generated");
+    }
+    return false;
+}
+
+static void find_objects(Planner *p, void *ctx)
+{
+    const ArchiveToc *toc = p->plan->toc;
+    p->relations = mem_array(ctx, Place, toc->entry_count);
+    p->sequences = mem_array(ctx, Place, toc->entry_count);
+    p->next_id = 1;
+    for (size_t i = 0; i < toc->entry_count; i++)
+    {
+        const TocEntry *e = &toc->entries[i];
+        if (entry_is_relation(e))
+            p->relations[p->relation_count++].entry = e;
+        else if (entry_is(e, "SEQUENCE"))
+        {
+            p->sequences[p->sequence_count++].entry = e;
+            p->identity = p->identity || is_identity(e);
+        }
+        if (e->dump_id >= p->next_id)
+            p->next_id = e->dump_id + 1;
+    }
+    if (p->relation_count > 1)
+        qsort(p->relations, p->relation_count, sizeof(Place), by_oid);
+    if (p->sequence_count > 1)
+        qsort(p->sequences, p->sequence_count, sizeof(Place), by_name);
+}
+
+static const TocEntry *find_relation(const Planner *p, uint32_t oid)
+{
+    TocEntry wanted = {.oid = oid};
+    Place key = {.entry = &wanted};
+    const Place *place = p->relation_count == 0 ? NULL
+                                                : bsearch(&key, p->relations, p->relation_count,
+                                                          sizeof(Place), by_oid);
+    return place == NULL ? NULL : place->entry;
+}
+
+static const TocEntry *find_sequence(const Planner *p, const SequenceRecord *s)
+{
+    TocEntry wanted = {.schema = s->schema, .tag = s->name};
+    Place key = {.entry = &wanted};
+    const Place *place = p->sequence_count == 0 ? NULL
+                                                : bsearch(&key, p->sequences, p->sequence_count,
+                                                          sizeof(Place), by_name);
+    return place == NULL ? NULL : place->entry;
+}
+
+/* An extension's table is not in the archive: what its rows wait for is the extension. */
+static const TocEntry *find_extension(const ArchiveToc *toc, const char *name)
+{
+    for (size_t i = 0; name != NULL && i < toc->entry_count; i++)
+    {
+        if (entry_is(&toc->entries[i], "EXTENSION") && strcmp(toc->entries[i].tag, name) == 0)
+            return &toc->entries[i];
+    }
+    return NULL;
+}
+
+/* ---- entries ---- */
+
+static ExportEntry *add_entry(Planner *p, const TocEntry *toc, ExportKind kind)
+{
+    ExportPlan *plan = p->plan;
+    ExportEntry *e = mem_push(plan, plan->entries, plan->entry_count, plan->entry_capacity,
+                              ExportEntry);
+    e->toc = *toc;
+    e->kind = kind;
+    return e;
+}
+
+/* A new entry about the object of on, which may be NULL; it depends on that one. */
+static ExportEntry *add_about(Planner *p, const TocEntry *on, ExportKind kind, const char *desc,
+                              const char *schema, const char *name)
+{
+    TocEntry toc = {
+        .dump_id = p->next_id++,
+        .tag = name,
+        .desc = desc,
+        .section = TOC_SECTION_DATA,
+        .defn = "",
+        .drop_stmt = "",
+        .copy_stmt = "",
+        .schema = schema,
+        .owner = on == NULL ? "" : on->owner,
+    };
+    if (on != NULL)
+    {
+        toc.dependencies = mem_array(p->plan, int, 1);
+        toc.dependencies[0] = on->dump_id;
+        toc.dependency_count = 1;
+    }
+    return add_entry(p, &toc, kind);
+}
+
+static const char *column_list(void *ctx, const TableRecord *t)
+{
+    Str *s = str_new(ctx);
+    for (size_t i = 0; i < t->column_count; i++)
+    {
+        str_add(s, i == 0 ? "" : ", ");
+        sql_text_add_name(s, t->columns[i]);
+    }
+    return s->data;
+}
+
+static const char *copy_statement(void *ctx, const ExportEntry *e)
+{
+    bool columns = *e->column_list != '\0';
+    return mem_printf(ctx, "COPY %s%s%s%s FROM stdin;\n", e->into, columns ? " (" : "",
+                      e->column_list, columns ? ")" : "");
+}
+
+/* i: of the manifest's tables. */
+static bool wants_rows(const Planner *p, size_t i)
+{
+    char kind = p->source->manifest->tables[i].kind;
+    return p->filter->data[i] && kind != 'm' && kind != 'p';
+}
+
+static void add_table(Planner *p, ThroughRoot *routes, const TableRecord *t)
+{
+    ExportPlan *plan = p->plan;
+    const TocEntry *on = find_relation(p, t->oid);
+    if (on == NULL)
+        on = find_extension(plan->toc, t->extension);
+    ExportEntry *e = add_about(p, on, EXPORT_ROWS, "TABLE DATA", t->schema, t->name);
+    const TocEntry *root = on == NULL ? NULL : through_root_of(routes, on, t);
+    Str *into = str_new(plan);
+    if (root == NULL)
+        sql_text_add_qualified(into, t->schema, t->name);
+    else
+        sql_text_add_qualified(into, root->schema, root->tag);
+    e->table = t;
+    e->into = into->data;
+    e->column_list = column_list(plan, t);
+    e->overriding = p->identity;
+    e->toc.oid = t->oid;
+    e->toc.copy_stmt = p->request->rows == ROWS_COPY ? copy_statement(plan, e) : "";
+    /* pg_restore looks for this very comment: it must not TRUNCATE the partition then. */
+    if (root != NULL)
+        e->toc.defn = mem_printf(plan, "-- load via partition root %s\n", e->into);
+    e->file = mem_printf(plan, "%d.dat", e->toc.dump_id);
+    e->chunks = chunk_index_table(plan->chunks, t->oid, &e->chunk_count);
+    plan->tables++;
+    plan->rows += t->rows;
+    plan->logical += t->logical;
+}
+
+static void add_sequence(Planner *p, const SequenceRecord *s)
+{
+    const TocEntry *on = find_sequence(p, s);
+    ExportEntry *e = add_about(p, on, EXPORT_STATEMENT, "SEQUENCE SET", s->schema, s->name);
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "sequence");
+    Str *name = str_new(tmp);
+    Str *sql = str_new(p->plan);
+    sql_text_add_qualified(name, s->schema, s->name);
+    str_add(sql, "SELECT pg_catalog.setval(");
+    sql_text_add_literal(sql, name->data);
+    str_addf(sql, ", %" PRId64 ", %s);\n", s->last_value, s->is_called ? "true" : "false");
+    e->toc.defn = sql->data;
+    e->toc.oid = on == NULL ? 0 : on->oid;
+}
+
+static void add_data(Planner *p)
+{
+    const Manifest *m = p->source->manifest;
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "routes");
+    ThroughRoot *routes = through_root_new(tmp, p->plan->toc);
+    for (size_t i = 0; i < m->table_count; i++)
+    {
+        if (wants_rows(p, i))
+            add_table(p, routes, &m->tables[i]);
+    }
+    for (size_t i = 0; i < m->sequence_count; i++)
+    {
+        if (p->filter->sequences[i])
+            add_sequence(p, &m->sequences[i]);
+    }
+}
+
+static void add_refreshes(Planner *p)
+{
+    const Manifest *m = p->source->manifest;
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "refresh");
+    RefreshOrder *order = refresh_order_new(tmp, p->plan->toc);
+    const TocEntry **views = mem_array(tmp, const TocEntry *, m->table_count);
+    size_t count = 0;
+    for (size_t i = 0; i < m->table_count; i++)
+    {
+        const TableRecord *t = &m->tables[i];
+        const TocEntry *view = p->filter->data[i] && t->kind == 'm' && t->populated
+                                   ? find_relation(p, t->oid)
+                                   : NULL;
+        if (view != NULL)
+            views[count++] = view;
+    }
+    refresh_order_sort(order, views, count);
+    for (size_t i = 0; i < count; i++)
+    {
+        const TocEntry *view = views[i];
+        ExportEntry *e = add_about(p, view, EXPORT_STATEMENT, "MATERIALIZED VIEW DATA",
+                                   view->schema, view->tag);
+        Str *sql = str_new(p->plan);
+        str_add(sql, "REFRESH MATERIALIZED VIEW ");
+        sql_text_add_qualified(sql, view->schema, view->tag);
+        str_add(sql, ";\n");
+        e->toc.defn = sql->data;
+        e->toc.oid = view->oid;
+        e->toc.section = TOC_SECTION_POST_DATA;
+        refresh_order_depend(order, p->plan, view, &e->toc);
+    }
+}
+
+static void add_definitions(Planner *p, size_t from, size_t to)
+{
+    for (size_t i = from; i < to; i++)
+        add_entry(p, &p->plan->toc->entries[i], EXPORT_DEFINITION);
+}
+
+/* The data lies before the first entry that may need all of it. */
+static size_t first_post_data(const ArchiveToc *toc)
+{
+    size_t i = 0;
+    while (i < toc->entry_count && toc->entries[i].section != TOC_SECTION_POST_DATA)
+        i++;
+    return i;
+}
+
+static int compare_oids(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *) a;
+    uint32_t y = *(const uint32_t *) b;
+    return x < y ? -1 : x > y;
+}
+
+static bool find_chunks(Planner *p, Error *err)
+{
+    const Manifest *m = p->source->manifest;
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "wanted");
+    uint32_t *oids = mem_array(tmp, uint32_t, m->table_count);
+    size_t count = 0;
+    for (size_t i = 0; i < m->table_count; i++)
+    {
+        if (wants_rows(p, i))
+            oids[count++] = m->tables[i].oid;
+    }
+    if (count > 1)
+        qsort(oids, count, sizeof(uint32_t), compare_oids);
+    p->plan->chunks = chunk_index_read(p->source->storage, p->plan, p->source->set_dir,
+                                       p->source->node, oids, count, err);
+    return p->plan->chunks != NULL;
+}
+
+/* What is wanted of the archive and of the manifest. */
+static bool apply_selection(Planner *p, ArchiveToc *toc, void *ctx, Error *err)
+{
+    p->filter = filter_new(ctx, toc, p->source->manifest, p->source->node, p->request->selection,
+                           false, err);
+    if (p->filter == NULL)
+        return false;
+    filter_apply(p->filter, toc);
+    for (size_t i = 0; i < p->filter->left_out_count; i++)
+        log_warning("%s is left out, as the table that it refers to is not exported",
+                    p->filter->left_out[i]);
+    return true;
+}
+
+ExportPlan *export_plan_make(void *ctx, const ExportSource *source, const ExportRequest *request,
+                             Error *err)
+{
+    ExportPlan *plan = mem_new(ctx, ExportPlan);
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "plan");
+    Planner p = {.source = source, .request = request, .plan = plan};
+    ArchiveToc *toc = load_archive(plan, source, err);
+    plan->node = source->node;
+    plan->toc = toc;
+    if (toc == NULL || !apply_selection(&p, toc, tmp, err) || !find_chunks(&p, err))
+        return NULL;
+    find_objects(&p, tmp);
+    size_t data = first_post_data(toc);
+    add_definitions(&p, 0, data);
+    add_data(&p);
+    add_definitions(&p, data, toc->entry_count);
+    add_refreshes(&p);
+    return plan;
+}

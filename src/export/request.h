@@ -1,0 +1,47 @@
+/*
+ * export/request.h - what an export is asked to do.
+ */
+#ifndef PGARK_EXPORT_REQUEST_H
+#define PGARK_EXPORT_REQUEST_H
+
+#include "io/compress.h"
+#include "select/selection.h"
+
+typedef enum ExportFormat
+{
+    EXPORT_PLAIN,     /* SQL text for psql */
+    EXPORT_DIRECTORY, /* an archive for pg_restore */
+} ExportFormat;
+
+typedef enum ExportRows
+{
+    ROWS_COPY,
+    ROWS_INSERTS, /* INSERT INTO t (a, b) VALUES */
+} ExportRows;
+
+#define EXPORT_ANY_CONTENT (-2)
+
+typedef struct ExportRequest
+{
+    ExportFormat format;
+    const char *file;     /* NULL: standard output (plain only) */
+    Compress compress;    /* of the file, or of each data file */
+    int content;          /* the set's node; EXPORT_ANY_CONTENT: its only one */
+    const char *database; /* which of the node's databases; NULL: its only one */
+    int jobs;             /* data files written at the same time (directory) */
+    bool no_sync;
+    const Selection *selection;
+    ExportRows rows;
+    int rows_per_insert; /* 1 and up */
+    bool on_conflict_do_nothing;
+    bool create;    /* CREATE DATABASE and connecting to it (plain) */
+    bool clean;     /* DROP statements first (plain) */
+    bool if_exists; /* with IF EXISTS */
+    bool no_owner;
+    bool session_authorization; /* owners by SET SESSION AUTHORIZATION */
+    bool no_tablespaces;
+    bool no_table_am;
+    bool disable_triggers; /* around each table's rows (plain, rows only) */
+} ExportRequest;
+
+#endif
