@@ -140,7 +140,7 @@ static bool take_relation(PgConn *conn, const PGresult *res, int row, const Sele
     r->name = mem_strdup(ret->selected, item->name);
     r->lock = table;
     r->unlogged = item->persistence == 'u';
-    r->populated = item->kind == 'm' && pg_cell_bool(res, row, COL_POPULATED);
+    r->populated = item->kind == 'm' && item->data && pg_cell_bool(res, row, COL_POPULATED);
     r->extension = mem_strdup(ret->selected, item->extension);
     r->where = text_or_null(ret->selected, res, row, COL_CONDITION);
     if (r->where != NULL && r->where[0] == '\0')

@@ -29,7 +29,7 @@ typedef struct Relation
     char *quoted; /* "schema"."name" */
     bool lock;    /* the holder locks it: tables and partitioned tables that are selected */
     bool unlogged;
-    bool populated;  /* of a materialized view */
+    bool populated;  /* of a materialized view: it is, and its refresh is wanted */
     char *extension; /* its configuration table, NULL */
     RelationData data;
     char *where; /* "WHERE ..." as the extension gave it, NULL: all rows */
