@@ -69,6 +69,8 @@ DdlPlan *ddl_plan(void *ctx, const ArchiveToc *toc, const char *new_database, Er
     p->pool.ctx = plan;
     p->scratch.ctx = p;
     ddl_session_find(p);
+    plan->toc = toc;
+    plan->std_strings = p->text.std_strings;
     plan->session_setup = ddl_session_setup(p);
     ddl_session_database(p);
     ddl_order_nodes(p);

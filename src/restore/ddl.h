@@ -31,7 +31,7 @@ typedef struct DdlLock
 /* What a statement's time depends on. */
 typedef enum DdlWork
 {
-    DDL_WORK_CATALOG,   /* catalogs only */
+    DDL_WORK_CATALOG, /* catalogs only */
     DDL_WORK_BUILD,   /* reads and sorts the rows of its table: an index, a constraint with one */
     DDL_WORK_CHECK,   /* compares rows: a foreign key, a check constraint */
     DDL_WORK_REFRESH, /* runs a query */
@@ -64,6 +64,8 @@ typedef struct DdlPartition
 
 typedef struct DdlPlan
 {
+    const ArchiveToc *toc;
+    bool std_strings;  /* in the archive a backslash in '...' is an ordinary character */
     DdlEntry *entries; /* pre-data first, then by pass, archive order within a pass */
     size_t entry_count;
     const char

@@ -6,6 +6,7 @@
 #include "restore/large_objects.h"
 #include "restore/node.h"
 #include "restore/route.h"
+#include "restore/split.h"
 #include "restore/target.h"
 #include "restore/work.h"
 
@@ -98,7 +99,7 @@ static bool set_sequences(RestoreNode *node, Error *err)
     for (size_t i = 0; i < m->sequence_count; i++)
     {
         const SequenceRecord *s = &m->sequences[i];
-        if (s->content != node->record->content)
+        if (!manifest_has(node->record, s->content, s->database))
             continue;
         char *table = pg_quote_table(tmp, node->main, s->schema, s->name, err);
         char *name = table == NULL ? NULL : pg_quote_literal(tmp, node->main, table, err);
@@ -260,7 +261,6 @@ static void count_result(RestoreNode *node)
         node->rows += node->tables[i].record->rows;
         node->logical += node->tables[i].record->logical;
     }
-    node->statements = node->ddl->entry_count;
 }
 
 bool restore_node_run(RestoreNode *node, Error *err)
@@ -275,6 +275,9 @@ bool restore_node_run(RestoreNode *node, Error *err)
     if (!run_pass(node, &session, DDL_PRE_DATA, err) || !quote_tables(node, err) ||
         !route_tables(node, err) || !large_objects_restore(node, err))
         return error_node(err, node->label);
+    node->statements = node->ddl->entry_count;
+    split_statements(node);
+    atomic_store(&node->progress->chunks_total, node->ddl->entry_count + node->chunk_count);
     progress_phase(node->progress_all, "data and indexes");
     if (!run_tasks(node, err))
         return error_node(err, node->label);
