@@ -6,8 +6,8 @@ SCALE  ?= 1
 RUNS   ?= 5
 export BUILD SCALE RUNS
 
-.PHONY: all deps setup install demo check check-unit check-tap check-fault check-san bench lint \
-	format fuzz clean help
+.PHONY: all deps setup install demo check check-unit check-tap check-fault check-san check-versions \
+	regress bench lint format fuzz clean help
 
 all: setup
 	@ninja -C $(BUILD)
@@ -21,6 +21,8 @@ help:
 #: make demo          a fleet of three servers is backed up, thrown away, restored, and proven whole
 #: make check         all suites
 #: make check-unit | check-tap | check-fault | check-san      one part of them
+#: make check-versions   VERSIONS="17 18": unit tests and suites with these versions of PostgreSQL, in chroots
+#: make regress       the databases of PostgreSQL's own suites: backed up, restored, compared
 #: make bench         SCALE=1 RUNS=5: pgark against pg_dump and pg_restore
 #: make lint          formatting, static analysis, layers, scripts, documentation
 #: make format        reformat the sources
@@ -50,6 +52,13 @@ check:
 check-unit check-tap check-fault check-san:
 	@tools/deps.sh build test
 	@tools/check.sh $(BUILD) $(@:check-%=%)
+
+check-versions:
+	@tools/versions.sh check $(VERSIONS)
+
+regress:
+	@tools/deps.sh build test regress
+	@test/regress/run $(VERSIONS)
 
 bench:
 	@tools/deps.sh build test

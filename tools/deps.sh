@@ -1,13 +1,21 @@
 #!/bin/sh
-# deps.sh build|test|lint ... - install the Debian packages that the named parts need.
+# deps.sh build|test|lint|regress ... - install the Debian packages that the named parts need. The version
+# of PostgreSQL is the distribution's, or PGARK_PG_VERSION.
 #
 # Does nothing, and needs no root, when everything is there. Otherwise says what is missing and
 # installs it by apt-get, as root or through sudo.
 set -eu
 
+pg=${PGARK_PG_VERSION:-}
+if [ -z "$pg" ]; then
+    pg=15
+    ! grep -qs '^VERSION_CODENAME=trixie' /etc/os-release || pg=17
+fi
+
 list_build="meson ninja-build pkg-config gcc libc6-dev libpq-dev libzstd-dev liblz4-dev zlib1g-dev
     libssl-dev libxxhash-dev libtalloc-dev libjansson-dev libinih-dev libpcre2-dev"
-list_test="libcmocka-dev postgresql-15 postgresql-client-15 perl libipc-run-perl procps zstd"
+list_test="libcmocka-dev postgresql-$pg postgresql-client-$pg perl libipc-run-perl procps zstd"
+list_regress="postgresql-server-dev-$pg gcc libc6-dev make"
 list_lint="clang libclang-rt-14-dev clang-format-14 clang-tidy-14 shellcheck man-db git"
 
 wanted=
@@ -15,6 +23,7 @@ for part in "$@"; do
     case $part in
         build) wanted="$wanted $list_build" ;;
         test) wanted="$wanted $list_test" ;;
+        regress) wanted="$wanted $list_regress" ;;
         lint) wanted="$wanted $list_lint" ;;
         *) echo "deps.sh: unknown part \"$part\"" >&2; exit 1 ;;
     esac
@@ -52,7 +61,7 @@ remove_switch()
     $as_root rm -f "$no_cluster"
 }
 case $missing in
-    *postgresql-15*)
+    *postgresql-"$pg"*)
         trap remove_switch EXIT
         trap 'exit 1' HUP INT TERM
         $as_root mkdir -p "${no_cluster%/*}"
