@@ -210,11 +210,11 @@ static const char *copy_statement(void *ctx, const ExportEntry *e)
                       e->column_list, columns ? ")" : "");
 }
 
-/* i: of the manifest's tables. */
+/* i: of the manifest's tables. What has no chunk, not even one without rows, was not read. */
 static bool wants_rows(const Planner *p, size_t i)
 {
-    char kind = p->source->manifest->tables[i].kind;
-    return p->filter->data[i] && kind != 'm' && kind != 'p';
+    const TableRecord *t = &p->source->manifest->tables[i];
+    return p->filter->data[i] && t->kind != 'm' && t->chunks > 0;
 }
 
 static void add_table(Planner *p, ThroughRoot *routes, const TableRecord *t)
@@ -278,6 +278,12 @@ static void add_data(Planner *p)
     }
 }
 
+static void add_definitions(Planner *p, size_t from, size_t to)
+{
+    for (size_t i = from; i < to; i++)
+        add_entry(p, &p->plan->toc->entries[i], EXPORT_DEFINITION);
+}
+
 static void add_refreshes(Planner *p)
 {
     const Manifest *m = p->source->manifest;
@@ -311,17 +317,19 @@ static void add_refreshes(Planner *p)
     }
 }
 
-static void add_definitions(Planner *p, size_t from, size_t to)
-{
-    for (size_t i = from; i < to; i++)
-        add_entry(p, &p->plan->toc->entries[i], EXPORT_DEFINITION);
-}
-
 /* The data lies before the first entry that may need all of it. */
 static size_t first_post_data(const ArchiveToc *toc)
 {
     size_t i = 0;
     while (i < toc->entry_count && toc->entries[i].section != TOC_SECTION_POST_DATA)
+        i++;
+    return i;
+}
+
+static size_t first_event_trigger(const ArchiveToc *toc, size_t from)
+{
+    size_t i = from;
+    while (i < toc->entry_count && !entry_is(&toc->entries[i], "EVENT TRIGGER"))
         i++;
     return i;
 }
@@ -365,6 +373,29 @@ static bool apply_selection(Planner *p, ArchiveToc *toc, void *ctx, Error *err)
     return true;
 }
 
+/* An event trigger may forbid to refresh: it waits for the refreshes, entries from first on. pg_restore
+ * runs both after everything else, several at the same time, in the order of their dependencies. */
+static void add_last(Planner *p, size_t from, size_t first)
+{
+    ExportPlan *plan = p->plan;
+    size_t end = plan->entry_count;
+    add_definitions(p, from, plan->toc->entry_count);
+    for (size_t i = end; i < plan->entry_count; i++)
+    {
+        TocEntry *e = &plan->entries[i].toc;
+        if (!entry_is(e, "EVENT TRIGGER"))
+            continue;
+        size_t count = e->dependency_count;
+        int *ids = mem_array(plan, int, count + end - first);
+        if (count > 0)
+            memcpy(ids, e->dependencies, count * sizeof(int));
+        for (size_t k = first; k < end; k++)
+            ids[count++] = plan->entries[k].toc.dump_id;
+        e->dependencies = ids;
+        e->dependency_count = count;
+    }
+}
+
 ExportPlan *export_plan_make(void *ctx, const ExportSource *source, const ExportRequest *request,
                              Error *err)
 {
@@ -380,7 +411,10 @@ ExportPlan *export_plan_make(void *ctx, const ExportSource *source, const Export
     size_t data = first_post_data(toc);
     add_definitions(&p, 0, data);
     add_data(&p);
-    add_definitions(&p, data, toc->entry_count);
+    size_t last = first_event_trigger(toc, data);
+    add_definitions(&p, data, last);
+    size_t refreshes = plan->entry_count;
     add_refreshes(&p);
+    add_last(&p, last, refreshes);
     return plan;
 }
