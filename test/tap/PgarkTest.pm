@@ -29,7 +29,7 @@ our @EXPORT = qw(
   new_repo backup set_dir set_files repo_sets manifest chunks slurp_bytes spew_bytes
   dump_text digests same_database same_rows round_trip
   no_traces no_set_added wait_for wait_for_query watch watch_end tree_of
-  money_setup money_start money_stop money_total set_rows
+  money_setup money_start money_stop money_total set_rows json_lines same_text
   cut_start cut_finish
 );
 
