@@ -89,21 +89,41 @@ bool data_load_chunk(DataLoader *loader, const RestoreTable *t, const ChunkRef *
     return ok || error_prefix(err, "chunk %u", chunk.chunk);
 }
 
+/* What begins a transaction that loads into t. */
+static const char *begin(void *ctx, const RestoreTable *t, bool empty)
+{
+    const char *before = t->before == NULL ? "" : t->before;
+    return empty ? mem_printf(ctx, "BEGIN; %sTRUNCATE ONLY %s; ", before, t->quoted)
+                 : mem_printf(ctx, "BEGIN; %s", before);
+}
+
+static bool commit(DataLoader *loader, const RestoreTable *t, Error *err)
+{
+    return (t->after == NULL || pg_exec(loader->conn, t->after, err)) &&
+           pg_exec(loader->conn, "COMMIT", err);
+}
+
 static bool load_table(DataLoader *loader, const RestoreTable *t, Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "table");
     /* FREEZE wants a table that this transaction emptied. Routed rows go to several partitions,
-     * which other workers fill at the same time, so nothing may be emptied there; an extension's
-     * configuration table has rows of CREATE EXTENSION's; and a foreign table is another server's. */
-    bool own = t->route == NULL && t->record->extension == NULL && t->record->kind == 'r';
-    const char *before = own ? mem_printf(tmp, "BEGIN; TRUNCATE ONLY %s; ", t->quoted) : "BEGIN; ";
+     * which other workers fill at the same time, so nothing may be emptied there. */
+    bool fresh = t->fresh && t->route == NULL;
     for (size_t i = 0; i < t->chunk_count; i++)
     {
         const ChunkRef *ref = &loader->node->chunks[t->first_chunk + i];
-        if (!data_load_chunk(loader, t, ref, i == 0 ? before : "", own, err))
+        if (!data_load_chunk(loader, t, ref, i == 0 ? begin(tmp, t, fresh) : "", fresh, err))
             return false;
     }
-    return pg_exec(loader->conn, "COMMIT", err);
+    return commit(loader, t, err);
+}
+
+static bool load_one_chunk(DataLoader *loader, const RestoreTable *t, const ChunkRef *ref,
+                           Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "chunk");
+    return data_load_chunk(loader, t, ref, begin(tmp, t, false), false, err) &&
+           commit(loader, t, err);
 }
 
 bool data_load(DataLoader *loader, const Task *task, Error *err)
@@ -113,9 +133,7 @@ bool data_load(DataLoader *loader, const Task *task, Error *err)
     if (task->kind == TASK_TABLE)
         ok = load_table(loader, t, err);
     else
-        ok = data_load_chunk(loader, t, &loader->node->chunks[task->chunk], "BEGIN; ", false,
-                             err) &&
-             pg_exec(loader->conn, "COMMIT", err);
+        ok = load_one_chunk(loader, t, &loader->node->chunks[task->chunk], err);
     if (ok)
         return true;
     pg_rollback(loader->conn);

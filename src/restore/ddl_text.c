@@ -103,17 +103,9 @@ const char *ddl_text_sql(DdlText *t, const TocEntry *e)
         sql_text_add_name(s, e->schema);
         str_add(s, strcmp(e->schema, "pg_catalog") == 0 ? ";\n" : ", pg_catalog;\n");
     }
-    /* Sent as one string it is one transaction: the setting is gone behind it, whatever happens. */
-    if (t->session_authorization && *e->owner != '\0')
-    {
-        str_add(s, "SET LOCAL SESSION AUTHORIZATION ");
-        sql_text_add_name(s, e->owner);
-        str_add(s, ";\n");
-    }
     size_t before = s->len;
     add_definition(t, s, e);
-    if (!t->session_authorization)
-        add_owner(s, e);
+    add_owner(s, e);
     add_partition_default(s, e);
     if (s->len == before)
         return NULL;

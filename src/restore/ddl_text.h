@@ -13,11 +13,10 @@
 
 typedef struct DdlText
 {
-    StringPool *pool;           /* what is returned lives in it, or in the archive */
-    Str *buffer;                /* to build one in */
-    bool std_strings;           /* of the archive: a backslash in '...' is an ordinary character */
-    bool qualified;             /* the archive's names have their schemas written out */
-    bool session_authorization; /* owners by SET SESSION AUTHORIZATION, not by ALTER ... OWNER TO */
+    StringPool *pool; /* what is returned lives in it, or in the archive */
+    Str *buffer;      /* to build one in */
+    bool std_strings; /* of the archive: a backslash in '...' is an ordinary character */
+    bool qualified;   /* the archive's names have their schemas written out */
     const char *last_tablespace, *last_table_am; /* settings already in the pool */
 } DdlText;
 

@@ -167,6 +167,11 @@ static uint32_t find_name(const FilterItems *f, const uint32_t *list, size_t cou
     return NONE;
 }
 
+static bool is_ours(const FilterItems *f, const TableRecord *t)
+{
+    return manifest_has(f->node, t->content, t->database);
+}
+
 /* Rows of a foreign table were asked for when the set was made; they are not asked for again. */
 static void join_table(FilterItems *f, uint32_t at, uint32_t table)
 {
@@ -195,12 +200,12 @@ static void add_records(FilterItems *f)
     const uint32_t *by_name = sorted(tmp, f, count, item_order);
 
     for (uint32_t i = 0; i < m->table_count; i++)
-        if (m->tables[i].content == f->node->content && !large_object_is_table(&m->tables[i]))
+        if (is_ours(f, &m->tables[i]) && !large_object_is_table(&m->tables[i]))
             join_table(f, find_oid(f, by_oid, count, m->tables[i].oid), i);
     for (uint32_t i = 0; i < m->sequence_count; i++)
     {
         const SequenceRecord *s = &m->sequences[i];
-        if (s->content != f->node->content)
+        if (!manifest_has(f->node, s->content, s->database))
             continue;
         uint32_t at = find_name(f, by_name, count, s->schema, s->name);
         if (at == NONE)
@@ -291,7 +296,7 @@ void filter_items_data(const FilterItems *f, bool *tables, bool *sequences)
         if (f->items[i].data)
             set_flags(f, i, tables, sequences);
     for (size_t i = 0; i < m->table_count; i++)
-        if (m->tables[i].content == f->node->content && large_object_is_table(&m->tables[i]))
+        if (is_ours(f, &m->tables[i]) && large_object_is_table(&m->tables[i]))
             tables[i] = f->blobs;
 }
 

@@ -1,6 +1,8 @@
 /* restore/needs.c - what must be there before; the contract is in needs.h. */
 #include "restore/needs.h"
 
+#include "pg/sql_token.h"
+#include "restore/entry.h"
 #include "restore/large_objects.h"
 #include "restore/sql_text.h"
 #include "restore/target.h"
@@ -14,6 +16,65 @@ typedef struct Names
     size_t count;
     size_t capacity;
 } Names;
+
+typedef enum NeedKind
+{
+    NEED_ROLE,
+    NEED_TABLESPACE,
+    NEED_EXTENSION,
+    NEED_ACCESS_METHOD,
+    NEED_COLLATION,
+    NEED_LANGUAGE,
+    NEED_WRAPPER,
+    NEED_KINDS,
+} NeedKind;
+
+typedef struct NeedRule
+{
+    const char *what;
+    const char *sql;   /* what the target has, in the order of bytes */
+    const char *made;  /* entries of this type make one */
+    bool by_extension; /* an extension may bring it */
+    const char *way;   /* what the hint says */
+} NeedRule;
+
+static const NeedRule rules[NEED_KINDS] = {
+    [NEED_ROLE] = {"role", "SELECT rolname FROM pg_catalog.pg_roles ORDER BY rolname COLLATE \"C\"",
+                   NULL, false,
+                   "roles: create them (pg_dumpall --roles-only writes how), or -O -x "
+                   "--no-policies"},
+    [NEED_TABLESPACE] = {"tablespace",
+                         "SELECT spcname FROM pg_catalog.pg_tablespace ORDER BY spcname"
+                         " COLLATE \"C\"",
+                         NULL, false, "tablespaces: --tablespace-map or --no-tablespaces"},
+    [NEED_EXTENSION] = {"extension",
+                        "SELECT name FROM pg_catalog.pg_available_extensions ORDER BY name"
+                        " COLLATE \"C\"",
+                        NULL, false, "extensions: install them, or --exclude-extension"},
+    [NEED_ACCESS_METHOD] = {"table access method",
+                            "SELECT amname FROM pg_catalog.pg_am ORDER BY amname COLLATE \"C\"",
+                            "ACCESS METHOD", true, "access methods: --no-table-access-method"},
+    [NEED_COLLATION] = {"collation",
+                        "SELECT DISTINCT collname COLLATE \"C\" FROM pg_catalog.pg_collation"
+                        " WHERE collnamespace = 'pg_catalog'::pg_catalog.regnamespace ORDER BY 1",
+                        NULL, false,
+                        "collations: install the locale and pg_import_system_collations()"},
+    [NEED_LANGUAGE] = {"language",
+                       "SELECT lanname FROM pg_catalog.pg_language ORDER BY lanname COLLATE \"C\"",
+                       "PROCEDURAL LANGUAGE", true,
+                       "languages: install them with CREATE EXTENSION"},
+    [NEED_WRAPPER] = {"foreign-data wrapper",
+                      "SELECT fdwname FROM pg_catalog.pg_foreign_data_wrapper ORDER BY fdwname"
+                      " COLLATE \"C\"",
+                      "FOREIGN DATA WRAPPER", true,
+                      "foreign-data wrappers: install them with CREATE EXTENSION"},
+};
+
+typedef struct Needs
+{
+    Names names[NEED_KINDS];
+    void *ctx;
+} Needs;
 
 static void add_name(void *arg, const char *name)
 {
@@ -43,88 +104,196 @@ static void sort_unique(Names *names)
     names->count = unique;
 }
 
-/* Takes those out of names (sorted) that sql gives, in the order of bytes. */
-static bool remove_known(PgConn *conn, const char *sql, Names *names, Error *err)
+/* Takes those out of names (sorted) that are in others (sorted). */
+static void remove_names(Names *names, const char *(*other)(const void *, size_t),
+                         const void *others, size_t count)
 {
-    AUTO(PQclear) PGresult *res = pg_query(conn, sql, 0, NULL, err);
     size_t left = 0;
-    int row = 0;
-    if (res == NULL)
-        return false;
+    size_t row = 0;
     for (size_t i = 0; i < names->count; i++)
     {
-        while (row < PQntuples(res) && strcmp(pg_cell(res, row, 0), names->items[i]) < 0)
+        while (row < count && strcmp(other(others, row), names->items[i]) < 0)
             row++;
-        if (row == PQntuples(res) || strcmp(pg_cell(res, row, 0), names->items[i]) != 0)
+        if (row == count || strcmp(other(others, row), names->items[i]) != 0)
             names->items[left++] = names->items[i];
     }
     names->count = left;
-    return true;
 }
 
-static bool missing(const Names *names, const char *what, const char *hint, Error *err)
+static const char *row_name(const void *res, size_t row)
 {
-    Str *list = str_new(names->ctx);
-    for (size_t i = 0; i < names->count && i < NAMES_SHOWN; i++)
-        str_addf(list, "%s\"%s\"", i == 0 ? "" : ", ", names->items[i]);
-    if (names->count > NAMES_SHOWN)
-        str_addf(list, " and %zu more", names->count - NAMES_SHOWN);
-    error_set(err, ERR_NOT_FOUND, "the target has no %s%s %s, which the definitions name", what,
-              names->count == 1 ? "" : "s", list->data);
-    return error_hint(err, "%s", hint);
+    return pg_cell(res, (int) row, 0);
 }
+
+static const char *item_name(const void *names, size_t i)
+{
+    return ((const Names *) names)->items[i];
+}
+
+/* ---- what the definitions name ---- */
 
 static bool names_roles(const TocEntry *e)
 {
-    static const char *const list[] = {"ACL", "DEFAULT ACL", "POLICY"};
-    for (size_t i = 0; i < LENGTH_OF(list); i++)
+    static const char *const list[] = {"ACL", "DEFAULT ACL", "POLICY", NULL};
+    return entry_is_any(e->desc, list);
+}
+
+/* The name behind a keyword or two: LANGUAGE plperl, FOREIGN DATA WRAPPER x. */
+static void add_name_behind(Names *names, const char *sql, const char *first, const char *second)
+{
+    SqlScanner s = {sql, true};
+    SqlToken before = {.kind = SQL_TOKEN_OTHER, .start = ""};
+    SqlToken last = before;
+    SqlToken t;
+    while (sql_token_next(&s, &t))
     {
-        if (strcmp(e->desc, list[i]) == 0)
-            return true;
+        bool expected = second == NULL
+                            ? sql_token_is(&last, first)
+                            : sql_token_is(&before, first) && sql_token_is(&last, second);
+        if (expected && (t.kind == SQL_TOKEN_WORD || t.kind == SQL_TOKEN_QUOTED_NAME))
+        {
+            add_name(names, sql_token_name(names->ctx, &t));
+            return;
+        }
+        before = last;
+        last = t;
     }
-    return false;
+}
+
+/* COLLATE pg_catalog."de_DE": a collation that the server found in its operating system. */
+static void add_collations(Names *names, const char *sql)
+{
+    SqlScanner s = {sql, true};
+    SqlToken last[3] = {
+        {SQL_TOKEN_OTHER, "", 0}, {SQL_TOKEN_OTHER, "", 0}, {SQL_TOKEN_OTHER, "", 0}};
+    SqlToken t;
+    if (strstr(sql, "COLLATE pg_catalog.") == NULL)
+        return;
+    while (sql_token_next(&s, &t))
+    {
+        if (sql_token_is(&last[0], "collate") && sql_token_is(&last[1], "pg_catalog") &&
+            *last[2].start == '.')
+            add_name(names, sql_token_name(names->ctx, &t));
+        last[0] = last[1];
+        last[1] = last[2];
+        last[2] = t;
+    }
+}
+
+static void collect_entry(Needs *n, const TocEntry *e)
+{
+    static const char *const in_language[] = {"FUNCTION", "PROCEDURE", NULL};
+
+    if (e->owner[0] != '\0' && e->drop_stmt[0] != '\0')
+        add_name(&n->names[NEED_ROLE], e->owner);
+    if (names_roles(e))
+        sql_text_each_role(e->defn, true, add_name, &n->names[NEED_ROLE]);
+    if (strncmp(e->defn, "SET LOCAL SESSION AUTHORIZATION", 31) == 0)
+        add_name_behind(&n->names[NEED_ROLE], e->defn, "session", "authorization");
+    if (e->tablespace != NULL && e->tablespace[0] != '\0')
+        add_name(&n->names[NEED_TABLESPACE], e->tablespace);
+    if (e->table_am != NULL && e->table_am[0] != '\0')
+        add_name(&n->names[NEED_ACCESS_METHOD], e->table_am);
+    if (entry_is(e, "EXTENSION"))
+        add_name(&n->names[NEED_EXTENSION], e->tag);
+    if (entry_is(e, "SERVER"))
+        add_name_behind(&n->names[NEED_WRAPPER], e->defn, "data", "wrapper");
+    if (entry_is_any(e->desc, in_language))
+        add_name_behind(&n->names[NEED_LANGUAGE], e->defn, "language", NULL);
+    add_collations(&n->names[NEED_COLLATION], e->defn);
 }
 
 /* Of the database itself only what --create will run counts. */
-static void collect(const RestoreNode *node, const ArchiveToc *toc, Names *roles,
-                    Names *tablespaces)
+static void collect(const RestoreNode *node, const ArchiveToc *toc, Needs *n)
 {
     for (size_t i = 0; i < toc->entry_count; i++)
     {
         const TocEntry *e = &toc->entries[i];
-        bool database = strcmp(e->desc, "DATABASE") == 0 || strncmp(e->tag, "DATABASE ", 9) == 0;
-        if (database && !node->request->create)
-            continue;
-        if (e->owner[0] != '\0' && e->drop_stmt[0] != '\0')
-            add_name(roles, e->owner);
-        if (names_roles(e))
-            sql_text_each_role(e->defn, true, add_name, roles);
-        if (e->tablespace != NULL && e->tablespace[0] != '\0')
-            add_name(tablespaces, e->tablespace);
+        if (!entry_is_about_database(e) || node->request->create)
+            collect_entry(n, e);
     }
-    sort_unique(tablespaces);
+    for (size_t i = 0; node->large_objects != NULL && i < node->large_objects->role_count; i++)
+        add_name(&n->names[NEED_ROLE], node->large_objects->roles[i]);
+    for (int kind = 0; kind < NEED_KINDS; kind++)
+        sort_unique(&n->names[kind]);
+}
+
+/* ---- what is missing ---- */
+
+/* The archive makes it itself, or has an extension that may bring it. */
+static void remove_made(const ArchiveToc *toc, const NeedRule *rule, Names *names)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "made");
+    Names made = {.ctx = tmp};
+    for (size_t i = 0; names->count > 0 && i < toc->entry_count; i++)
+    {
+        const TocEntry *e = &toc->entries[i];
+        if (rule->by_extension && entry_is(e, "EXTENSION"))
+            names->count = 0;
+        else if (rule->made != NULL && entry_is(e, rule->made))
+            add_name(&made, e->tag);
+    }
+    sort_unique(&made);
+    remove_names(names, item_name, &made, made.count);
+}
+
+static bool find_missing(const RestoreNode *node, const ArchiveToc *toc, Needs *n, Error *err)
+{
+    for (int kind = 0; kind < NEED_KINDS; kind++)
+    {
+        Names *names = &n->names[kind];
+        if (names->count == 0)
+            continue;
+        AUTO(PQclear) PGresult *res = pg_query(node->main, rules[kind].sql, 0, NULL, err);
+        if (res == NULL)
+            return false;
+        remove_names(names, row_name, res, (size_t) PQntuples(res));
+        remove_made(toc, &rules[kind], names);
+    }
+    return true;
+}
+
+static void add_list(Str *text, const char *what, const Names *names)
+{
+    char shown[80];
+    str_addf(text, "%s%s%s ", text->len == 0 ? "" : "; ", what, names->count == 1 ? "" : "s");
+    for (size_t i = 0; i < names->count && i < NAMES_SHOWN; i++)
+        str_addf(text, "%s\"%s\"", i == 0 ? "" : ", ",
+                 str_one_line(shown, sizeof(shown), names->items[i]));
+    if (names->count > NAMES_SHOWN)
+        str_addf(text, " and %zu more", names->count - NAMES_SHOWN);
+}
+
+static bool report(const RestoreNode *node, const Needs *n, Error *err)
+{
+    Str *text = str_new(n->ctx);
+    Str *ways = str_new(n->ctx);
+    for (int kind = 0; kind < NEED_KINDS; kind++)
+    {
+        if (n->names[kind].count == 0)
+            continue;
+        add_list(text, rules[kind].what, &n->names[kind]);
+        str_addf(ways, "%s%s", ways->len == 0 ? "" : "; ", rules[kind].way);
+    }
+    if (text->len == 0)
+        return true;
+    if (node->request->on_error == ON_ERROR_CONTINUE)
+    {
+        log_warning("%s: the target has no %s, which the definitions name", node->label,
+                    text->data);
+        return true;
+    }
+    error_set(err, ERR_NOT_FOUND, "the target has no %s, which the definitions name", text->data);
+    return error_hint(err, "For %s.", ways->data);
 }
 
 bool needs_check(const RestoreNode *node, const ArchiveToc *toc, Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "needs");
-    Names roles = {.ctx = tmp};
-    Names tablespaces = {.ctx = tmp};
-    collect(node, toc, &roles, &tablespaces);
-    for (size_t i = 0; node->large_objects != NULL && i < node->large_objects->role_count; i++)
-        add_name(&roles, node->large_objects->roles[i]);
-    sort_unique(&roles);
-    if (!target_set_encoding(node, node->main, err) ||
-        !remove_known(node->main,
-                      "SELECT rolname FROM pg_catalog.pg_roles ORDER BY rolname COLLATE \"C\"",
-                      &roles, err) ||
-        !remove_known(node->main,
-                      "SELECT spcname FROM pg_catalog.pg_tablespace ORDER BY spcname COLLATE \"C\"",
-                      &tablespaces, err))
-        return false;
-    if (roles.count > 0)
-        return missing(&roles, "role",
-                       "Create them first; pg_dumpall --roles-only on the source writes how.", err);
-    return tablespaces.count == 0 ||
-           missing(&tablespaces, "tablespace", "Create them first, with CREATE TABLESPACE.", err);
+    Needs n = {.ctx = tmp};
+    for (int kind = 0; kind < NEED_KINDS; kind++)
+        n.names[kind].ctx = tmp;
+    collect(node, toc, &n);
+    return target_set_encoding(node, node->main, err) && find_missing(node, toc, &n, err) &&
+           report(node, &n, err);
 }

@@ -2,20 +2,36 @@
 #include "restore/node.h"
 
 #include "base/str.h"
+#include "restore/adapt.h"
+#include "restore/entry.h"
+#include "restore/existing.h"
 #include "restore/large_objects.h"
 #include "restore/needs.h"
+#include "restore/refill.h"
+#include "restore/remap.h"
 #include "restore/target.h"
 
 /* A schema archive is metadata; what is larger than this is not one. */
 #define SCHEMA_MAX ((size_t) 2 * 1024 * 1024 * 1024 - 1)
 
-static bool load_schema(RestoreNode *node, Error *err)
+const char *node_schema(const RestoreNode *node, const char *schema)
+{
+    const RestoreRequest *r = node->request;
+    const char *mapped = adapt_lookup(r->schema_map, r->schema_map_count, schema);
+    return mapped != NULL ? mapped : schema;
+}
+
+/* A set of rows only may have no archive. */
+static bool read_archive(RestoreNode *node, Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "archive");
     const ObjectRecord *object = &node->record->schema;
     char *data;
     size_t len;
     char hex[TAP_HEX_LEN];
+    node->toc = mem_new(node->ctx, ArchiveToc);
+    if (object->path == NULL)
+        return true;
     if (object->bytes > SCHEMA_MAX)
         return error_set(err, ERR_CORRUPT, "\"%s\" is too large", object->path);
     if (!storage_read_all(node->storage, tmp, mem_printf(tmp, "%s/%s", node->set_dir, object->path),
@@ -25,17 +41,117 @@ static bool load_schema(RestoreNode *node, Error *err)
     if (len != object->bytes || strcmp(hex, object->sha256) != 0)
         return error_set(err, ERR_CORRUPT, "\"%s\" is not what the manifest says (%s)",
                          object->path, len != object->bytes ? "length" : "SHA-256");
-    ArchiveToc *toc = archive_toc_parse(node->ctx, data, len, err);
-    node->ddl = toc == NULL ? NULL : ddl_plan(node->ctx, toc, node->database, err);
-    if (node->ddl == NULL)
-        return error_prefix(err, "\"%s\"", object->path);
-    return needs_check(node, toc, err);
+    node->toc = archive_toc_parse(node->ctx, data, len, err);
+    return node->toc != NULL || error_prefix(err, "\"%s\"", object->path);
 }
+
+/* ---- what is wanted ---- */
+
+/* Rows only, where tables are emptied or added to; and never more than the set has. */
+static void set_sections(RestoreNode *node)
+{
+    const RestoreRequest *r = node->request;
+    node->selection = *r->selection;
+    if (r->truncate || r->append)
+        node->selection.sections &= SELECT_DATA;
+    node->selection.sections &= (unsigned) node->manifest->set.sections;
+}
+
+static bool check_sections(const RestoreNode *node, Error *err)
+{
+    if (node->selection.sections != 0)
+        return true;
+    return error_set(err, ERR_USAGE,
+                     "set %s has nothing of what is asked for: it was made with "
+                     "other sections",
+                     node->manifest->set.key);
+}
+
+static bool has_schema(const RestoreNode *node, const char *schema)
+{
+    const Manifest *m = node->manifest;
+    for (size_t i = 0; i < node->toc->entry_count; i++)
+    {
+        const TocEntry *e = &node->toc->entries[i];
+        if (str_equal(e->schema, schema) || (entry_is(e, "SCHEMA") && strcmp(e->tag, schema) == 0))
+            return true;
+    }
+    for (size_t i = 0; i < m->table_count; i++)
+        if (strcmp(m->tables[i].schema, schema) == 0)
+            return true;
+    return false;
+}
+
+/* New schemas that the archive's own definition of a schema does not make. */
+static bool remap(RestoreNode *node, Error *err)
+{
+    const RestoreRequest *r = node->request;
+    for (size_t i = 0; i < r->schema_map_count; i++)
+    {
+        const NameMap *map = &r->schema_map[i];
+        bool made = false;
+        if (!has_schema(node, map->from))
+            return error_set(err, ERR_USAGE,
+                             "--schema-map: nothing that is restored lies in schema \"%s\"",
+                             map->from);
+        for (size_t k = 0; k < node->toc->entry_count && !made; k++)
+            made = entry_is(&node->toc->entries[k], "SCHEMA") &&
+                   strcmp(node->toc->entries[k].tag, map->from) == 0;
+        if (!made && (node->selection.sections & SELECT_PRE_DATA) != 0)
+            *mem_push(node->ctx, node->new_schemas, node->new_schema_count,
+                      node->new_schema_capacity, const char *) = map->to;
+    }
+    return remap_archive(node->toc, r->schema_map, r->schema_map_count, err);
+}
+
+static void warn_left_out(const RestoreNode *node)
+{
+    for (size_t i = 0; i < node->filter->left_out_count; i++)
+    {
+        char name[200];
+        log_warning(
+            "%s: foreign key %s is left out, as the table that it refers to is not restored",
+            node->label, str_one_line(name, sizeof(name), node->filter->left_out[i]));
+    }
+}
+
+static bool choose(RestoreNode *node, Error *err)
+{
+    if (!check_sections(node, err) || !read_archive(node, err))
+        return false;
+    node->filter = filter_new(node->ctx, node->toc, node->manifest, node->record, &node->selection,
+                              node->request->with_dependencies, err);
+    if (node->filter == NULL)
+        return false;
+    warn_left_out(node);
+    filter_apply(node->filter, node->toc);
+    if (!remap(node, err))
+        return false;
+    adapt_archive(node->toc, node->request);
+    return existing_definitions(node, err);
+}
+
+static bool plan(RestoreNode *node, Error *err)
+{
+    node->ddl = ddl_plan(node->ctx, node->toc, node->database, err);
+    node->outcome = outcome_new(node->ctx, node->toc, node->filter->needed,
+                                node->request->on_error);
+    return node->ddl != NULL || error_prefix(err, "\"%s\"", node->record->schema.path);
+}
+
+/* ---- rows ---- */
 
 static int by_oid(const void *a, const void *b)
 {
     uint32_t x = ((const RestoreTable *) a)->record->oid;
     uint32_t y = ((const RestoreTable *) b)->record->oid;
+    return x < y ? -1 : x > y;
+}
+
+static int oid_order(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *) a;
+    uint32_t y = *(const uint32_t *) b;
     return x < y ? -1 : x > y;
 }
 
@@ -46,12 +162,24 @@ static bool list_tables(RestoreNode *node)
     for (size_t i = 0; i < m->table_count; i++)
     {
         const TableRecord *t = &m->tables[i];
-        if (manifest_has(node->record, t->content, t->database) && (t->kind == 'r' || t->kind == 'f'))
-            mem_push(node->ctx, node->tables, node->table_count, capacity, RestoreTable)->record =
-                t;
+        if (!manifest_has(node->record, t->content, t->database) ||
+            (t->kind != 'r' && t->kind != 'f'))
+            continue;
+        if (!node->filter->data[i])
+        {
+            *mem_push(node->ctx, node->left_out, node->left_out_count, node->left_out_capacity,
+                      uint32_t) = t->oid;
+            continue;
+        }
+        RestoreTable *table = mem_push(node->ctx, node->tables, node->table_count, capacity,
+                                       RestoreTable);
+        table->record = t;
+        table->schema = node_schema(node, t->schema);
     }
     if (node->table_count > 1)
         qsort(node->tables, node->table_count, sizeof(RestoreTable), by_oid);
+    if (node->left_out_count > 1)
+        qsort(node->left_out, node->left_out_count, sizeof(uint32_t), oid_order);
     return true;
 }
 
@@ -69,6 +197,10 @@ static bool add_chunk(void *arg, const ChunkRecord *chunk, uint64_t offset, uint
 {
     RestoreNode *node = arg;
     RestoreTable *t = restore_node_table(node, chunk->table_oid);
+    if (t == NULL && node->left_out_count > 0 &&
+        bsearch(&chunk->table_oid, node->left_out, node->left_out_count, sizeof(uint32_t),
+                oid_order) != NULL)
+        return true;
     if (t == NULL)
         return error_set(err, ERR_CORRUPT,
                          "\"%s\" has a chunk of table %u, which is not in the set",
@@ -114,8 +246,11 @@ static bool list_chunks(RestoreNode *node, Error *err)
 bool restore_node_prepare(RestoreNode *node, Error *err)
 {
     node->ctx = mem_context(NULL, "restore node");
-    bool ok = target_prepare(node, err) && list_tables(node) && list_chunks(node, err) &&
-              large_objects_prepare(node, err) && load_schema(node, err);
+    set_sections(node);
+    bool ok = target_prepare(node, err) && choose(node, err) && list_tables(node) &&
+              existing_tables(node, err) && list_chunks(node, err) && refill_prepare(node, err) &&
+              large_objects_prepare(node, err) && needs_check(node, node->toc, err) &&
+              plan(node, err);
     /* It may be a while until all nodes have got here, and CREATE DATABASE wants nobody near its
      * template. */
     pg_conn_close(node->main);

@@ -8,6 +8,8 @@
 #include "repo/repo.h"
 #include "report/progress.h"
 #include "restore/ddl.h"
+#include "restore/filter.h"
+#include "restore/outcome.h"
 #include "restore/request.h"
 
 /* Where a chunk's record lies in the node's chunk file: all that is kept in memory per chunk. */
@@ -23,6 +25,13 @@ typedef struct ChunkRef
 typedef struct RestoreTable
 {
     const TableRecord *record;
+    const char *schema; /* that it goes to */
+    bool made;          /* by this restore; else it is in the target already */
+    bool fresh;         /* the transaction that loads it may empty it first: FREEZE needs that */
+    uint32_t target_oid; /* of one that is not made */
+    const char *before; /* to be run before its rows are loaded, in the same transaction, */
+    const char *after;  /* and behind them; both NULL mostly */
+    atomic_bool failed; /* its rows were not restored, and the run went on */
     size_t first_chunk; /* its chunks are ChunkRefs first_chunk .. first_chunk + chunk_count - 1 */
     size_t chunk_count; /* chunks with rows */
     char *quoted;
@@ -30,6 +39,13 @@ typedef struct RestoreTable
     char *
         route; /* quoted ancestor that the rows are loaded through (restore/route.h), mostly NULL */
 } RestoreTable;
+
+/* A table whose rows must be there before those of another: positions in RestoreNode.tables. */
+typedef struct TableOrder
+{
+    uint32_t before;
+    uint32_t after;
+} TableOrder;
 
 typedef struct RestoreNode
 {
@@ -40,6 +56,7 @@ typedef struct RestoreNode
     const char *set_dir;
     const Manifest *manifest;
     const NodeRecord *record;
+    bool own_name; /* other databases go to the same server: this one by its own name */
     Cancel *cancel;
     Progress *progress_all;
     ProgressNode *progress;
@@ -54,9 +71,19 @@ typedef struct RestoreNode
     bool touched;      /* something may have been changed there */
     PgConn *main;      /* pre-data, sequences, ACLs */
     PgConn **workers;
+    Selection selection; /* the request's, with the sections that this set has */
+    ArchiveToc *toc;     /* what is restored of the archive, as it is run */
+    Filter *filter;      /* of toc, and of the manifest's records */
+    const char **new_schemas; /* of --schema-map, to be made where they are not there */
+    size_t new_schema_count, new_schema_capacity;
     DdlPlan *ddl;
-    RestoreTable *tables; /* sorted by oid; only the node's tables of kind 'r' */
+    Outcome *outcome;
+    RestoreTable *tables; /* sorted by oid; those with storage whose rows are restored */
     size_t table_count;
+    uint32_t *left_out; /* oids of the node's other tables, sorted */
+    size_t left_out_count, left_out_capacity;
+    TableOrder *orders; /* foreign keys of tables that are in the target already */
+    size_t order_count, order_capacity;
     ChunkRef *chunks;
     size_t chunk_count;
     size_t chunk_capacity;
@@ -68,8 +95,8 @@ typedef struct RestoreNode
 } RestoreNode;
 
 /* restore_node_prepare proves that this node can be restored, before anything is changed anywhere:
- * the archive and the chunk file are whole, the target answers and is empty (or, with create, does
- * not exist). */
+ * the archive and the chunk file are whole, the target answers, it has what the definitions count
+ * on, and nothing that is in the way (restore/existing.h). */
 bool restore_node_prepare(RestoreNode *node, Error *err) MUST_CHECK;
 
 /* restore_node_run does it: database, pre-data, chunks in parallel, indexes as their tables are
@@ -78,6 +105,9 @@ bool restore_node_run(RestoreNode *node, Error *err) MUST_CHECK;
 
 /* restore_node_table finds one of node->tables by the oid it had at the source; NULL: there is none. */
 RestoreTable *restore_node_table(const RestoreNode *node, uint32_t oid);
+
+/* node_schema gives the schema that what lay in this one goes to: another with --schema-map. */
+const char *node_schema(const RestoreNode *node, const char *schema);
 
 void restore_node_close(RestoreNode *node);
 

@@ -4,7 +4,7 @@
 /* -1, 0, 1: the table against row i of the answer, which is sorted as names are: byte by byte. */
 static int compare(const RestoreTable *t, const PGresult *res, int i)
 {
-    int c = strcmp(t->record->schema, pg_cell(res, i, 0));
+    int c = strcmp(t->schema, pg_cell(res, i, 0));
     return c != 0 ? c : strcmp(t->record->name, pg_cell(res, i, 1));
 }
 
@@ -25,6 +25,7 @@ static int find(const RestoreTable *t, const PGresult *res)
 
 bool route_tables(RestoreNode *node, Error *err)
 {
+    const char *params[] = {node->request->via_root ? "t" : "f"};
     AUTO(PQclear)
     PGresult *res = pg_query(
         node->main,
@@ -36,9 +37,9 @@ bool route_tables(RestoreNode *node, Error *err)
         "  JOIN pg_catalog.pg_inherits i ON i.inhrelid = up.ancestor),"
         " route AS (SELECT DISTINCT ON (up.leaf) up.leaf, up.ancestor FROM up"
         "  JOIN pg_catalog.pg_partitioned_table p ON p.partrelid = up.ancestor"
-        "  WHERE p.partstrat = 'h' AND (p.partexprs IS NOT NULL OR EXISTS ("
+        "  WHERE $1 OR (p.partstrat = 'h' AND (p.partexprs IS NOT NULL OR EXISTS ("
         "   SELECT 1 FROM pg_catalog.pg_attribute a WHERE a.attrelid = p.partrelid"
-        "   AND a.attnum = ANY (p.partattrs) AND a.atttypid >= 16384))"
+        "   AND a.attnum = ANY (p.partattrs) AND a.atttypid >= 16384)))"
         "  ORDER BY up.leaf, up.level DESC)"
         " SELECT n.nspname, c.relname, m.nspname, d.relname FROM route r"
         " JOIN pg_catalog.pg_class c ON c.oid = r.leaf"
@@ -46,7 +47,7 @@ bool route_tables(RestoreNode *node, Error *err)
         " JOIN pg_catalog.pg_class d ON d.oid = r.ancestor"
         " JOIN pg_catalog.pg_namespace m ON m.oid = d.relnamespace"
         " ORDER BY n.nspname COLLATE \"C\", c.relname COLLATE \"C\"",
-        0, NULL, err);
+        1, params, err);
     if (res == NULL)
         return error_prefix(err, "could not look at the partitions");
     for (size_t i = 0; PQntuples(res) > 0 && i < node->table_count; i++)

@@ -12,7 +12,8 @@
 #include "restore/node.h"
 
 /* route_tables sets RestoreTable.route (quoted) of every table that lies below a hash-partitioned
- * one whose key has a type that is not built in, or an expression: to the topmost such ancestor.
+ * one whose key has a type that is not built in, or an expression: to the topmost such ancestor. With
+ * --load-via-partition-root that of every partition, to the root of its tree.
  * The target's definitions must be there. */
 bool route_tables(RestoreNode *node, Error *err) MUST_CHECK;
 

@@ -2,10 +2,15 @@
 #include "base/parallel.h"
 #include "base/str.h"
 #include "restore/budget.h"
+#include "restore/clean.h"
 #include "restore/data.h"
+#include "restore/entry.h"
 #include "restore/large_objects.h"
 #include "restore/node.h"
+#include "restore/refill.h"
+#include "restore/refresh.h"
 #include "restore/route.h"
+#include "restore/sequences.h"
 #include "restore/split.h"
 #include "restore/target.h"
 #include "restore/work.h"
@@ -23,12 +28,26 @@ static bool set_once(PgConn *conn, const char **current, const char *wanted, Err
 {
     if (wanted == NULL || (*current != NULL && strcmp(*current, wanted) == 0))
         return true;
+    *current = NULL;
+    if (!pg_exec(conn, wanted, err))
+        return false;
     *current = wanted;
-    return pg_exec(conn, wanted, err);
+    return true;
+}
+
+/* Without its dependencies an object may name what is not there. */
+static void hint_dependencies(const RestoreNode *node, Error *err)
+{
+    static const char *const undefined[] = {"42P01", "42704", "42883", "3F000", "42703", NULL};
+    if (!selection_is_all(&node->selection) && !node->request->with_dependencies &&
+        entry_is_any(err->sqlstate, undefined))
+        error_hint(err, "Use --with-dependencies to restore what the chosen objects depend on.");
 }
 
 static bool run_entry(RestoreNode *node, Session *session, const DdlEntry *entry, Error *err)
 {
+    if (!outcome_begin(node->outcome, entry->toc, entry->label))
+        return true;
     if (set_once(session->conn, &session->tablespace, entry->set_tablespace, err) &&
         set_once(session->conn, &session->table_am, entry->set_table_am, err) &&
         pg_exec(session->conn, entry->sql, err))
@@ -37,7 +56,10 @@ static bool run_entry(RestoreNode *node, Session *session, const DdlEntry *entry
         return true;
     }
     char label[200];
+    if (outcome_failed(node->outcome, entry->toc, entry->label, err))
+        return true;
     error_prefix(err, "%s", str_one_line(label, sizeof(label), entry->label));
+    hint_dependencies(node, err);
     return error_node(err, node->label);
 }
 
@@ -73,7 +95,7 @@ static bool quote_tables(RestoreNode *node, Error *err)
         RestoreTable *t = &node->tables[i];
         AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "columns");
         Str *list = str_new(tmp);
-        t->quoted = pg_quote_table(node->ctx, node->main, t->record->schema, t->record->name, err);
+        t->quoted = pg_quote_table(node->ctx, node->main, t->schema, t->record->name, err);
         if (t->quoted == NULL)
             return false;
         for (size_t c = 0; c < t->record->column_count; c++)
@@ -86,36 +108,6 @@ static bool quote_tables(RestoreNode *node, Error *err)
         t->column_list = mem_strdup(node->ctx, list->data);
     }
     return true;
-}
-
-#define SETVALS_PER_QUERY 200
-
-static bool set_sequences(RestoreNode *node, Error *err)
-{
-    const Manifest *m = node->manifest;
-    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "sequences");
-    Str *sql = str_new(tmp);
-    size_t pending = 0;
-    for (size_t i = 0; i < m->sequence_count; i++)
-    {
-        const SequenceRecord *s = &m->sequences[i];
-        if (!manifest_has(node->record, s->content, s->database))
-            continue;
-        char *table = pg_quote_table(tmp, node->main, s->schema, s->name, err);
-        char *name = table == NULL ? NULL : pg_quote_literal(tmp, node->main, table, err);
-        if (name == NULL)
-            return false;
-        str_addf(sql, "SELECT pg_catalog.setval(%s, %" PRId64 ", %s);", name, s->last_value,
-                 s->is_called ? "true" : "false");
-        if (++pending % SETVALS_PER_QUERY == 0)
-        {
-            if (!pg_exec(node->main, sql->data, err))
-                return error_prefix(err, "could not set the sequences");
-            str_clear(sql);
-        }
-    }
-    return sql->len == 0 || pg_exec(node->main, sql->data, err) ||
-           error_prefix(err, "could not set the sequences");
 }
 
 typedef struct Crew
@@ -138,8 +130,17 @@ typedef struct Worker
 static bool load(Worker *w, const Task *task, Error *err)
 {
     RestoreNode *node = w->crew->node;
+    RestoreTable *t = &node->tables[task->table];
+    if (!outcome_rows_begin(node->outcome, t->record->oid, t->quoted))
+    {
+        t->failed = true;
+        return true;
+    }
     if (!data_load(w->loader, task, err))
-        return false;
+    {
+        t->failed = true;
+        return outcome_rows_failed(node->outcome, t->quoted, err);
+    }
     size_t chunks = task->kind == TASK_TABLE ? node->tables[task->table].chunk_count : 1;
     atomic_fetch_add(&node->progress->chunks_done, chunks);
     return true;
@@ -158,15 +159,16 @@ static bool analyze(Worker *w, const Task *task, Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "analyze");
     const char *name = w->crew->analyze.targets[task->entry].quoted;
-    return pg_exec(w->session.conn, mem_printf(tmp, "ANALYZE %s", name), err) ||
-           error_prefix(err, "ANALYZE %s", name);
+    const char *sql = mem_printf(tmp, "ANALYZE %s", name);
+    return pg_exec(w->session.conn, sql, err) ||
+           outcome_other_failed(w->crew->node->outcome, sql, err) || error_prefix(err, "%s", sql);
 }
 
 /* Sequences and privileges: nobody else has the main connection while the workers run. */
 static bool run_on_main(RestoreNode *node, TaskKind kind, Error *err)
 {
     Session session = {.conn = node->main};
-    return kind == TASK_SEQUENCES ? set_sequences(node, err)
+    return kind == TASK_SEQUENCES ? sequences_set(node, err)
                                   : run_pass(node, &session, DDL_ACL, err);
 }
 
@@ -248,7 +250,8 @@ static bool set_properties(RestoreNode *node, Error *err)
 {
     for (size_t i = 0; node->created && i < node->ddl->database_property_count; i++)
     {
-        if (!pg_exec(node->main, node->ddl->database_properties[i], err))
+        if (!pg_exec(node->main, node->ddl->database_properties[i], err) &&
+            !outcome_other_failed(node->outcome, "properties of the database", err))
             return error_prefix(err, "properties of database \"%s\"", node->database);
     }
     return true;
@@ -258,9 +261,33 @@ static void count_result(RestoreNode *node)
 {
     for (size_t i = 0; i < node->table_count; i++)
     {
+        if (node->tables[i].failed)
+            continue;
         node->rows += node->tables[i].record->rows;
         node->logical += node->tables[i].record->logical;
     }
+}
+
+/* Schemas of --schema-map that the archive does not make itself. */
+static bool make_schemas(RestoreNode *node, Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "schemas");
+    for (size_t i = 0; i < node->new_schema_count; i++)
+    {
+        const char *name = pg_quote_ident(tmp, node->main, node->new_schemas[i], err);
+        if (name == NULL ||
+            !pg_exec(node->main, mem_printf(tmp, "CREATE SCHEMA IF NOT EXISTS %s", name), err))
+            return error_prefix(err, "--schema-map");
+    }
+    return true;
+}
+
+/* What is in the way, and what the new objects go into. */
+static bool make_room(RestoreNode *node, Error *err)
+{
+    bool clean = node->request->clean && !node->request->create;
+    return (!clean || clean_target(node, err)) && make_schemas(node, err) &&
+           refill_truncate(node, err);
 }
 
 bool restore_node_run(RestoreNode *node, Error *err)
@@ -272,10 +299,12 @@ bool restore_node_run(RestoreNode *node, Error *err)
     session.conn = node->main;
     node->touched = true;
     atomic_store(&node->progress->chunks_total, node->ddl->entry_count + node->chunk_count);
-    if (!run_pass(node, &session, DDL_PRE_DATA, err) || !quote_tables(node, err) ||
-        !route_tables(node, err) || !large_objects_restore(node, err))
+    if (!make_room(node, err) || !run_pass(node, &session, DDL_PRE_DATA, err) ||
+        !quote_tables(node, err) || !route_tables(node, err) || !large_objects_restore(node, err))
         return error_node(err, node->label);
     node->statements = node->ddl->entry_count;
+    if (!refresh_statements(node, err))
+        return error_node(err, node->label);
     split_statements(node);
     atomic_store(&node->progress->chunks_total, node->ddl->entry_count + node->chunk_count);
     progress_phase(node->progress_all, "data and indexes");

@@ -25,11 +25,11 @@ static bool is_maintenance(const char *name)
     return strcmp(name, "postgres") == 0 || strcmp(name, "template1") == 0;
 }
 
-static bool refuse_content(const RestoreNode *node, PgConn *conn, Error *err)
+bool target_refuse_content(RestoreNode *node, Error *err)
 {
     AUTO(PQclear)
     PGresult *res = pg_query(
-        conn,
+        node->main,
         "SELECT x.what, x.name FROM ("
         " SELECT CASE c.relkind WHEN 'v' THEN 'view' WHEN 'S' THEN 'sequence' WHEN 'i' THEN 'index'"
         "  ELSE 'table' END, n.nspname || '.' || c.relname, c.oid, 'pg_catalog.pg_class'::regclass"
@@ -68,15 +68,24 @@ static bool refuse_content(const RestoreNode *node, PgConn *conn, Error *err)
                            "one.");
 }
 
-static bool check_version(const RestoreNode *node, const PgConn *conn)
+/* Rows mean the same everywhere; definitions of a newer server may not be known. */
+static bool check_version(const RestoreNode *node, const PgConn *conn, Error *err)
 {
     int target = PQserverVersion(conn->raw) / 10000;
     int source = node->record->server_version_num / 10000;
-    if (target < source)
-        log_warning(
-            "%s: the target is PostgreSQL %d, older than the source (%d): definitions it does "
-            "not know will fail",
-            node->label, target, source);
+    unsigned definitions = SELECT_PRE_DATA | SELECT_POST_DATA;
+    if (target >= source || (node->selection.sections & definitions) == 0)
+        return true;
+    if (node->request->on_error == ON_ERROR_STOP)
+    {
+        error_set(err, ERR_USAGE, "the target is PostgreSQL %d, older than the source (%d)", target,
+                  source);
+        return error_hint(err, "Definitions may use what it does not know; --on-error=continue "
+                               "restores what it understands and lists the rest, -a restores rows "
+                               "into tables that are there.");
+    }
+    log_warning("%s: the target is PostgreSQL %d, older than the source (%d)", node->label, target,
+                source);
     return true;
 }
 
@@ -104,7 +113,7 @@ static bool take_connection(RestoreNode *node, PgConn *conn, Error *err)
     if (conn == NULL)
         return false;
     node->spec = *pg_conn_pin(node->ctx, conn, &node->spec);
-    return check_version(node, conn) && read_identity(node, conn, err);
+    return check_version(node, conn, err) && read_identity(node, conn, err);
 }
 
 static bool prepare_existing(RestoreNode *node, Error *err)
@@ -116,7 +125,7 @@ static bool prepare_existing(RestoreNode *node, Error *err)
     if (!take_connection(node, conn, err))
         return false;
     node->database = mem_strdup(node->ctx, PQdb(node->main->raw));
-    return refuse_content(node, node->main, err);
+    return true;
 }
 
 static PgConn *connect_maintenance(RestoreNode *node, Error *err)
@@ -154,11 +163,16 @@ static bool check_new(RestoreNode *node, Error *err)
                              1, params, err);
     if (res == NULL)
         return false;
-    if (pg_cell_int(res, 0, 0) > 0)
+    if (pg_cell_int(res, 0, 0) > 0 && !node->request->clean)
     {
         error_set(err, ERR_EXISTS, "database \"%s\" exists already", node->database);
         return error_hint(err, "Leave --create out to restore into it if it is empty, or name a "
-                               "new one.");
+                               "new one, or drop it first with --clean.");
+    }
+    if (pg_cell_int(res, 0, 0) == 0 && node->request->clean && !node->request->if_exists)
+    {
+        error_set(err, ERR_NOT_FOUND, "database \"%s\" is not there to be dropped", node->database);
+        return error_hint(err, "Use --if-exists, or leave --clean out.");
     }
     return pg_cell_bool(res, 0, 1) ||
            error_set(err, ERR_USAGE, "role \"%s\" may not create databases", pg_cell(res, 0, 2));
@@ -181,12 +195,25 @@ bool target_prepare(RestoreNode *node, Error *err)
     return ok || error_node(err, node->label);
 }
 
+static bool drop_database(const RestoreNode *node, PgConn *conn, Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "drop");
+    if (!node->request->clean)
+        return true;
+    const char *name = pg_quote_ident(tmp, conn, node->database, err);
+    return name != NULL &&
+           (pg_exec(conn, mem_printf(tmp, "DROP DATABASE IF EXISTS %s", name), err) ||
+            error_prefix(err, "could not drop database \"%s\"", node->database));
+}
+
 bool target_create(RestoreNode *node, Error *err)
 {
     if (node->ddl->create_database == NULL)
         return error_set(err, ERR_CORRUPT, "the archive holds no definition of the database");
     AUTO(pg_conn_close) PgConn *conn = connect_maintenance(node, err);
     if (conn == NULL)
+        return false;
+    if (!drop_database(node, conn, err))
         return false;
     if (!pg_exec(conn, node->ddl->create_database, err))
     {
@@ -203,6 +230,18 @@ bool target_set_encoding(const RestoreNode *node, PgConn *conn, Error *err)
     const char *name = pg_quote_literal(tmp, conn, node->record->encoding, err);
     return name != NULL && (pg_exec(conn, mem_printf(tmp, "SET client_encoding = %s", name), err) ||
                             error_prefix(err, "could not set client_encoding"));
+}
+
+static bool set_identity(const RestoreNode *node, PgConn *conn, Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "role");
+    const RestoreRequest *r = node->request;
+    if (r->enable_row_security && !pg_exec(conn, "SET row_security = on", err))
+        return false;
+    const char *role = r->role == NULL ? "" : pg_quote_ident(tmp, conn, r->role, err);
+    return role != NULL &&
+           (*role == '\0' || pg_exec(conn, mem_printf(tmp, "SET ROLE %s", role), err) ||
+            error_prefix(err, "--role"));
 }
 
 PgConn *target_connect(RestoreNode *node, const char *role, Error *err)
@@ -222,7 +261,7 @@ PgConn *target_connect(RestoreNode *node, const char *role, Error *err)
         error_prefix(err, "could not set the session up");
         return NULL;
     }
-    if (!target_set_encoding(node, conn, err))
+    if (!target_set_encoding(node, conn, err) || !set_identity(node, conn, err))
         return NULL;
     PgConn *result = conn;
     conn = NULL;

@@ -25,11 +25,12 @@ typedef struct Work
     const DdlPlan *ddl;
     Schedule *schedule;
     void *ctx;
-    double *follow;   /* per table: costs of what waits for its data alone */
-    size_t *complete; /* per table: the task or mark behind its data, or NO_TASK */
-    size_t *entries;  /* per entry: its task, or NO_TASK */
-    size_t all_data;  /* mark: all data is in */
-    size_t settled;   /* mark: what comes before the privileges is done */
+    double *follow;                   /* per table: costs of what waits for its data alone */
+    size_t *first_load, *load_counts; /* per table: numbers of the tasks that load it, in a row */
+    size_t *complete;                 /* per table: the task or mark behind its data, or NO_TASK */
+    size_t *entries;                  /* per entry: its task, or NO_TASK */
+    size_t all_data;                  /* mark: all data is in */
+    size_t settled;                   /* mark: what comes before the privileges is done */
     size_t acl;
     Analyzed *analyzed; /* sorted by oid */
     size_t analyzed_count, analyzed_capacity;
@@ -94,7 +95,10 @@ static bool is_shared(const Work *w, size_t i, double total)
 {
     const RestoreTable *t = &w->node->tables[i];
     double jobs = w->node->request->jobs;
-    if (t->chunk_count < 2 || jobs < 2 || t->record->logical <= SHARED_FLOOR)
+    /* Shared, it could be half loaded: then it could not be emptied again, or what failed be passed
+     * over. */
+    bool whole = w->node->request->append || w->node->request->on_error == ON_ERROR_CONTINUE;
+    if (whole || t->chunk_count < 2 || jobs < 2 || t->record->logical <= SHARED_FLOOR)
         return false;
     return table_cost(t) + w->follow[i] / jobs > SHARED_GAIN * total / jobs;
 }
@@ -104,6 +108,8 @@ static void add_owned(Work *w, uint32_t i)
     const RestoreTable *t = &w->node->tables[i];
     Task task = {.kind = TASK_TABLE, .table = i, .chunk = t->first_chunk};
     w->complete[i] = schedule_add(w->schedule, &task, table_cost(t), table_cost(t));
+    w->first_load[i] = w->complete[i];
+    w->load_counts[i] = 1;
 }
 
 static void add_shared(Work *w, uint32_t i)
@@ -119,6 +125,20 @@ static void add_shared(Work *w, uint32_t i)
         double together = table_cost(t) / w->node->request->jobs;
         size_t added = schedule_add(w->schedule, &task, cost, together > cost ? together : cost);
         schedule_after(w->schedule, w->complete[i], added);
+        w->first_load[i] = k == 0 ? added : w->first_load[i];
+    }
+    w->load_counts[i] = t->chunk_count;
+}
+
+/* Every task of a table waits for the tables that its foreign keys refer to: the mark behind the
+ * shared one's chunks is not enough. */
+static void add_orders(Work *w)
+{
+    for (size_t i = 0; i < w->node->order_count; i++)
+    {
+        const TableOrder *o = &w->node->orders[i];
+        for (size_t k = 0; k < w->load_counts[o->after]; k++)
+            schedule_after(w->schedule, w->first_load[o->after] + k, w->complete[o->before]);
     }
 }
 
@@ -138,6 +158,7 @@ static void add_data(Work *w)
             add_owned(w, i);
         schedule_after(w->schedule, w->all_data, w->complete[i]);
     }
+    add_orders(w);
 }
 
 /* ---- statements ---- */
@@ -324,6 +345,8 @@ Schedule *work_plan(const RestoreNode *node, const AnalyzeList *analyze, Error *
         .ctx = tmp,
         .follow = mem_array(tmp, double, node->table_count),
         .complete = mem_array(tmp, size_t, node->table_count),
+        .first_load = mem_array(tmp, size_t, node->table_count),
+        .load_counts = mem_array(tmp, size_t, node->table_count),
         .entries = mem_array(tmp, size_t, node->ddl->entry_count),
     };
     add_data(&w);

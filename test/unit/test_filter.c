@@ -61,24 +61,26 @@ static const TocEntry shop[] = {
 /* clang-format on */
 
 #define TEXT(s) ((char[]){s})
+#define DB      .database = TEXT("shop")
 
 static TableRecord tables[] = {
-    {.oid = 1008, .schema = TEXT("sales"), .name = TEXT("region"), .kind = 'r'},
-    {.oid = 1009, .schema = TEXT("sales"), .name = TEXT("customer"), .kind = 'r'},
-    {.oid = 1010, .schema = TEXT("sales"), .name = TEXT("orders"), .kind = 'r'},
-    {.oid = 1015, .schema = TEXT("sales"), .name = TEXT("part"), .kind = 'p'},
-    {.oid = 1016, .schema = TEXT("sales"), .name = TEXT("part_1"), .kind = 'r'},
-    {.oid = 1019, .schema = TEXT("public"), .name = TEXT("mv"), .kind = 'm', .populated = true},
-    {.oid = 1020, .schema = TEXT("public"), .name = TEXT("log"), .kind = 'r', .unlogged = true},
+    {.oid = 1008, DB, .schema = TEXT("sales"), .name = TEXT("region"), .kind = 'r'},
+    {.oid = 1009, DB, .schema = TEXT("sales"), .name = TEXT("customer"), .kind = 'r'},
+    {.oid = 1010, DB, .schema = TEXT("sales"), .name = TEXT("orders"), .kind = 'r'},
+    {.oid = 1015, DB, .schema = TEXT("sales"), .name = TEXT("part"), .kind = 'p'},
+    {.oid = 1016, DB, .schema = TEXT("sales"), .name = TEXT("part_1"), .kind = 'r'},
+    {.oid = 1019, DB, .schema = TEXT("public"), .name = TEXT("mv"), .kind = 'm', .populated = true},
+    {.oid = 1020, DB, .schema = TEXT("public"), .name = TEXT("log"), .kind = 'r', .unlogged = true},
     {.oid = 5000,
+     DB,
      .schema = TEXT("sales"),
      .name = TEXT("settings"),
      .kind = 'r',
      .extension = TEXT("hstore")},
-    {.oid = 2613, .schema = TEXT("pg_catalog"), .name = TEXT("pg_largeobject"), .kind = 'r'},
-    {.oid = 1010, .schema = TEXT("sales"), .name = TEXT("orders"), .kind = 'r', .content = 1},
+    {.oid = 2613, DB, .schema = TEXT("pg_catalog"), .name = TEXT("pg_largeobject"), .kind = 'r'},
+    {.oid = 1010, DB, .schema = TEXT("sales"), .name = TEXT("orders"), .kind = 'r', .content = 1},
 };
-static SequenceRecord sequences[] = {{.schema = TEXT("sales"), .name = TEXT("orders_id_seq")}};
+static SequenceRecord sequences[] = {{DB, .schema = TEXT("sales"), .name = TEXT("orders_id_seq")}};
 
 typedef struct Fixture
 {
