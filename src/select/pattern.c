@@ -23,6 +23,7 @@ typedef struct PatternPart
 struct Pattern
 {
     char *text;
+    const char *local; /* in text, behind the database's part */
     char *database;
     PatternPart schema;
     PatternPart name;
@@ -51,6 +52,7 @@ static Pattern *pattern_new(PatternList *list, void *ctx, const char *text)
 {
     Pattern *p = mem_new(ctx, Pattern);
     p->text = mem_strdup(p, text);
+    p->local = p->text;
     p->schema.any = true;
     talloc_set_destructor(p, pattern_free_code);
     *mem_push(ctx, list->items, list->count, list->capacity, Pattern *) = p;
@@ -94,11 +96,14 @@ static void add_unquoted(PartText *part, const char *c)
     part->special = true;
 }
 
-/* Splits at the dots; ret_count is how many parts there are, also where there are too many. */
-static bool read_parts(const char *text, PartText parts[PARTS_MAX], size_t *ret_count, Error *err)
+/* Splits at the dots; ret_count is how many parts there are, also where there are too many, and
+ * ret_second where the second begins. */
+static bool read_parts(const char *text, PartText parts[PARTS_MAX], size_t *ret_count,
+                       const char **ret_second, Error *err)
 {
     bool quoted = false;
     size_t at = 0;
+    *ret_second = text;
     for (const char *c = text; *c != '\0'; c++)
     {
         PartText *part = &parts[at < PARTS_MAX ? at : PARTS_MAX - 1];
@@ -109,7 +114,7 @@ static bool read_parts(const char *text, PartText parts[PARTS_MAX], size_t *ret_
         else if (quoted)
             add_plain(part, *c);
         else if (*c == '.')
-            at++;
+            *ret_second = at++ == 0 ? c + 1 : *ret_second;
         else
             add_unquoted(part, c);
     }
@@ -174,11 +179,17 @@ static bool parse(Pattern *p, PatternKind kind, Error *err)
     for (size_t i = 0; i < PARTS_MAX; i++)
         parts[i] = (PartText){.regex = str_new(tmp), .plain = str_new(tmp)};
     size_t count = 0;
+    const char *second = NULL;
     if (p->text[0] == '\0')
         return error_set(err, ERR_USAGE, "nothing can match it");
     if (strlen(p->text) > PATTERN_BYTES_MAX)
         return error_set(err, ERR_USAGE, "longer than %d bytes", PATTERN_BYTES_MAX);
-    return read_parts(p->text, parts, &count, err) && compile_parts(p, kind, parts, count, err);
+    if (!read_parts(p->text, parts, &count, &second, err) ||
+        !compile_parts(p, kind, parts, count, err))
+        return false;
+    if (p->database != NULL)
+        p->local = second;
+    return true;
 }
 
 bool pattern_add(PatternList *list, void *ctx, PatternKind kind, const char *text, bool children,
@@ -295,6 +306,11 @@ const char *pattern_text(const Pattern *p)
 const char *pattern_database(const Pattern *p)
 {
     return p->database;
+}
+
+const char *pattern_local(const Pattern *p)
+{
+    return p->local;
 }
 
 bool pattern_children(const Pattern *p)

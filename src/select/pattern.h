@@ -51,6 +51,7 @@ bool pattern_list_matches(const PatternList *list, const char *schema, const cha
 
 const char *pattern_text(const Pattern *p);     /* as given; of an exact one: quoted */
 const char *pattern_database(const Pattern *p); /* the database's part, NULL: none */
+const char *pattern_local(const Pattern *p);    /* text without that part */
 bool pattern_children(const Pattern *p);
 bool pattern_has_schema(const Pattern *p); /* a table's: it names a schema, too */
 

@@ -359,14 +359,19 @@ static void settle_sequences(const Work *w, SelectionItem *items)
     }
 }
 
-/* The rows of a configuration table come with its extension, else where the table or its schema is
- * asked for; -T and -N exclude them. */
+/* The rows of a configuration table come with its extension; unless -e is about others, also where
+ * the table or its schema is asked for. -T and -N exclude them. */
 static bool wants_config(const Work *w, size_t at)
 {
     const Marks *m = &w->marks;
     if (m->excluded[at] || m->schema_out[at])
         return false;
-    if (selection_wants_extension(w->s, w->items[at].extension) || m->included[at])
+    const char *extension = w->items[at].extension;
+    if (selection_wants_extension(w->s, extension))
+        return true;
+    if (w->s->extensions.count > 0 || pattern_list_matches(&w->s->not_extensions, NULL, extension))
+        return false;
+    if (m->included[at])
         return true;
     if (w->s->tables.count > 0 || is_system_schema(w->items[at].schema))
         return false;

@@ -24,7 +24,7 @@ static void add_patterns(Args *a, const char *option, const PatternList *list, b
     {
         const Pattern *p = list->items[i];
         if (pattern_children(p) == children)
-            add(a, mem_printf(a->ctx, "%s=%s", option, pattern_text(p)));
+            add(a, mem_printf(a->ctx, "%s=%s", option, pattern_local(p)));
     }
 }
 
@@ -51,6 +51,21 @@ static void add_tables(Args *a, const char *option, const PatternList *list,
         if (flags[i])
             add(a, mem_printf(a->ctx, "%s=%s", option,
                               pattern_quote(tmp, items[i].schema, items[i].name)));
+    }
+}
+
+/* pg_dump writes definitions of system schemas, too, where a pattern matches them. */
+static void add_system_exclusions(Args *a, const Selection *s)
+{
+    if (s->tables.count > 0)
+    {
+        add(a, mem_strdup(a->ctx, "--exclude-table=pg_*.*"));
+        add(a, mem_strdup(a->ctx, "--exclude-table=information_schema.*"));
+    }
+    else if (s->schemas.count > 0)
+    {
+        add(a, mem_strdup(a->ctx, "--exclude-schema=pg_*"));
+        add(a, mem_strdup(a->ctx, "--exclude-schema=information_schema"));
     }
 }
 
@@ -127,6 +142,7 @@ bool selection_pg_dump_args(const Selection *s, void *ctx, int pg_dump_major,
         add_tables(&a, "--table", &s->tables, items, count);
         add_tables(&a, "--exclude-table", &s->not_tables, items, count);
     }
+    add_system_exclusions(&a, s);
     add_patterns(&a, "--extension", &s->extensions, false);
     add_patterns(&a, "--exclude-extension", &s->not_extensions, false);
     add_without(&a, s->without);
