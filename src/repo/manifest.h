@@ -140,6 +140,37 @@ typedef struct TotalsRecord
     uint64_t stored; /* bytes of all these objects */
 } TotalsRecord;
 
+/* Of a set that is not finished: who keeps its snapshots, so that another run can go on with it
+ * (repo/hold.h). */
+#define HOLD_FORMAT          1
+#define HOLD_TIME_MAX_MS     (INT64_C(25) * 24 * 3600 * 1000)
+#define HOLD_SNAPSHOT_ID_LEN 64
+
+typedef struct HoldRecord
+{
+    char key[SET_KEY_LEN];
+    char *fleet;
+    char *host; /* where the process runs that holds */
+    int pid;
+    int64_t time_ms;  /* how long it holds when the run has died */
+    int64_t until_us; /* wall clock; 0: the run lives, or nobody knows yet that it does not */
+    int64_t started_us; /* of the run */
+    char **request;     /* what the run was asked for, as far as another one must agree */
+    size_t request_count;
+} HoldRecord;
+
+typedef struct HoldNodeRecord
+{
+    int content;
+    char *database;
+    char *system_identifier;
+    char *server_started; /* pg_postmaster_start_time() */
+    char *snapshot;       /* pg_current_snapshot() */
+    char *snapshot_id;    /* as the holding session exported it */
+    int pid;              /* of that session */
+    char *transaction;    /* its virtualxid: there is no second one until the server starts anew */
+} HoldNodeRecord;
+
 /* ---- writing ---- */
 typedef struct ManifestWriter ManifestWriter;
 
@@ -148,6 +179,9 @@ typedef struct ManifestWriter ManifestWriter;
  */
 ManifestWriter *manifest_writer_new(Storage *st, const char *path, bool publish, bool no_sync,
                                     Error *err);
+/* manifest_writer_new_kept is for a chunk file that is to be of use when this process is killed: each
+ * line goes to the object at once, and manifest_writer_free leaves it there (STORAGE_WRITE_KEEP). */
+ManifestWriter *manifest_writer_new_kept(Storage *st, const char *path, bool no_sync, Error *err);
 /* Each appends one line. Not thread-safe: the caller has a lock where threads share one. */
 bool manifest_write_set(ManifestWriter *w, const SetRecord *r, Error *err) MUST_CHECK;
 bool manifest_write_node(ManifestWriter *w, const NodeRecord *r, Error *err) MUST_CHECK;
@@ -196,6 +230,12 @@ typedef bool (*ManifestEachChunk)(void *arg, const ChunkRecord *chunk, uint64_t 
 bool manifest_each_chunk(Storage *st, const char *set_dir, const NodeRecord *node,
                          ManifestEachChunk each, void *arg, Error *err) MUST_CHECK;
 
+/* manifest_each_left_chunk reads the chunk file of a run that did not finish, path below st's root;
+ * a missing file has no chunk. Lines that are no whole, sound chunk record are left out, as the last
+ * one may be torn. Nothing vouches for what it gives: objects have to be looked at. */
+bool manifest_each_left_chunk(Storage *st, const char *path, ManifestEachChunk each, void *arg,
+                              Error *err) MUST_CHECK;
+
 /* manifest_read_chunk reads one chunk's record again, below ctx. */
 bool manifest_read_chunk(Storage *st, void *ctx, const char *set_dir, const NodeRecord *node,
                          uint64_t line_offset, uint32_t line_len, ChunkRecord *ret_chunk,
@@ -213,6 +253,9 @@ typedef enum ManifestLineType
     LINE_CHUNK,
     LINE_TOTALS,
     LINE_END,
+    /* In the file of a hold, never in a manifest: */
+    LINE_HOLD,
+    LINE_HOLD_NODE,
 } ManifestLineType;
 
 typedef struct ManifestLine
@@ -228,6 +271,8 @@ typedef struct ManifestLine
         ChunkRecord chunk;
         TotalsRecord totals;
         char end_sha256[TAP_HEX_LEN];
+        HoldRecord hold;
+        HoldNodeRecord hold_node;
     } u;
 } ManifestLine;
 bool manifest_parse_line(void *ctx, const char *line, size_t len, ManifestLine *ret, Error *err)

@@ -149,6 +149,8 @@ static const struct Rule
     [LINE_CHUNK] = {false, false, 0},
     [LINE_TOTALS] = {true, false, 1U << LINE_CUT},
     [LINE_END] = {true, false, 1U << LINE_TOTALS},
+    [LINE_HOLD] = {false, false, 0},
+    [LINE_HOLD_NODE] = {false, false, 0},
 };
 
 static bool check_order(Reading *r, ManifestLineType type, Error *err)
@@ -282,6 +284,8 @@ static bool accept_record(Reading *r, const ManifestLine *line, Error *err)
         return accept_totals(r, &line->u.totals, err);
     case LINE_CHUNK:
     case LINE_END:
+    case LINE_HOLD:
+    case LINE_HOLD_NODE:
         break;
     }
     return true;
@@ -429,6 +433,53 @@ bool manifest_each_chunk(Storage *st, const char *set_dir, const NodeRecord *nod
     if (!check_chunk_file(tap, node, err))
         return error_prefix(err, "%s", path);
     return true;
+}
+
+/* false: the call back failed. */
+static bool give_left_chunk(MemContext *ctx, const Lines *l, const char *line, size_t len,
+                            ManifestEachChunk each, void *arg, Error *err)
+{
+    ManifestLine record;
+
+    if (len > CHUNK_LINE_MAX || !manifest_parse_line(ctx, line, len, &record, NULL) ||
+        record.type != LINE_CHUNK)
+        return true;
+    return each(arg, &record.u.chunk, l->line_offset, (uint32_t) len, err);
+}
+
+bool manifest_each_left_chunk(Storage *st, const char *path, ManifestEachChunk each, void *arg,
+                              Error *err)
+{
+    AUTO(mem_context_free) MemContext *ctx = mem_check(talloc_pool(NULL, SCRATCH_SIZE));
+    AUTO(lines_free) Lines *l = NULL;
+    StorageInfo info;
+
+    if (!storage_stat(st, path, &info, err))
+        return false;
+    if (info.kind != STORAGE_FILE)
+        return true;
+    l = lines_open(st, path, err);
+    if (l == NULL)
+        return false;
+    for (;;)
+    {
+        Error own = ERROR_INIT;
+        const char *line;
+        size_t len;
+
+        if (!lines_next(l, &line, &len, &own))
+        {
+            if (own.code == ERR_CORRUPT)
+                return true; /* the end of the file is no line */
+            *err = own;
+            return false;
+        }
+        if (line == NULL)
+            return true;
+        if (!give_left_chunk(ctx, l, line, len, each, arg, err))
+            return false;
+        talloc_free_children(ctx);
+    }
 }
 
 bool manifest_read_chunk(Storage *st, void *ctx, const char *set_dir, const NodeRecord *node,

@@ -29,11 +29,8 @@ static bool write_file(void *arg, const void *data, size_t len, Error *err)
     return io_write(((ManifestWriter *) arg)->file, data, len, err);
 }
 
-ManifestWriter *manifest_writer_new(Storage *st, const char *path, bool publish, bool no_sync,
-                                    Error *err)
+static ManifestWriter *writer_new(Storage *st, const char *path, int flags, Error *err)
 {
-    int flags = (publish ? STORAGE_WRITE_ATOMIC : STORAGE_WRITE_PLAIN) |
-                (no_sync ? STORAGE_WRITE_NO_SYNC : 0);
     StorageWriter *out = storage_write_open(st, path, (StorageWriteFlags) flags, err);
     ManifestWriter *w;
 
@@ -45,10 +42,25 @@ ManifestWriter *manifest_writer_new(Storage *st, const char *path, bool publish,
     w->line = mem_array(w, char, w->capacity);
     w->file = io_tap_new(TAP_SHA256, io_sink_new(write_out, w));
     w->body = io_sink_new(write_file, w);
-    if (publish)
+    if ((flags & STORAGE_WRITE_ATOMIC) != 0)
         w->body = w->body_tap = io_tap_new(TAP_SHA256, w->body);
-    w->body = io_buffer_new(w->body);
+    if ((flags & STORAGE_WRITE_KEEP) == 0)
+        w->body = io_buffer_new(w->body);
     return w;
+}
+
+ManifestWriter *manifest_writer_new(Storage *st, const char *path, bool publish, bool no_sync,
+                                    Error *err)
+{
+    return writer_new(st, path,
+                      (publish ? STORAGE_WRITE_ATOMIC : STORAGE_WRITE_PLAIN) |
+                          (no_sync ? STORAGE_WRITE_NO_SYNC : 0),
+                      err);
+}
+
+ManifestWriter *manifest_writer_new_kept(Storage *st, const char *path, bool no_sync, Error *err)
+{
+    return writer_new(st, path, STORAGE_WRITE_KEEP | (no_sync ? STORAGE_WRITE_NO_SYNC : 0), err);
 }
 
 void manifest_writer_free(ManifestWriter *w)

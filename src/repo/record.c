@@ -1,290 +1,15 @@
 /*
- * repo/record.c - the fields of every record type, and how each kind of field is written and read.
+ * repo/record.c - how each kind of field is written and read; which fields there are: record_fields.c.
  */
 #include "repo/record.h"
 
 #include "base/str.h"
+#include "repo/record_fields.h"
 #include "repo/repo.h"
-
-#define PATH_LEN_MAX 1024
-#define SHA256_HEX   64
-#define XXH3_HEX     32
-
-typedef enum FieldKind
-{
-    FIELD_FORMAT, /* the format's number: no member of the record */
-    FIELD_INT,
-    FIELD_I64,
-    FIELD_U32,
-    FIELD_U64,
-    FIELD_BOOL,
-    FIELD_TEXT,     /* char *, not NULL */
-    FIELD_NAME,     /* char *, NULL is null */
-    FIELD_TEXTS,    /* char **, with its count at other_offset */
-    FIELD_PATH,     /* char *, may be NULL */
-    FIELD_KEY,      /* char[SET_KEY_LEN] */
-    FIELD_SHA256,   /* char[TAP_HEX_LEN], "" is null */
-    FIELD_XXH3,     /* the same */
-    FIELD_LETTER,   /* char */
-    FIELD_COMPRESS, /* Compress */
-    FIELD_OBJECT,   /* ObjectRecord */
-} FieldKind;
-
-typedef struct Field
-{
-    const char *name;
-    FieldKind kind;
-    size_t offset;
-    size_t other_offset;
-    int64_t min, max; /* of a number */
-} Field;
-
-#define NUMBER(T, kind, member, lo, hi)                                                            \
-    {                                                                                              \
-#member, kind, offsetof(T, member), 0, lo, hi                                              \
-    }
-#define OTHER(T, kind, member)                                                                     \
-    {                                                                                              \
-#member, kind, offsetof(T, member), 0, 0, 0                                                \
-    }
-#define TEXTS(T, member, count)                                                                    \
-    {                                                                                              \
-#member, FIELD_TEXTS, offsetof(T, member), offsetof(T, count), 0, 0                        \
-    }
-
-static const Field object_fields[] = {
-    OTHER(ObjectRecord, FIELD_PATH, path),
-    NUMBER(ObjectRecord, FIELD_U64, bytes, 0, INT64_MAX),
-    OTHER(ObjectRecord, FIELD_SHA256, sha256),
-};
-
-static const Field set_fields[] = {
-    {"format", FIELD_FORMAT, 0, 0, MANIFEST_FORMAT, MANIFEST_FORMAT},
-    OTHER(SetRecord, FIELD_KEY, key),
-    OTHER(SetRecord, FIELD_TEXT, version),
-    OTHER(SetRecord, FIELD_TEXT, fleet),
-    OTHER(SetRecord, FIELD_TEXT, topology),
-    NUMBER(SetRecord, FIELD_I64, started_us, 0, INT64_MAX),
-    NUMBER(SetRecord, FIELD_I64, finished_us, 0, INT64_MAX),
-    OTHER(SetRecord, FIELD_COMPRESS, compress),
-    {"copy_format", FIELD_TEXT, offsetof(SetRecord, format), 0, 0, 0},
-    NUMBER(SetRecord, FIELD_U64, chunk_size, 0, INT64_MAX),
-    NUMBER(SetRecord, FIELD_INT, jobs, 0, INT_MAX),
-    NUMBER(SetRecord, FIELD_INT, sections, 0, 7),
-    TEXTS(SetRecord, selection, selection_count),
-};
-
-static const Field node_fields[] = {
-    NUMBER(NodeRecord, FIELD_INT, content, -1, INT_MAX),
-    NUMBER(NodeRecord, FIELD_INT, dbid, 0, INT_MAX),
-    OTHER(NodeRecord, FIELD_TEXT, host),
-    NUMBER(NodeRecord, FIELD_INT, port, 0, 65535),
-    OTHER(NodeRecord, FIELD_TEXT, database),
-    OTHER(NodeRecord, FIELD_TEXT, system_identifier),
-    OTHER(NodeRecord, FIELD_TEXT, server_version),
-    NUMBER(NodeRecord, FIELD_INT, server_version_num, 0, INT_MAX),
-    OTHER(NodeRecord, FIELD_BOOL, in_recovery),
-    OTHER(NodeRecord, FIELD_TEXT, encoding),
-    OTHER(NodeRecord, FIELD_TEXT, snapshot),
-    NUMBER(NodeRecord, FIELD_I64, dump_ms, 0, INT64_MAX),
-    OTHER(NodeRecord, FIELD_OBJECT, schema),
-    OTHER(NodeRecord, FIELD_OBJECT, chunks),
-    OTHER(NodeRecord, FIELD_OBJECT, globals),
-    TEXTS(NodeRecord, warnings, warning_count),
-};
-
-static const Field cut_fields[] = {
-    OTHER(CutRecord, FIELD_TEXT, method),
-    NUMBER(CutRecord, FIELD_INT, tries, 0, INT_MAX),
-    NUMBER(CutRecord, FIELD_I64, window_us, 0, INT64_MAX),
-    NUMBER(CutRecord, FIELD_I64, stall_us, 0, INT64_MAX),
-    NUMBER(CutRecord, FIELD_I64, at_us, 0, INT64_MAX),
-};
-
-static const Field table_fields[] = {
-    NUMBER(TableRecord, FIELD_INT, content, -1, INT_MAX),
-    OTHER(TableRecord, FIELD_TEXT, database),
-    NUMBER(TableRecord, FIELD_U32, oid, 1, UINT32_MAX),
-    OTHER(TableRecord, FIELD_TEXT, schema),
-    OTHER(TableRecord, FIELD_TEXT, name),
-    OTHER(TableRecord, FIELD_LETTER, kind),
-    OTHER(TableRecord, FIELD_NAME, extension),
-    OTHER(TableRecord, FIELD_BOOL, unlogged),
-    OTHER(TableRecord, FIELD_BOOL, populated),
-    TEXTS(TableRecord, columns, column_count),
-    TEXTS(TableRecord, types, type_count),
-    OTHER(TableRecord, FIELD_BOOL, binary),
-    NUMBER(TableRecord, FIELD_U64, chunks, 0, UINT32_MAX),
-    NUMBER(TableRecord, FIELD_U64, rows, 0, INT64_MAX),
-    NUMBER(TableRecord, FIELD_U64, logical, 0, INT64_MAX),
-    NUMBER(TableRecord, FIELD_U64, stored, 0, INT64_MAX),
-    NUMBER(TableRecord, FIELD_I64, worker_us, 0, INT64_MAX),
-};
-
-static const Field sequence_fields[] = {
-    NUMBER(SequenceRecord, FIELD_INT, content, -1, INT_MAX),
-    OTHER(SequenceRecord, FIELD_TEXT, database),
-    OTHER(SequenceRecord, FIELD_TEXT, schema),
-    OTHER(SequenceRecord, FIELD_TEXT, name),
-    NUMBER(SequenceRecord, FIELD_I64, last_value, INT64_MIN, INT64_MAX),
-    OTHER(SequenceRecord, FIELD_BOOL, is_called),
-};
-
-static const Field chunk_fields[] = {
-    NUMBER(ChunkRecord, FIELD_U32, table_oid, 1, UINT32_MAX),
-    NUMBER(ChunkRecord, FIELD_U32, chunk, 0, UINT32_MAX),
-    NUMBER(ChunkRecord, FIELD_U64, from_block, 0, UINT32_MAX),
-    NUMBER(ChunkRecord, FIELD_U64, to_block, 0, (int64_t) UINT32_MAX + 1),
-    OTHER(ChunkRecord, FIELD_PATH, object),
-    NUMBER(ChunkRecord, FIELD_U64, offset, 0, INT64_MAX),
-    NUMBER(ChunkRecord, FIELD_U64, stored, 0, INT64_MAX),
-    OTHER(ChunkRecord, FIELD_SHA256, sha256),
-    NUMBER(ChunkRecord, FIELD_U64, logical, 0, INT64_MAX),
-    OTHER(ChunkRecord, FIELD_XXH3, xxh3),
-    NUMBER(ChunkRecord, FIELD_U64, rows, 0, INT64_MAX),
-    NUMBER(ChunkRecord, FIELD_I64, us, 0, INT64_MAX),
-};
-
-static const Field totals_fields[] = {
-    NUMBER(TotalsRecord, FIELD_U64, tables, 0, INT64_MAX),
-    NUMBER(TotalsRecord, FIELD_U64, sequences, 0, INT64_MAX),
-    NUMBER(TotalsRecord, FIELD_U64, chunks, 0, INT64_MAX),
-    NUMBER(TotalsRecord, FIELD_U64, objects, 0, INT64_MAX),
-    NUMBER(TotalsRecord, FIELD_U64, rows, 0, INT64_MAX),
-    NUMBER(TotalsRecord, FIELD_U64, logical, 0, INT64_MAX),
-    NUMBER(TotalsRecord, FIELD_U64, stored, 0, INT64_MAX),
-};
-
-typedef struct EndRecord
-{
-    char sha256[TAP_HEX_LEN];
-} EndRecord;
-
-static const Field end_fields[] = {OTHER(EndRecord, FIELD_SHA256, sha256)};
-
-static const struct RecordType
-{
-    const char *name;
-    const Field *fields;
-    size_t count;
-} types[] = {
-    [LINE_SET] = {"set", set_fields, LENGTH_OF(set_fields)},
-    [LINE_NODE] = {"node", node_fields, LENGTH_OF(node_fields)},
-    [LINE_CUT] = {"cut", cut_fields, LENGTH_OF(cut_fields)},
-    [LINE_TABLE] = {"table", table_fields, LENGTH_OF(table_fields)},
-    [LINE_SEQUENCE] = {"sequence", sequence_fields, LENGTH_OF(sequence_fields)},
-    [LINE_CHUNK] = {"chunk", chunk_fields, LENGTH_OF(chunk_fields)},
-    [LINE_TOTALS] = {"totals", totals_fields, LENGTH_OF(totals_fields)},
-    [LINE_END] = {"end", end_fields, LENGTH_OF(end_fields)},
-};
 
 const char *record_type_name(ManifestLineType type)
 {
-    return types[type].name;
-}
-
-/* ---- checks that both directions share ---- */
-
-/* Object paths hold only what repo_escape() leaves, and no part begins with '.': nothing can lead
- * out of the set, and nothing can be a temporary file. */
-static bool path_is_sound(const char *path)
-{
-    size_t len = strlen(path);
-
-    if (len == 0 || len > PATH_LEN_MAX || path[len - 1] == '/')
-        return false;
-    for (const char *p = path; *p != '\0'; p++)
-    {
-        bool part_start = p == path || p[-1] == '/';
-
-        if (part_start && (*p == '.' || *p == '/'))
-            return false;
-        if (strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.%/", *p) ==
-            NULL)
-            return false;
-    }
-    return true;
-}
-
-static bool path_is_data(const char *path)
-{
-    return path != NULL && strncmp(path, "db/", 3) == 0;
-}
-
-static bool hex_is_sound(const char *hex, size_t len)
-{
-    return strlen(hex) == len && strspn(hex, "0123456789abcdef") == len;
-}
-
-static const char *check_chunk(const ChunkRecord *c)
-{
-    if (c->to_block != 0 && c->to_block <= c->from_block)
-        return "an empty block range";
-    if (c->object == NULL)
-    {
-        if (c->offset != 0 || c->stored != 0 || c->logical != 0 || c->rows != 0 ||
-            c->sha256[0] != '\0' || c->xxh3[0] != '\0')
-            return "data without an object";
-        return NULL;
-    }
-    if (!path_is_data(c->object))
-        return "an object outside db/";
-    if (c->stored == 0 || c->sha256[0] == '\0' || c->xxh3[0] == '\0')
-        return "an object without length or hashes";
-    if (c->offset > (uint64_t) INT64_MAX - c->stored)
-        return "an impossible offset";
-    return NULL;
-}
-
-static const char *check_node(const NodeRecord *n)
-{
-    const char *name = n->chunks.path == NULL ? NULL : strrchr(n->chunks.path, '/');
-    char want[32];
-
-    snprintf(want, sizeof(want), "node%d.jsonl", n->content);
-    name = name == NULL ? n->chunks.path : name + 1;
-    if (n->schema.path == NULL || n->schema.sha256[0] == '\0' || !path_is_data(n->schema.path))
-        return "a schema archive outside db/ or without a hash";
-    if (name == NULL || n->chunks.sha256[0] == '\0' || strcmp(name, want) != 0)
-        return "a chunk file of another name or without a hash";
-    if (n->globals.path != NULL && n->globals.sha256[0] == '\0')
-        return "globals without a hash";
-    if (n->globals.path == NULL && (n->globals.bytes > 0 || n->globals.sha256[0] != '\0'))
-        return "globals without a file";
-    return NULL;
-}
-
-/* check_record looks at what the fields mean together; NULL when it is sound. */
-static const char *check_record(ManifestLineType type, const void *record)
-{
-    switch (type)
-    {
-    case LINE_SET:
-    {
-        const char *format = ((const SetRecord *) record)->format;
-
-        if (strcmp(format, "auto") != 0 && strcmp(format, "text") != 0 &&
-            strcmp(format, "binary") != 0)
-            return "an unknown copy format";
-        return NULL;
-    }
-    case LINE_NODE:
-        return check_node(record);
-    case LINE_CHUNK:
-        return check_chunk(record);
-    case LINE_END:
-        return ((const EndRecord *) record)->sha256[0] == '\0' ? "no hash" : NULL;
-    case LINE_TABLE:
-        if (((const TableRecord *) record)->type_count !=
-            ((const TableRecord *) record)->column_count)
-            return "not as many types as columns";
-        return NULL;
-    case LINE_CUT:
-    case LINE_SEQUENCE:
-    case LINE_TOTALS:
-        break;
-    }
-    return NULL;
+    return record_fields_of(type)->name;
 }
 
 /* ---- writing ---- */
@@ -351,7 +76,7 @@ static json_t *encode_hex(const char *hex, size_t len)
 {
     if (hex[0] == '\0')
         return json_null();
-    return hex_is_sound(hex, len) ? json_string(hex) : NULL;
+    return record_fields_hex_sound(hex, len) ? json_string(hex) : NULL;
 }
 
 static json_t *encode_compress(const Compress *compress)
@@ -382,20 +107,22 @@ static json_t *encode_field(const Field *f, const char *record, const char **ret
                             *(const size_t *) (const void *) (record + f->other_offset));
     case FIELD_PATH:
         path = *(char *const *) member;
-        return path == NULL ? json_null() : path_is_sound(path) ? json_string(path) : NULL;
+        return path == NULL                     ? json_null()
+               : record_fields_path_sound(path) ? json_string(path)
+                                                : NULL;
     case FIELD_KEY:
         return json_string(member);
     case FIELD_SHA256:
-        return encode_hex(member, SHA256_HEX);
+        return encode_hex(member, RECORD_SHA256_HEX);
     case FIELD_XXH3:
-        return encode_hex(member, XXH3_HEX);
+        return encode_hex(member, RECORD_XXH3_HEX);
     case FIELD_LETTER:
         return json_stringn(member, 1);
     case FIELD_COMPRESS:
         return encode_compress(member);
     case FIELD_OBJECT:
-        return encode_fields(object_fields, LENGTH_OF(object_fields), mem_check(json_object()),
-                             member, ret_bad);
+        return encode_fields(record_fields_object()->fields, record_fields_object()->count,
+                             mem_check(json_object()), member, ret_bad);
     default:
         return encode_number(f, member);
     }
@@ -421,20 +148,21 @@ static json_t *encode_fields(const Field *fields, size_t count, json_t *object, 
 
 json_t *record_encode(ManifestLineType type, const void *record, Error *err)
 {
-    json_t *object = mem_check(json_pack("{s:s}", "type", types[type].name));
+    const RecordType *t = record_fields_of(type);
+    json_t *object = mem_check(json_pack("{s:s}", "type", t->name));
     const char *bad = NULL;
 
-    object = encode_fields(types[type].fields, types[type].count, object, record, &bad);
+    object = encode_fields(t->fields, t->count, object, record, &bad);
     if (object == NULL)
     {
-        error_set(err, ERR_INTERNAL, "%s record with a bad \"%s\"", types[type].name, bad);
+        error_set(err, ERR_INTERNAL, "%s record with a bad \"%s\"", t->name, bad);
         return NULL;
     }
-    bad = check_record(type, record);
+    bad = record_fields_check(type, record);
     if (bad != NULL)
     {
         json_decref(object);
-        error_set(err, ERR_INTERNAL, "%s record with %s", types[type].name, bad);
+        error_set(err, ERR_INTERNAL, "%s record with %s", t->name, bad);
         return NULL;
     }
     return object;
@@ -526,7 +254,7 @@ static bool decode_hex(json_t *value, size_t len, char hex[TAP_HEX_LEN])
     hex[0] = '\0';
     if (json_is_null(value))
         return true;
-    if (!json_is_string(value) || !hex_is_sound(json_string_value(value), len))
+    if (!json_is_string(value) || !record_fields_hex_sound(json_string_value(value), len))
         return false;
     memcpy(hex, json_string_value(value), len + 1);
     return true;
@@ -537,7 +265,7 @@ static bool decode_path(void *ctx, json_t *value, char **ret_path)
     *ret_path = NULL;
     if (json_is_null(value))
         return true;
-    if (!json_is_string(value) || !path_is_sound(json_string_value(value)))
+    if (!json_is_string(value) || !record_fields_path_sound(json_string_value(value)))
         return false;
     *ret_path = mem_strdup(ctx, json_string_value(value));
     return true;
@@ -584,15 +312,16 @@ static bool decode_field(void *ctx, const Field *f, json_t *value, char *record,
     case FIELD_KEY:
         return decode_key(value, member);
     case FIELD_SHA256:
-        return decode_hex(value, SHA256_HEX, member);
+        return decode_hex(value, RECORD_SHA256_HEX, member);
     case FIELD_XXH3:
-        return decode_hex(value, XXH3_HEX, member);
+        return decode_hex(value, RECORD_XXH3_HEX, member);
     case FIELD_LETTER:
         return decode_letter(value, member);
     case FIELD_COMPRESS:
         return json_is_string(value) && compress_parse(json_string_value(value), member, NULL);
     case FIELD_OBJECT:
-        return decode_fields(ctx, object_fields, LENGTH_OF(object_fields), 0, value, member, err);
+        return decode_fields(ctx, record_fields_object()->fields, record_fields_object()->count, 0,
+                             value, member, err);
     default:
         return decode_number(f, value, member);
     }
@@ -620,19 +349,17 @@ static bool decode_fields(void *ctx, const Field *fields, size_t count, size_t e
 bool record_decode(void *ctx, json_t *object, ManifestLine *ret, Error *err)
 {
     const char *name = json_string_value(json_object_get(object, "type"));
+    const RecordType *t = NULL;
+    ManifestLineType type = LINE_SET;
     const char *bad;
 
-    for (size_t i = 0; name != NULL && i < LENGTH_OF(types); i++)
-    {
-        if (strcmp(types[i].name, name) != 0)
-            continue;
-        ret->type = (ManifestLineType) i;
-        if (!decode_fields(ctx, types[i].fields, types[i].count, 1, object, (char *) &ret->u, err))
-            return error_prefix(err, "%s record", name);
-        bad = check_record(ret->type, &ret->u);
-        if (bad != NULL)
-            return error_set(err, ERR_CORRUPT, "%s record with %s", name, bad);
-        return true;
-    }
-    return error_set(err, ERR_CORRUPT, "a record of no known type");
+    while (name != NULL && (t = record_fields_of(type)) != NULL && strcmp(t->name, name) != 0)
+        type++;
+    if (t == NULL)
+        return error_set(err, ERR_CORRUPT, "a record of no known type");
+    ret->type = type;
+    if (!decode_fields(ctx, t->fields, t->count, 1, object, (char *) &ret->u, err))
+        return error_prefix(err, "%s record", name);
+    bad = record_fields_check(ret->type, &ret->u);
+    return bad == NULL || error_set(err, ERR_CORRUPT, "%s record with %s", name, bad);
 }

@@ -4,6 +4,7 @@
  *   pgark.repo                              {"format":1,"id":"<32 hex digits>"}
  *   locks/<fleet>.lock                      flock: one writer per fleet
  *   sets/YYYYMMDD/KEY/run.lock              flock: held by the run that makes the set
+ *   sets/YYYYMMDD/KEY/hold.lock, hold.jsonl of an unfinished set: repo/hold.h
  *   sets/YYYYMMDD/KEY/manifest.jsonl        the commit
  *   sets/YYYYMMDD/KEY/node<content>.jsonl
  *   sets/YYYYMMDD/KEY/db/<db>/node<content>/schema.dump
@@ -60,26 +61,37 @@ typedef struct RepoSet
     StorageLock *fleet_lock;
     StorageLock *run_lock;
     bool committed; /* set by the caller once the manifest is published */
+    bool kept;      /* set by the caller where another run can go on with what is there */
 } RepoSet;
 RepoSet *repo_set_begin(Repo *repo, void *ctx, const char *fleet, const char *key, Error *err);
 
-/* repo_set_end releases the locks and frees set (NULL is fine); a set that is not committed is
- * removed with everything in it (what cannot be removed is logged as a warning: expire will find
- * it). */
+/* repo_set_take takes over, with both locks, an unfinished set whose run has died; it is kept, until
+ * the caller says otherwise. ERR_NOT_FOUND: there is no such set; ERR_EXISTS: it is finished;
+ * ERR_LOCK: its run lives, or somebody removes it. */
+RepoSet *repo_set_take(Repo *repo, void *ctx, const char *fleet, const char *key, Error *err);
+
+/* repo_set_end releases the locks and frees set (NULL is fine); a set that is neither committed nor
+ * kept is removed with everything in it (what cannot be removed is logged as a warning: expire will
+ * find it). */
 void repo_set_end(RepoSet *set);
 
 /* repo_remove_set removes a set's directory, its manifest first, and the date's directory when it
  * is empty then. The caller holds the set's run.lock exclusively. */
 bool repo_remove_set(Repo *repo, const char *dir, Error *err) MUST_CHECK;
 
+/* repo_lock_is_held tells whether somebody holds the lock on path exclusively. A lock that cannot
+ * even be looked at (no right to read it) counts as not held. */
+bool repo_lock_is_held(Repo *repo, const char *path);
+
 /* repo_list_sets returns every set, oldest first. finished: it has a manifest. alive: a run
- * owns it now. */
+ * owns it now. held: it is not finished, and its snapshots live on (repo/hold.h). */
 typedef struct RepoSetInfo
 {
     char key[SET_KEY_LEN];
     char *dir;
     bool finished;
     bool alive;
+    bool held;
 } RepoSetInfo;
 bool repo_list_sets(Repo *repo, void *ctx, RepoSetInfo **ret_sets, size_t *ret_count, Error *err)
     MUST_CHECK;

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "repo/hold.h"
 #include "repo/repo.h"
 
 #define DAY_S            86400
@@ -81,12 +82,10 @@ static bool add_set(void *arg, const char *name, const StorageInfo *info, Error 
     return true;
 }
 
-/* probe_alive: a lock that cannot even be looked at (no right to read it) counts as not held. */
-static bool probe_alive(Repo *repo, const char *dir)
+bool repo_lock_is_held(Repo *repo, const char *path)
 {
     AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "probe");
     AUTO(storage_unlock) StorageLock *lock = NULL;
-    const char *path = path_in(ctx, dir, "run.lock");
     StorageInfo info;
 
     if (!storage_stat(repo->storage, path, &info, NULL) || info.kind != STORAGE_FILE)
@@ -102,7 +101,8 @@ static bool look_at_set(Repo *repo, RepoSetInfo *set, Error *err)
     if (!storage_stat(repo->storage, path_in(ctx, set->dir, "manifest.jsonl"), &info, err))
         return false;
     set->finished = info.kind == STORAGE_FILE;
-    set->alive = probe_alive(repo, set->dir);
+    set->alive = repo_lock_is_held(repo, path_in(ctx, set->dir, "run.lock"));
+    set->held = !set->finished && hold_is_alive(repo, set->dir);
     return true;
 }
 
@@ -262,10 +262,21 @@ static bool lock_patiently(Repo *repo, void *ctx, const char *dir, bool exclusiv
     }
 }
 
+static bool lock_run(RepoSet *set, const char *owner, Error *err)
+{
+    char *holder = NULL;
+
+    if (!lock_patiently(set->repo, set, set->dir, true, owner, &set->run_lock, &holder, err))
+        return false;
+    if (set->run_lock == NULL)
+        return error_set(err, ERR_LOCK, "set %s is locked by somebody else: %s", set->key,
+                         holder != NULL ? holder : "");
+    return true;
+}
+
 static bool begin_set(RepoSet *set, const char *fleet, const char *key, Error *err)
 {
     char owner[256];
-    char *holder = NULL;
 
     owner_line(owner, sizeof(owner));
     if (!lock_fleet(set, fleet, owner, err))
@@ -275,12 +286,54 @@ static bool begin_set(RepoSet *set, const char *fleet, const char *key, Error *e
         set->dir = NULL; /* it is not ours to remove */
         return false;
     }
-    if (!lock_patiently(set->repo, set, set->dir, true, owner, &set->run_lock, &holder, err))
+    return lock_run(set, owner, err);
+}
+
+static bool check_unfinished(const RepoSet *set, Error *err)
+{
+    AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "check");
+    Storage *st = set->repo->storage;
+    StorageInfo dir, manifest;
+
+    if (!storage_stat(st, set->dir, &dir, err) ||
+        !storage_stat(st, path_in(ctx, set->dir, "manifest.jsonl"), &manifest, err))
         return false;
-    if (set->run_lock == NULL)
-        return error_set(err, ERR_LOCK, "set %s is locked by somebody else: %s", set->key,
-                         holder != NULL ? holder : "");
-    return true;
+    if (dir.kind != STORAGE_DIR)
+        return error_set(err, ERR_NOT_FOUND, "there is no set %s in repository %s", set->key,
+                         storage_uri(st));
+    return manifest.kind == STORAGE_MISSING ||
+           error_set(err, ERR_EXISTS, "set %s in repository %s is finished", set->key,
+                     storage_uri(st));
+}
+
+/* What a killed run was about to rename; everything else in the set's directory itself has a name
+ * that it will have again. */
+static bool remove_temporary(void *arg, const char *name, const StorageInfo *info, Error *err)
+{
+    const RepoSet *set = arg;
+    AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "temporary");
+
+    return name[0] != '.' || info->kind != STORAGE_FILE ||
+           storage_remove(set->repo->storage, path_in(ctx, set->dir, name), err);
+}
+
+RepoSet *repo_set_take(Repo *repo, void *ctx, const char *fleet, const char *key, Error *err)
+{
+    RepoSet *set = mem_new(ctx, RepoSet);
+    char owner[256];
+
+    set->repo = repo;
+    set->kept = true;
+    memcpy(set->key, key, SET_KEY_LEN);
+    set->dir = repo_set_dir(set, set->key);
+    owner_line(owner, sizeof(owner));
+    /* Once more under its lock: it may have been removed before we had that. */
+    if (check_unfinished(set, err) && lock_fleet(set, fleet, owner, err) &&
+        lock_run(set, owner, err) && check_unfinished(set, err) &&
+        storage_list(repo->storage, set->dir, remove_temporary, set, err))
+        return set;
+    repo_set_end(set);
+    return NULL;
 }
 
 RepoSet *repo_set_begin(Repo *repo, void *ctx, const char *fleet, const char *key, Error *err)
@@ -314,7 +367,8 @@ void repo_set_end(RepoSet *set)
 
     if (set == NULL)
         return;
-    if (!set->committed && set->dir != NULL && !repo_remove_set(set->repo, set->dir, &err))
+    if (!set->committed && !set->kept && set->dir != NULL &&
+        !repo_remove_set(set->repo, set->dir, &err))
         log_warning("cannot remove the unfinished set %s: %s", set->key, err.message);
     storage_unlock(set->run_lock);
     storage_unlock(set->fleet_lock);

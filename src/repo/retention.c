@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "repo/hold.h"
 
 #define DAY_S 86400
 /* A directory without a run.lock is either left over or was made this instant. */
@@ -94,7 +95,7 @@ static bool expire_unfinished(Expiring *e, const RepoSetInfo *set, Error *err)
     StorageInfo manifest;
     bool starting;
 
-    if (set->alive)
+    if (set->alive || set->held)
         return true;
     if (!may_be_starting(e, set, &starting, err))
         return false;
@@ -104,7 +105,8 @@ static bool expire_unfinished(Expiring *e, const RepoSetInfo *set, Error *err)
     {
         if (!take_set(e, set, &lock, err))
             return false;
-        if (lock == NULL)
+        /* No new hold begins but by a run, which would have the lock. */
+        if (lock == NULL || hold_is_alive(e->repo, set->dir))
             return true;
         /* Its run may have published it between our look and our lock. */
         if (!storage_stat(e->repo->storage, path_in(ctx, set->dir, "manifest.jsonl"), &manifest,

@@ -3,6 +3,7 @@
  */
 #include <search.h>
 
+#include "repo/hold.h"
 #include "repo/verify_parts.h"
 
 #define DEPTH_MAX 16
@@ -134,7 +135,8 @@ static bool walk_entry(void *arg, const char *name, const StorageInfo *info, Err
         below.depth++;
         return walk_dir(&below, err);
     }
-    if (strcmp(path, "manifest.jsonl") == 0 || strcmp(path, "run.lock") == 0)
+    if (strcmp(path, "manifest.jsonl") == 0 || strcmp(path, "run.lock") == 0 ||
+        strcmp(path, HOLD_FILE) == 0 || strcmp(path, HOLD_LOCK) == 0)
         return true;
     file = find_file(w->files, path);
     if (file == NULL && w->complete)

@@ -17,6 +17,7 @@ typedef struct StorageOps
     bool (*list)(Storage *st, const char *path, StorageEach each, void *arg, Error *err);
     bool (*make_dir)(Storage *st, const char *path, bool exclusive, Error *err);
     bool (*sync_dir)(Storage *st, const char *path, Error *err);
+    bool (*sync_file)(Storage *st, const char *path, Error *err);
     bool (*remove)(Storage *st, const char *path, Error *err);
     bool (*remove_dir)(Storage *st, const char *path, Error *err);
     bool (*remove_tree)(Storage *st, const char *path, Error *err);

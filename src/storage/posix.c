@@ -292,6 +292,20 @@ static bool posix_sync_dir(Storage *st, const char *path, Error *err)
     return sync_path(full, err);
 }
 
+/* fsync() writes out all pages of a file, whoever made them dirty. */
+static bool posix_sync_file(Storage *st, const char *path, Error *err)
+{
+    AUTO(path_free) char *full = full_path(st, NULL, path);
+    __attribute__((cleanup(close_fd_auto))) int fd = open(full, O_RDONLY | O_NOFOLLOW | O_CLOEXEC |
+                                                                    O_NONBLOCK);
+
+    if (fd < 0)
+        return error_errno(err, ERR_STORAGE, "cannot open %s", full);
+    if (fsync(fd) != 0)
+        return error_errno(err, ERR_STORAGE, "cannot sync %s", full);
+    return true;
+}
+
 static bool posix_remove(Storage *st, const char *path, Error *err)
 {
     AUTO(path_free) char *full = full_path(st, NULL, path);
@@ -386,7 +400,7 @@ static void posix_writer_free(StorageWriter *base)
 
     if (w->fd >= 0)
         close(w->fd);
-    if (!w->committed && w->temp_path != NULL)
+    if (!w->committed && w->temp_path != NULL && (w->flags & STORAGE_WRITE_KEEP) == 0)
         unlink(w->temp_path);
     mem_free(w);
 }
@@ -663,6 +677,7 @@ static const StorageOps posix_ops = {
     .list = posix_list,
     .make_dir = posix_make_dir,
     .sync_dir = posix_sync_dir,
+    .sync_file = posix_sync_file,
     .remove = posix_remove,
     .remove_dir = posix_remove_dir,
     .remove_tree = posix_remove_tree,

@@ -85,6 +85,11 @@ bool storage_sync_dir(Storage *st, const char *path, Error *err)
     return check_path(path, true, err) && st->ops->sync_dir(st, path, err);
 }
 
+bool storage_sync_file(Storage *st, const char *path, Error *err)
+{
+    return check_path(path, false, err) && st->ops->sync_file(st, path, err);
+}
+
 bool storage_remove(Storage *st, const char *path, Error *err)
 {
     return check_path(path, false, err) && st->ops->remove(st, path, err);

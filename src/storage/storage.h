@@ -58,6 +58,9 @@ bool storage_make_dir(Storage *st, const char *path, bool exclusive, Error *err)
 /* storage_sync_dir makes the names in a directory durable. */
 bool storage_sync_dir(Storage *st, const char *path, Error *err) MUST_CHECK;
 
+/* storage_sync_file makes the content of an object durable that somebody else has written. */
+bool storage_sync_file(Storage *st, const char *path, Error *err) MUST_CHECK;
+
 /* storage_remove removes a file; a missing one is no failure. storage_remove_dir removes a
  * directory if it is empty; one that is not, or is missing, is no failure. storage_remove_tree
  * removes a directory with everything in it (symbolic links are removed, not followed). */
@@ -75,12 +78,14 @@ bool storage_free_space(Storage *st, uint64_t *ret_bytes, Error *err) MUST_CHECK
  * of that name is replaced. Without it the name must be new (ERR_EXISTS). The directory must exist.
  * A large object is written through to the disk on the way and does not stay in the page cache
  * (unless no_sync was set), so storage_write blocks when the disk is slower than the caller.
- * storage_writer_free removes what was not committed; NULL is fine. */
+ * storage_writer_free removes what was not committed; NULL is fine. With keep (of a plain object) it
+ * stays as it is, as it would if this process were killed. */
 typedef enum StorageWriteFlags
 {
     STORAGE_WRITE_PLAIN = 0,
     STORAGE_WRITE_ATOMIC = 1,
     STORAGE_WRITE_NO_SYNC = 2,
+    STORAGE_WRITE_KEEP = 4,
 } StorageWriteFlags;
 StorageWriter *storage_write_open(Storage *st, const char *path, StorageWriteFlags flags,
                                   Error *err);

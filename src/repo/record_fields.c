@@ -1,0 +1,295 @@
+/*
+ * repo/record_fields.c - the fields of every record type, and what records may say; the contract is in
+ * record_fields.h.
+ */
+#include "repo/record_fields.h"
+
+#define PATH_LEN_MAX 1024
+
+#define NUMBER(T, kind, member, lo, hi)                                                            \
+    {                                                                                              \
+#member, kind, offsetof(T, member), 0, lo, hi                                              \
+    }
+#define OTHER(T, kind, member)                                                                     \
+    {                                                                                              \
+#member, kind, offsetof(T, member), 0, 0, 0                                                \
+    }
+#define TEXTS(T, member, count)                                                                    \
+    {                                                                                              \
+#member, FIELD_TEXTS, offsetof(T, member), offsetof(T, count), 0, 0                        \
+    }
+
+static const Field object_fields[] = {
+    OTHER(ObjectRecord, FIELD_PATH, path),
+    NUMBER(ObjectRecord, FIELD_U64, bytes, 0, INT64_MAX),
+    OTHER(ObjectRecord, FIELD_SHA256, sha256),
+};
+
+static const Field set_fields[] = {
+    {"format", FIELD_FORMAT, 0, 0, MANIFEST_FORMAT, MANIFEST_FORMAT},
+    OTHER(SetRecord, FIELD_KEY, key),
+    OTHER(SetRecord, FIELD_TEXT, version),
+    OTHER(SetRecord, FIELD_TEXT, fleet),
+    OTHER(SetRecord, FIELD_TEXT, topology),
+    NUMBER(SetRecord, FIELD_I64, started_us, 0, INT64_MAX),
+    NUMBER(SetRecord, FIELD_I64, finished_us, 0, INT64_MAX),
+    OTHER(SetRecord, FIELD_COMPRESS, compress),
+    {"copy_format", FIELD_TEXT, offsetof(SetRecord, format), 0, 0, 0},
+    NUMBER(SetRecord, FIELD_U64, chunk_size, 0, INT64_MAX),
+    NUMBER(SetRecord, FIELD_INT, jobs, 0, INT_MAX),
+    NUMBER(SetRecord, FIELD_INT, sections, 0, 7),
+    TEXTS(SetRecord, selection, selection_count),
+};
+
+static const Field node_fields[] = {
+    NUMBER(NodeRecord, FIELD_INT, content, -1, INT_MAX),
+    NUMBER(NodeRecord, FIELD_INT, dbid, 0, INT_MAX),
+    OTHER(NodeRecord, FIELD_TEXT, host),
+    NUMBER(NodeRecord, FIELD_INT, port, 0, 65535),
+    OTHER(NodeRecord, FIELD_TEXT, database),
+    OTHER(NodeRecord, FIELD_TEXT, system_identifier),
+    OTHER(NodeRecord, FIELD_TEXT, server_version),
+    NUMBER(NodeRecord, FIELD_INT, server_version_num, 0, INT_MAX),
+    OTHER(NodeRecord, FIELD_BOOL, in_recovery),
+    OTHER(NodeRecord, FIELD_TEXT, encoding),
+    OTHER(NodeRecord, FIELD_TEXT, snapshot),
+    NUMBER(NodeRecord, FIELD_I64, dump_ms, 0, INT64_MAX),
+    OTHER(NodeRecord, FIELD_OBJECT, schema),
+    OTHER(NodeRecord, FIELD_OBJECT, chunks),
+    OTHER(NodeRecord, FIELD_OBJECT, globals),
+    TEXTS(NodeRecord, warnings, warning_count),
+};
+
+static const Field cut_fields[] = {
+    OTHER(CutRecord, FIELD_TEXT, method),
+    NUMBER(CutRecord, FIELD_INT, tries, 0, INT_MAX),
+    NUMBER(CutRecord, FIELD_I64, window_us, 0, INT64_MAX),
+    NUMBER(CutRecord, FIELD_I64, stall_us, 0, INT64_MAX),
+    NUMBER(CutRecord, FIELD_I64, at_us, 0, INT64_MAX),
+};
+
+static const Field table_fields[] = {
+    NUMBER(TableRecord, FIELD_INT, content, -1, INT_MAX),
+    OTHER(TableRecord, FIELD_TEXT, database),
+    NUMBER(TableRecord, FIELD_U32, oid, 1, UINT32_MAX),
+    OTHER(TableRecord, FIELD_TEXT, schema),
+    OTHER(TableRecord, FIELD_TEXT, name),
+    OTHER(TableRecord, FIELD_LETTER, kind),
+    OTHER(TableRecord, FIELD_NAME, extension),
+    OTHER(TableRecord, FIELD_BOOL, unlogged),
+    OTHER(TableRecord, FIELD_BOOL, populated),
+    TEXTS(TableRecord, columns, column_count),
+    TEXTS(TableRecord, types, type_count),
+    OTHER(TableRecord, FIELD_BOOL, binary),
+    NUMBER(TableRecord, FIELD_U64, chunks, 0, UINT32_MAX),
+    NUMBER(TableRecord, FIELD_U64, rows, 0, INT64_MAX),
+    NUMBER(TableRecord, FIELD_U64, logical, 0, INT64_MAX),
+    NUMBER(TableRecord, FIELD_U64, stored, 0, INT64_MAX),
+    NUMBER(TableRecord, FIELD_I64, worker_us, 0, INT64_MAX),
+};
+
+static const Field sequence_fields[] = {
+    NUMBER(SequenceRecord, FIELD_INT, content, -1, INT_MAX),
+    OTHER(SequenceRecord, FIELD_TEXT, database),
+    OTHER(SequenceRecord, FIELD_TEXT, schema),
+    OTHER(SequenceRecord, FIELD_TEXT, name),
+    NUMBER(SequenceRecord, FIELD_I64, last_value, INT64_MIN, INT64_MAX),
+    OTHER(SequenceRecord, FIELD_BOOL, is_called),
+};
+
+static const Field chunk_fields[] = {
+    NUMBER(ChunkRecord, FIELD_U32, table_oid, 1, UINT32_MAX),
+    NUMBER(ChunkRecord, FIELD_U32, chunk, 0, UINT32_MAX),
+    NUMBER(ChunkRecord, FIELD_U64, from_block, 0, UINT32_MAX),
+    NUMBER(ChunkRecord, FIELD_U64, to_block, 0, (int64_t) UINT32_MAX + 1),
+    OTHER(ChunkRecord, FIELD_PATH, object),
+    NUMBER(ChunkRecord, FIELD_U64, offset, 0, INT64_MAX),
+    NUMBER(ChunkRecord, FIELD_U64, stored, 0, INT64_MAX),
+    OTHER(ChunkRecord, FIELD_SHA256, sha256),
+    NUMBER(ChunkRecord, FIELD_U64, logical, 0, INT64_MAX),
+    OTHER(ChunkRecord, FIELD_XXH3, xxh3),
+    NUMBER(ChunkRecord, FIELD_U64, rows, 0, INT64_MAX),
+    NUMBER(ChunkRecord, FIELD_I64, us, 0, INT64_MAX),
+};
+
+static const Field totals_fields[] = {
+    NUMBER(TotalsRecord, FIELD_U64, tables, 0, INT64_MAX),
+    NUMBER(TotalsRecord, FIELD_U64, sequences, 0, INT64_MAX),
+    NUMBER(TotalsRecord, FIELD_U64, chunks, 0, INT64_MAX),
+    NUMBER(TotalsRecord, FIELD_U64, objects, 0, INT64_MAX),
+    NUMBER(TotalsRecord, FIELD_U64, rows, 0, INT64_MAX),
+    NUMBER(TotalsRecord, FIELD_U64, logical, 0, INT64_MAX),
+    NUMBER(TotalsRecord, FIELD_U64, stored, 0, INT64_MAX),
+};
+
+static const Field hold_fields[] = {
+    {"format", FIELD_FORMAT, 0, 0, HOLD_FORMAT, HOLD_FORMAT},
+    OTHER(HoldRecord, FIELD_KEY, key),
+    OTHER(HoldRecord, FIELD_TEXT, fleet),
+    OTHER(HoldRecord, FIELD_TEXT, host),
+    NUMBER(HoldRecord, FIELD_INT, pid, 1, INT_MAX),
+    NUMBER(HoldRecord, FIELD_I64, time_ms, 1, HOLD_TIME_MAX_MS),
+    NUMBER(HoldRecord, FIELD_I64, until_us, 0, INT64_MAX),
+    NUMBER(HoldRecord, FIELD_I64, started_us, 0, INT64_MAX),
+    TEXTS(HoldRecord, request, request_count),
+};
+
+static const Field hold_node_fields[] = {
+    NUMBER(HoldNodeRecord, FIELD_INT, content, -1, INT_MAX),
+    OTHER(HoldNodeRecord, FIELD_TEXT, database),
+    OTHER(HoldNodeRecord, FIELD_TEXT, system_identifier),
+    OTHER(HoldNodeRecord, FIELD_TEXT, server_started),
+    OTHER(HoldNodeRecord, FIELD_TEXT, snapshot),
+    OTHER(HoldNodeRecord, FIELD_TEXT, snapshot_id),
+    NUMBER(HoldNodeRecord, FIELD_INT, pid, 1, INT_MAX),
+    OTHER(HoldNodeRecord, FIELD_TEXT, transaction),
+};
+
+typedef struct EndRecord
+{
+    char sha256[TAP_HEX_LEN];
+} EndRecord;
+
+static const Field end_fields[] = {OTHER(EndRecord, FIELD_SHA256, sha256)};
+
+static const RecordType types[] = {
+    [LINE_SET] = {"set", set_fields, LENGTH_OF(set_fields)},
+    [LINE_NODE] = {"node", node_fields, LENGTH_OF(node_fields)},
+    [LINE_CUT] = {"cut", cut_fields, LENGTH_OF(cut_fields)},
+    [LINE_TABLE] = {"table", table_fields, LENGTH_OF(table_fields)},
+    [LINE_SEQUENCE] = {"sequence", sequence_fields, LENGTH_OF(sequence_fields)},
+    [LINE_CHUNK] = {"chunk", chunk_fields, LENGTH_OF(chunk_fields)},
+    [LINE_TOTALS] = {"totals", totals_fields, LENGTH_OF(totals_fields)},
+    [LINE_END] = {"end", end_fields, LENGTH_OF(end_fields)},
+    [LINE_HOLD] = {"hold", hold_fields, LENGTH_OF(hold_fields)},
+    [LINE_HOLD_NODE] = {"hold_node", hold_node_fields, LENGTH_OF(hold_node_fields)},
+};
+
+static const RecordType object_type = {"object", object_fields, LENGTH_OF(object_fields)};
+
+const RecordType *record_fields_of(ManifestLineType type)
+{
+    return (size_t) type < LENGTH_OF(types) ? &types[type] : NULL;
+}
+
+const RecordType *record_fields_object(void)
+{
+    return &object_type;
+}
+
+/* ---- checks that both directions share ---- */
+
+bool record_fields_path_sound(const char *path)
+{
+    size_t len = strlen(path);
+
+    if (len == 0 || len > PATH_LEN_MAX || path[len - 1] == '/')
+        return false;
+    for (const char *p = path; *p != '\0'; p++)
+    {
+        bool part_start = p == path || p[-1] == '/';
+
+        if (part_start && (*p == '.' || *p == '/'))
+            return false;
+        if (strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.%/", *p) ==
+            NULL)
+            return false;
+    }
+    return true;
+}
+
+static bool path_is_data(const char *path)
+{
+    return path != NULL && strncmp(path, "db/", 3) == 0;
+}
+
+bool record_fields_hex_sound(const char *hex, size_t len)
+{
+    return strlen(hex) == len && strspn(hex, "0123456789abcdef") == len;
+}
+
+static const char *check_chunk(const ChunkRecord *c)
+{
+    if (c->to_block != 0 && c->to_block <= c->from_block)
+        return "an empty block range";
+    if (c->object == NULL)
+    {
+        if (c->offset != 0 || c->stored != 0 || c->logical != 0 || c->rows != 0 ||
+            c->sha256[0] != '\0' || c->xxh3[0] != '\0')
+            return "data without an object";
+        return NULL;
+    }
+    if (!path_is_data(c->object))
+        return "an object outside db/";
+    if (c->stored == 0 || c->sha256[0] == '\0' || c->xxh3[0] == '\0')
+        return "an object without length or hashes";
+    if (c->offset > (uint64_t) INT64_MAX - c->stored)
+        return "an impossible offset";
+    return NULL;
+}
+
+static const char *check_node(const NodeRecord *n)
+{
+    const char *name = n->chunks.path == NULL ? NULL : strrchr(n->chunks.path, '/');
+    char want[32];
+
+    snprintf(want, sizeof(want), "node%d.jsonl", n->content);
+    name = name == NULL ? n->chunks.path : name + 1;
+    if (n->schema.path == NULL || n->schema.sha256[0] == '\0' || !path_is_data(n->schema.path))
+        return "a schema archive outside db/ or without a hash";
+    if (name == NULL || n->chunks.sha256[0] == '\0' || strcmp(name, want) != 0)
+        return "a chunk file of another name or without a hash";
+    if (n->globals.path != NULL && n->globals.sha256[0] == '\0')
+        return "globals without a hash";
+    if (n->globals.path == NULL && (n->globals.bytes > 0 || n->globals.sha256[0] != '\0'))
+        return "globals without a file";
+    return NULL;
+}
+
+/* Both come from the server and go back to it; these are the only forms that it has for them. */
+static const char *check_hold_node(const HoldNodeRecord *n)
+{
+    size_t id = strlen(n->snapshot_id);
+
+    if (id == 0 || id >= HOLD_SNAPSHOT_ID_LEN ||
+        strspn(n->snapshot_id, "0123456789ABCDEFabcdef-") != id)
+        return "an impossible name of a snapshot";
+    if (strspn(n->transaction, "0123456789/") != strlen(n->transaction))
+        return "an impossible transaction";
+    return NULL;
+}
+
+const char *record_fields_check(ManifestLineType type, const void *record)
+{
+    switch (type)
+    {
+    case LINE_SET:
+    {
+        const char *format = ((const SetRecord *) record)->format;
+
+        if (strcmp(format, "auto") != 0 && strcmp(format, "text") != 0 &&
+            strcmp(format, "binary") != 0)
+            return "an unknown copy format";
+        return NULL;
+    }
+    case LINE_NODE:
+        return check_node(record);
+    case LINE_CHUNK:
+        return check_chunk(record);
+    case LINE_END:
+        return ((const EndRecord *) record)->sha256[0] == '\0' ? "no hash" : NULL;
+    case LINE_TABLE:
+        if (((const TableRecord *) record)->type_count !=
+            ((const TableRecord *) record)->column_count)
+            return "not as many types as columns";
+        return NULL;
+    case LINE_HOLD_NODE:
+        return check_hold_node(record);
+    case LINE_CUT:
+    case LINE_SEQUENCE:
+    case LINE_TOTALS:
+    case LINE_HOLD:
+        break;
+    }
+    return NULL;
+}
