@@ -15,13 +15,18 @@ static const char list_sql[] =
     " known AS (SELECT tree.root, tree.rel, c.relkind, pg_catalog.bool_or(c.relkind = 'f')"
     "  OVER (PARTITION BY tree.root) AS remote"
     "  FROM tree JOIN pg_catalog.pg_class c ON c.oid = tree.rel),"
+    " far(rel) AS ("
+    " SELECT i.inhparent FROM pg_catalog.pg_inherits i"
+    "  JOIN pg_catalog.pg_class f ON f.oid = i.inhrelid AND f.relkind = 'f'"
+    " UNION SELECT i.inhparent FROM far JOIN pg_catalog.pg_inherits i ON i.inhrelid = far.rel),"
     " named AS (SELECT c.oid, '\"' || pg_catalog.replace(n.nspname, '\"', '\"\"') || '\".\"' ||"
     "  pg_catalog.replace(c.relname, '\"', '\"\"') || '\"' AS name"
     "  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
     "  WHERE c.relkind IN ('r', 'p'))"
     " SELECT a.name, b.name FROM known k"
     " JOIN named a ON a.oid = CASE WHEN k.remote THEN k.rel ELSE k.root END"
-    " JOIN named b ON b.oid = k.rel WHERE k.relkind = 'r' ORDER BY 1, 2";
+    " JOIN named b ON b.oid = k.rel WHERE k.relkind = 'r'"
+    " AND NOT EXISTS (SELECT FROM far WHERE far.rel = k.rel) ORDER BY 1, 2";
 
 static int by_quoted(const void *a, const void *b)
 {

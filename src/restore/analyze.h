@@ -23,8 +23,9 @@ typedef struct AnalyzeList
 
 /* analyze_list asks the target, whose definitions must be there, for the tables of node->tables and
  * what they are partitions of. Below node->ctx. A hierarchy with a foreign table in it is analyzed
- * leaf by leaf: from the top the foreign server would be asked for its rows. Tables of system
- * schemas are left out. Blocks. */
+ * leaf by leaf: from the top the foreign server would be asked for its rows. A table that foreign
+ * tables inherit from cannot be analyzed without them, and is left out; so are tables of system
+ * schemas. Blocks. */
 bool analyze_list(RestoreNode *node, AnalyzeList *ret, Error *err) MUST_CHECK;
 
 #endif
