@@ -87,6 +87,33 @@ static bool make_request(void *ctx, const Options *o, RestoreRequest *request, E
     return mapped > 0 ? map_targets(ctx, o, request, err) : one_target(ctx, o, request, err);
 }
 
+/* Every failure is a line of the log, so that it is seen where only that is kept, too. */
+static void warn_about(const RestoreNode *n)
+{
+    size_t count;
+    const OutcomeFailure *failures = outcome_failures(n->outcome, &count);
+    for (size_t w = 0; w < n->record->warning_count; w++)
+        log_warning("node %d: %s", n->record->content, n->record->warnings[w]);
+    for (size_t i = 0; i < count; i++)
+        log_warning("%s: %s %s: %s%s%s%s", n->label, failures[i].object,
+                    failures[i].skipped ? "was skipped" : "failed",
+                    failures[i].sqlstate[0] == '\0' ? "" : "SQLSTATE ", failures[i].sqlstate,
+                    failures[i].sqlstate[0] == '\0' ? "" : ", ", failures[i].message);
+}
+
+static void print_outcome(const RestoreNode *n)
+{
+    size_t count;
+    size_t skipped = 0;
+    const OutcomeFailure *failures = outcome_failures(n->outcome, &count);
+    for (size_t i = 0; i < count; i++)
+        skipped += failures[i].skipped ? 1 : 0;
+    if (count > 0)
+        printf("            %zu failed and %zu skipped\n", count - skipped, skipped);
+    if (n->filter->left_out_count > 0)
+        printf("            %zu foreign keys left out\n", n->filter->left_out_count);
+}
+
 static void print_text(const RestoreResult *r)
 {
     char bytes[STR_BYTES_LEN];
@@ -100,6 +127,7 @@ static void print_text(const RestoreResult *r)
         const RestoreNode *n = &r->nodes[i];
         printf("node %-6d %" PRIu64 " rows (%s) and %" PRIu64 " definitions\n", n->record->content,
                n->rows, str_format_bytes(bytes, n->logical), n->statements);
+        print_outcome(n);
         rows += n->rows;
         logical += n->logical;
     }
@@ -109,16 +137,38 @@ static void print_text(const RestoreResult *r)
            str_format_bytes(rate, logical * 1000 / (uint64_t) ms));
 }
 
+static json_t *outcome_json(const RestoreNode *n)
+{
+    size_t count;
+    json_t *list = json_array();
+    const OutcomeFailure *failures = outcome_failures(n->outcome, &count);
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(list, json_pack("{s:o, s:b, s:s, s:o}", "object",
+                                              set_report_string(failures[i].object), "skipped",
+                                              failures[i].skipped, "sqlstate", failures[i].sqlstate,
+                                              "message", set_report_string(failures[i].message)));
+    return list;
+}
+
+static json_t *left_out_json(const RestoreNode *n)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < n->filter->left_out_count; i++)
+        json_array_append_new(list, set_report_string(n->filter->left_out[i]));
+    return list;
+}
+
 static void print_json(const RestoreResult *r)
 {
     json_t *nodes = json_array();
     for (size_t i = 0; i < r->node_count; i++)
     {
         const RestoreNode *n = &r->nodes[i];
-        json_array_append_new(nodes, json_pack("{s:i, s:I, s:I, s:I}", "content",
+        json_array_append_new(nodes, json_pack("{s:i, s:I, s:I, s:I, s:o, s:o}", "content",
                                                n->record->content, "rows", (json_int_t) n->rows,
                                                "bytes", (json_int_t) n->logical, "definitions",
-                                               (json_int_t) n->statements));
+                                               (json_int_t) n->statements, "failures",
+                                               outcome_json(n), "left_out", left_out_json(n)));
     }
     set_report_print(stdout, json_pack("{s:s, s:o, s:I, s:o}", "key", r->manifest->set.key, "fleet",
                                        set_report_string(r->manifest->set.fleet), "elapsed_ms",
@@ -133,11 +183,7 @@ int cmd_restore(void *ctx, const Options *o, Supervisor *supervisor, Error *err)
         !restore_run(ctx, &request, supervisor, cli_progress(o), &result, err))
         return EXIT_ERROR;
     for (size_t i = 0; i < result.node_count; i++)
-    {
-        const NodeRecord *n = result.nodes[i].record;
-        for (size_t w = 0; w < n->warning_count; w++)
-            log_warning("node %d: %s", n->content, n->warnings[w]);
-    }
+        warn_about(&result.nodes[i]);
     if (cli_json(o))
         print_json(&result);
     else

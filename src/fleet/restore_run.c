@@ -145,7 +145,13 @@ static void say_what_is_left(const RestoreRun *run, Error *err)
     }
     if (changed == 0)
         return;
-    if (run->request->create)
+    if (run->request->truncate)
+        error_hint(err, "The restore is not complete; the same again empties the tables and loads "
+                        "them anew.");
+    else if (!first->whole)
+        error_hint(err, "The restore is not complete, and what it did before stays: try again with "
+                        "--clean --if-exists, or with less.");
+    else if (run->request->create)
         error_hint(err,
                    "The restore is not complete: drop the new database%s (\"%s\"%s) before "
                    "another try.",
@@ -180,7 +186,7 @@ static bool restore_work(void *arg, Error *err)
     if (!ok)
         say_what_is_left(run, err);
     for (size_t i = 0; i < run->result->node_count; i++)
-        restore_node_close(&run->result->nodes[i]);
+        restore_node_close(&run->result->nodes[i], run->ctx);
     return ok;
 }
 

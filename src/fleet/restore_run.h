@@ -10,14 +10,15 @@
 typedef struct RestoreResult
 {
     Manifest *manifest;
-    RestoreNode *nodes; /* counts and labels; connections are closed */
+    RestoreNode *nodes; /* counts, labels, what failed and what was left out; connections are closed */
     size_t node_count;
     int64_t elapsed_ms;
 } RestoreResult;
 
 /* restore_run restores a whole set. Everything that can be known is checked on all nodes (map,
  * targets, archives, chunk files) before anything is changed on any. The first failure stops all
- * nodes; the error then says what the user has to remove before another try. Result below ctx. */
+ * nodes, but for those that --on-error=continue notes in the nodes' outcomes; the error then says
+ * what the user has to do before another try. Result below ctx. */
 bool restore_run(void *ctx, const RestoreRequest *request, Supervisor *supervisor,
                  ProgressMode mode, RestoreResult *result, Error *err) MUST_CHECK;
 

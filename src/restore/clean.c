@@ -80,7 +80,8 @@ static bool drop_all(RestoreNode *node, bool pass_over, Error *err)
 
 bool clean_target(RestoreNode *node, Error *err)
 {
-    if (node->request->on_error == ON_ERROR_CONTINUE)
+    node->touched = node->request->on_error == ON_ERROR_CONTINUE;
+    if (node->touched)
         return drop_all(node, true, err);
     if (pg_exec(node->main, "BEGIN", err) && drop_all(node, false, err) &&
         pg_exec(node->main, "COMMIT", err))
@@ -92,5 +93,6 @@ bool clean_target(RestoreNode *node, Error *err)
                                    : "Nothing was dropped; --if-exists passes over what is not "
                                      "there.");
     error_clear(err);
+    node->touched = true;
     return drop_all(node, false, err);
 }

@@ -208,9 +208,10 @@ static bool check_definitions(RestoreNode *node, Error *err)
 
 bool existing_definitions(RestoreNode *node, Error *err)
 {
+    node->whole = is_whole(node);
     if (node->request->create)
         return true;
-    return is_whole(node) ? target_refuse_content(node, err) : check_definitions(node, err);
+    return node->whole ? target_refuse_content(node, err) : check_definitions(node, err);
 }
 
 /* ---- tables ---- */

@@ -258,13 +258,17 @@ bool restore_node_prepare(RestoreNode *node, Error *err)
     return ok || error_node(err, node->label);
 }
 
-void restore_node_close(RestoreNode *node)
+void restore_node_close(RestoreNode *node, void *ctx)
 {
     if (node->ctx == NULL)
         return;
     for (int i = 0; node->workers != NULL && i < node->request->jobs; i++)
         pg_conn_close(node->workers[i]);
     pg_conn_close(node->main);
+    if (node->outcome != NULL)
+        talloc_steal(ctx, node->outcome);
+    if (node->filter != NULL)
+        talloc_steal(ctx, node->filter);
     mem_free(node->ctx);
     node->ctx = NULL;
     node->workers = NULL;

@@ -69,6 +69,7 @@ typedef struct RestoreNode
     char identity[96]; /* system identifier and start time: tells servers apart */
     bool created;      /* by this run */
     bool touched;      /* something may have been changed there */
+    bool whole;        /* the target had to be empty: nothing was left out by name */
     PgConn *main;      /* pre-data, sequences, ACLs */
     PgConn **workers;
     Selection selection; /* the request's, with the sections that this set has */
@@ -109,6 +110,8 @@ RestoreTable *restore_node_table(const RestoreNode *node, uint32_t oid);
 /* node_schema gives the schema that what lay in this one goes to: another with --schema-map. */
 const char *node_schema(const RestoreNode *node, const char *schema);
 
-void restore_node_close(RestoreNode *node);
+/* restore_node_close frees what the node has but for outcome and filter, which go below ctx: they
+ * are part of the result. */
+void restore_node_close(RestoreNode *node, void *ctx);
 
 #endif

@@ -8,7 +8,6 @@
 #include "restore/large_objects.h"
 #include "restore/node.h"
 #include "restore/refill.h"
-#include "restore/refresh.h"
 #include "restore/route.h"
 #include "restore/sequences.h"
 #include "restore/split.h"
@@ -297,14 +296,14 @@ bool restore_node_run(RestoreNode *node, Error *err)
     if ((node->request->create && !target_create(node, err)) || !connect_all(node, err))
         return error_node(err, node->label);
     session.conn = node->main;
-    node->touched = true;
     atomic_store(&node->progress->chunks_total, node->ddl->entry_count + node->chunk_count);
-    if (!make_room(node, err) || !run_pass(node, &session, DDL_PRE_DATA, err) ||
-        !quote_tables(node, err) || !route_tables(node, err) || !large_objects_restore(node, err))
+    if (!make_room(node, err))
+        return error_node(err, node->label);
+    node->touched = true;
+    if (!run_pass(node, &session, DDL_PRE_DATA, err) || !quote_tables(node, err) ||
+        !route_tables(node, err) || !large_objects_restore(node, err))
         return error_node(err, node->label);
     node->statements = node->ddl->entry_count;
-    if (!refresh_statements(node, err))
-        return error_node(err, node->label);
     split_statements(node);
     atomic_store(&node->progress->chunks_total, node->ddl->entry_count + node->chunk_count);
     progress_phase(node->progress_all, "data and indexes");
