@@ -8,6 +8,7 @@
 #include "restore/large_objects.h"
 #include "restore/node.h"
 #include "restore/refill.h"
+#include "restore/refresh.h"
 #include "restore/route.h"
 #include "restore/sequences.h"
 #include "restore/split.h"
@@ -304,6 +305,8 @@ bool restore_node_run(RestoreNode *node, Error *err)
         !route_tables(node, err) || !large_objects_restore(node, err))
         return error_node(err, node->label);
     node->statements = node->ddl->entry_count;
+    if (!refresh_statements(node, err))
+        return error_node(err, node->label);
     split_statements(node);
     atomic_store(&node->progress->chunks_total, node->ddl->entry_count + node->chunk_count);
     progress_phase(node->progress_all, "data and indexes");
