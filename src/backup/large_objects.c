@@ -109,7 +109,7 @@ static Relation *add_relation(void *ctx, Catalog *catalog, uint32_t oid, const c
 static Relation *add_data(void *ctx, Catalog *catalog, const PGresult *res)
 {
     static const char *const columns[][2] = {
-        {"loid", "oid"}, {"offset", "bigint"}, {"data", "bytea"}};
+        {"loid", "oid"}, {"offset", "int8"}, {"data", "bytea"}};
     Relation *r = add_relation(ctx, catalog, LARGE_OBJECT_DATA_OID, LARGE_OBJECT_DATA_NAME, columns,
                                LENGTH_OF(columns));
     r->bytes = (uint64_t) pg_cell_int(res, 0, COL_DATA_BYTES);
