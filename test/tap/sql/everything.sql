@@ -350,7 +350,8 @@ INSERT INTO child (id, u, more) VALUES (2, 'u', 3);
 INSERT INTO grandchild (id, u) VALUES (3, 'g');
 ALTER TABLE child ALTER id SET DEFAULT 77;
 
--- partitions: nested, default, attached in another column order, with indexes and keys of their own
+-- partitions: nested, default, attached in another column order, with indexes and keys of their own (none
+-- by the hash of an enum: its rows lie elsewhere in every new database, so there is nothing to compare)
 CREATE TABLE sale (at date NOT NULL, region text NOT NULL, n int, amount numeric(10, 2),
     customer int REFERENCES customer, CONSTRAINT some_of_it CHECK (n >= 0)) PARTITION BY RANGE (at);
 CREATE TABLE sale_old PARTITION OF sale FOR VALUES FROM (MINVALUE) TO ('2020-01-01');
@@ -375,10 +376,6 @@ CREATE TABLE by_hash (k text, n int) PARTITION BY HASH (k text_pattern_ops, (n +
 CREATE TABLE by_hash_0 PARTITION OF by_hash FOR VALUES WITH (MODULUS 2, REMAINDER 0);
 CREATE TABLE by_hash_1 PARTITION OF by_hash FOR VALUES WITH (MODULUS 2, REMAINDER 1);
 INSERT INTO by_hash SELECT 'k' || i, i FROM generate_series(1, 100) i;
-CREATE TABLE by_mood (m mood, n int) PARTITION BY HASH (m);
-CREATE TABLE by_mood_0 PARTITION OF by_mood FOR VALUES WITH (MODULUS 2, REMAINDER 0);
-CREATE TABLE by_mood_1 PARTITION OF by_mood FOR VALUES WITH (MODULUS 2, REMAINDER 1);
-INSERT INTO by_mood SELECT (enum_range(NULL::mood))[1 + i % 4], i FROM generate_series(1, 100) i;
 CREATE TABLE refers (at date, region text, n int, FOREIGN KEY (at, region, n) REFERENCES sale)
     PARTITION BY LIST (region);
 CREATE TABLE refers_all PARTITION OF refers DEFAULT;
