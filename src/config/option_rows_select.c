@@ -33,8 +33,9 @@ static const OptionSpec rows[] = {
         .words = "pre-data|data|post-data",
         .arg = "SECTION",
         .help = "only this section, repeated",
-        .more = "pre-data is what tables need, data the rows, post-data indexes, constraints, "
-                "triggers, rules and policies.",
+        .more = "pre-data is what tables need, data the rows, sequences' values, large objects and "
+                "the contents of materialized views, post-data indexes, constraints, triggers, "
+                "rules and policies.",
     },
     {
         .id = OPT_NO_DATA,
