@@ -28,6 +28,7 @@ sub run_all
     $self->restore_contest($report);
     $self->memory_contest($report);
     $self->empty_contest($report);
+    $self->large_object_contest($report);
     return;
 }
 
@@ -195,10 +196,17 @@ sub dump_contender
     };
 }
 
-# restore_contender ID, NAME, ARG... - into a database that is made for each run and dropped after it.
+# restore_contender ID, NAME, ARG... - into a database that is made for each run and dropped after it,
+# when it is like the database that is named first.
 sub restore_contender
 {
     my ($self, $id, $name, @command) = @_;
+    return $self->restore_like('balanced', $id, $name, @command);
+}
+
+sub restore_like
+{
+    my ($self, $like, $id, $name, @command) = @_;
     my ($server, $data) = @$self{qw(server data)};
     return {
         id      => $id,
@@ -206,7 +214,7 @@ sub restore_contender
         command => [ @command, '-d', $server->conninfo('restored') ],
         before  => sub { $server->create_database('restored'); $server->checkpoint; },
         after   => sub {
-            $data->check_rows('restored', 'balanced');
+            $data->check_rows('restored', $like);
             $server->drop_database('restored');
             return;
         },
@@ -312,6 +320,38 @@ sub empty_contest
     $report->contest($contest);
     $report->at_most('pgark', 'empty tables: pgark : pg_dump', times_of($contest, 'pgark', 'gzip'),
         1.2);
+    return;
+}
+
+# pg_dump -Fd would make a file for each of them, and pg_restore does not share them among its jobs.
+sub large_object_contest
+{
+    my ($self, $report) = @_;
+    my $rounds = $self->{runs} < 3 ? $self->{runs} : 3;
+    my $count  = $self->{data}->large_objects;
+    my $text   = $count % 1_000_000 == 0 ? $count / 1_000_000 . ' M' : $count;
+    my ($path, $after) = $self->output('custom', 1);
+    my $dump = {
+        id      => 'custom',
+        name    => "pg_dump $self->{pg_dump}{version} -Fc",
+        command => [
+            $self->{pg_dump}{path}, '-Fc', '-f', $path, '-d', $self->{server}->conninfo('large') ],
+        after => $after,
+    };
+    my $contest = $self->contest("backup of $text small large objects", $rounds,
+        $self->backup_contender('pgark', 'large', 2, keep => 1), $dump);
+    $report->contest($contest);
+    $report->at_least('custom', "$text large objects: pg_dump : pgark",
+        times_of($contest, 'custom', 'pgark'), 3);
+    $contest = $self->contest("restore of $text small large objects", $rounds,
+        $self->restore_like('large', 'pgark', 'pgark restore -j2',
+            $self->{pgark}, 'restore', 'latest', '--repo', "$self->{work}/out-pgark", '-j2',
+            '--no-analyze', '--quiet'),
+        $self->restore_like('large', 'custom', 'pg_restore of the -Fc archive', 'pg_restore', $path));
+    $report->contest($contest);
+    $report->at_least('custom', "$text large objects: pg_restore : pgark",
+        times_of($contest, 'custom', 'pgark'), 3);
+    remove_tree("$self->{work}/out-$_") for qw(pgark custom);
     return;
 }
 

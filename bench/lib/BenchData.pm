@@ -3,6 +3,7 @@
 #   balanced   t1..t8, of millions of rows as below, times the scale
 #   skewed     the same tables and number of rows, nine tenths of them in t1
 #   empty      many tables without a row
+#   large      a million large objects of 100 bytes, times the scale
 package BenchData;
 
 use strict;
@@ -34,6 +35,7 @@ sub whole
     return $whole > 0 ? $whole : 1;
 }
 
+sub large_objects { return whole(1e6 * $_[0]{scale}); }
 sub empty_tables { return $empty_tables; }
 sub total        { return $_[0]{total}; }
 
@@ -56,6 +58,7 @@ sub load
         $self->load_tables($db);
     }
     $self->load_empty;
+    $self->load_large_objects;
     $self->{server}->checkpoint;
     return;
 }
@@ -104,11 +107,33 @@ SQL
     return;
 }
 
+sub load_large_objects
+{
+    my ($self) = @_;
+    my $server = $self->{server};
+    my $count  = $self->large_objects;
+    print STDERR "bench: large: $count large objects\n";
+    $server->create_database('large');
+    $server->sql('large', "SELECT count(lo_from_bytea(0, convert_to(rpad(md5(i::text), 100, 'x'), "
+          . "'UTF8'))) FROM generate_series(1, $count) i", 'VACUUM ANALYZE');
+    return;
+}
+
 # check_rows DB, LIKE - dies unless DB has as many rows in each table as LIKE was given.
 sub check_rows
 {
     my ($self, $db, $like) = @_;
     my $number = 0;
+    if ($like eq 'large')
+    {
+        my $query = 'SELECT (SELECT count(*) FROM pg_largeobject_metadata), count(*), '
+          . 'sum(length(data)) FROM pg_largeobject';
+        my $count = $self->large_objects;
+        my $got   = $self->{server}->sql($db, $query);
+        die "the restored database is wrong: $got large objects, pages and bytes\n"
+          if $got ne join('|', $count, $count, 100 * $count);
+        return;
+    }
     my @counts = map { '(SELECT count(*) FROM t' . ++$number . ')' } @{ $self->{rows}{$like} };
     my $got    = $self->{server}->sql($db, 'SELECT ' . join(', ', @counts));
     my $want   = join('|', @{ $self->{rows}{$like} });
@@ -128,7 +153,12 @@ sub description
             total  => $self->{total},
             bytes  => $self->{bytes}{$_} + 0,
     } } sort keys %{ $self->{rows} };
-    return [ @databases, { name => 'empty', tables => $empty_tables, rows => [], total => 0 } ];
+    return [
+        @databases,
+        { name => 'empty', tables => $empty_tables, rows => [], total => 0 },
+        { name => 'large', tables => 0, rows => [], total => 0,
+            text => $self->large_objects . ' large objects of 100 bytes' },
+    ];
 }
 
 1;

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/str.h"
+#include "repo/large_object_tables.h"
 
 typedef struct Finder
 {
@@ -110,14 +111,46 @@ static void table_name(char *line, size_t size, const Manifest *m, const TableRe
     str_one_line(line, size, name);
 }
 
+/* The two tables that hold large objects are not what people call tables. */
+typedef struct LargeObjectTotals
+{
+    uint64_t tables;
+    uint64_t rows;
+    uint64_t count;
+    uint64_t bytes; /* of their contents as COPY data */
+} LargeObjectTotals;
+
+static LargeObjectTotals large_object_totals(const Manifest *m)
+{
+    LargeObjectTotals t = {.tables = 0};
+    for (size_t i = 0; i < m->table_count; i++)
+    {
+        const TableRecord *table = &m->tables[i];
+        if (!large_object_is_table(table))
+            continue;
+        t.tables++;
+        t.rows += table->rows;
+        if (large_object_is_list(table))
+            t.count += table->rows;
+        else
+            t.bytes += table->logical;
+    }
+    return t;
+}
+
 static void text_totals(FILE *out, const Manifest *m)
 {
     char logical[STR_BYTES_LEN];
     char stored[STR_BYTES_LEN];
     char rate[STR_BYTES_LEN];
     const TotalsRecord *t = &m->totals;
-    fprintf(out, "content     %" PRIu64 " tables, %" PRIu64 " sequences, %" PRIu64 " rows\n",
-            t->tables, t->sequences, t->rows);
+    LargeObjectTotals large = large_object_totals(m);
+    fprintf(out, "content     %" PRIu64 " tables, %" PRIu64 " sequences, %" PRIu64 " rows",
+            t->tables - large.tables, t->sequences, t->rows - large.rows);
+    if (large.count > 0)
+        fprintf(out, ", %" PRIu64 " large objects (%s)", large.count,
+                str_format_bytes(rate, large.bytes));
+    fprintf(out, "\n");
     fprintf(out,
             "size        %s of COPY data in %" PRIu64 " chunks, stored as %s in %" PRIu64
             " objects (%s, %s)\n",
@@ -313,6 +346,14 @@ json_t *set_report_json(const Manifest *m, int64_t tables, const SetDetail *deta
                                   "chunks", (json_int_t) t->chunks, "objects",
                                   (json_int_t) t->objects, "rows", (json_int_t) t->rows, "bytes",
                                   (json_int_t) t->logical, "stored", (json_int_t) t->stored));
+    LargeObjectTotals large = large_object_totals(m);
+    json_t *totals = json_object_get(object, "totals");
+    /* A list reads no tables. */
+    if (m->table_count > 0)
+    {
+        json_object_set_new(totals, "large_objects", json_integer((json_int_t) large.count));
+        json_object_set_new(totals, "large_object_bytes", json_integer((json_int_t) large.bytes));
+    }
     json_object_set_new(object, "nodes", nodes_json(m));
     json_t *selection = json_array();
     for (size_t i = 0; i < m->set.selection_count; i++)

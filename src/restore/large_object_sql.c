@@ -5,6 +5,14 @@
 
 #include "pg/acl_text.h"
 
+void large_object_sql_unlink(Str *sql, const LargeObjectGroup *group)
+{
+    str_addf(sql,
+             "SELECT pg_catalog.count(pg_catalog.lo_unlink(m.oid)) FROM"
+             " pg_catalog.pg_largeobject_metadata m WHERE m.oid = ANY ('{%s}'::pg_catalog.oid[]); ",
+             group->oids->data);
+}
+
 bool large_object_sql_create(Str *sql, PgConn *conn, const LargeObjectGroup *group, bool as_owner,
                              Error *err)
 {
@@ -59,11 +67,11 @@ static bool is_default(const LargeObjectGroup *group, const AclItem *item)
 }
 
 static bool add_item(Str *sql, PgConn *conn, const LargeObjectGroup *group, const AclItem *item,
-                     const char *role, Error *err)
+                     bool as_owner, const char *role, Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "grantor");
     bool other = strcmp(item->grantor, group->owner) != 0;
-    if (is_default(group, item))
+    if (is_default(group, item) || (!as_owner && is_owners(group, item)))
         return true;
     if (other)
     {
@@ -79,13 +87,13 @@ static bool add_item(Str *sql, PgConn *conn, const LargeObjectGroup *group, cons
     return true;
 }
 
-bool large_object_sql_rights(Str *sql, PgConn *conn, const LargeObjectGroup *group,
+bool large_object_sql_rights(Str *sql, PgConn *conn, const LargeObjectGroup *group, bool as_owner,
                              const char *role, Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "rights");
     AclItem *items;
     size_t count;
-    bool as_new = false;
+    bool as_new = !as_owner;
     char *owner = pg_quote_ident(tmp, conn, group->owner, err);
     if (owner == NULL || !acl_text_parse(tmp, group->acl, &items, &count, err))
         return false;
@@ -95,7 +103,7 @@ bool large_object_sql_rights(Str *sql, PgConn *conn, const LargeObjectGroup *gro
         str_addf(sql, "REVOKE ALL ON LARGE OBJECT %s FROM %s; ", group->oids->data, owner);
     for (size_t i = 0; i < count; i++)
     {
-        if (!add_item(sql, conn, group, &items[i], role, err))
+        if (!add_item(sql, conn, group, &items[i], as_owner, role, err))
             return false;
     }
     return true;

@@ -12,8 +12,8 @@
 
 /* How much is done in one transaction where every object may cost a lock: within what the default of
  * max_locks_per_transaction leaves to several such sessions. */
-#define EXTRAS_PER_TRANSACTION 500
-#define EXTRAS_BYTES           ((size_t) 1024 * 1024)
+#define LOCKING_PER_TRANSACTION 500
+#define EXTRAS_BYTES            ((size_t) 1024 * 1024)
 
 /* ---- reading the list ---- */
 
@@ -42,6 +42,25 @@ static const ChunkRef *list_chunk(const RestoreNode *node, size_t i)
     return &node->chunks[node->large_objects->list.first_chunk + i];
 }
 
+/* A row without what is not wanted. */
+static LargeObjectRow wanted(const RestoreNode *node, const LargeObjectRow *row)
+{
+    LargeObjectRow result = *row;
+    unsigned without = node->request->selection->without;
+    if ((without & WITHOUT_PRIVILEGES) != 0)
+        result.acl = NULL;
+    if ((without & WITHOUT_COMMENTS) != 0)
+        result.comment = NULL;
+    if ((without & WITHOUT_SECURITY_LABELS) != 0)
+        result.labels = NULL;
+    return result;
+}
+
+static bool has_extras(const LargeObjectRow *row)
+{
+    return row->acl != NULL || row->comment != NULL || row->labels != NULL;
+}
+
 /* ---- preparing ---- */
 
 typedef struct Survey
@@ -50,7 +69,8 @@ typedef struct Survey
     LargeObjects *objects;
     bool look_there; /* the target has large objects of its own */
     LargeObjectGroups groups;
-    char *last_acl; /* whose roles are known already */
+    char *last_acl; /* whose roles are known already, given that owner */
+    char *last_owner;
 } Survey;
 
 static void note_role(Survey *s, const char *role)
@@ -74,23 +94,30 @@ static void note_role(Survey *s, const char *role)
     o->roles[low] = mem_strdup(o, role);
 }
 
-static bool note_acl(Survey *s, const char *acl, Error *err)
+/* With --no-owner the owner at the source is no one here. */
+static bool note_roles(Survey *s, const LargeObjectRow *row, Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "acl");
-    AclItem *items;
-    size_t count;
-    if (str_equal(s->last_acl, acl))
+    bool owner_too = !s->node->request->no_owner;
+    AclItem *items = NULL;
+    size_t count = 0;
+    if (str_equal(s->last_acl, row->acl) && str_equal(s->last_owner, row->owner))
         return true;
-    if (!acl_text_parse(tmp, acl, &items, &count, err))
+    if (row->acl != NULL && !acl_text_parse(tmp, row->acl, &items, &count, err))
         return false;
+    if (owner_too)
+        note_role(s, row->owner);
     for (size_t i = 0; i < count; i++)
     {
-        if (items[i].grantee[0] != '\0')
+        if (items[i].grantee[0] != '\0' && (owner_too || strcmp(items[i].grantee, row->owner) != 0))
             note_role(s, items[i].grantee);
-        note_role(s, items[i].grantor);
+        if (owner_too || strcmp(items[i].grantor, row->owner) != 0)
+            note_role(s, items[i].grantor);
     }
     mem_free(s->last_acl);
-    s->last_acl = mem_strdup(s->objects, acl);
+    mem_free(s->last_owner);
+    s->last_acl = mem_strdup(s->objects, row->acl);
+    s->last_owner = mem_strdup(s->objects, row->owner);
     return true;
 }
 
@@ -121,11 +148,10 @@ static bool check_absent(Survey *s, Error *err)
 static bool survey_row(void *arg, const LargeObjectRow *row, Error *err)
 {
     Survey *s = arg;
+    LargeObjectRow want = wanted(s->node, row);
     s->objects->count++;
-    note_role(s, row->owner);
-    s->objects->extras = s->objects->extras || row->acl != NULL || row->comment != NULL ||
-                         row->labels != NULL;
-    if (row->acl != NULL && !note_acl(s, row->acl, err))
+    s->objects->extras = s->objects->extras || has_extras(&want);
+    if (!note_roles(s, &want, err))
         return false;
     if (!s->look_there)
         return true;
@@ -184,8 +210,12 @@ bool large_objects_prepare(RestoreNode *node, Error *err)
     Survey survey = {.node = node, .objects = o};
     if (!take_table(node, LARGE_OBJECT_LIST_OID, &o->list, err) ||
         !take_table(node, LARGE_OBJECT_DATA_OID, &o->data, err) ||
-        !target_has_any(node, &survey.look_there, err))
+        !target_has_any(node, &o->occupied, err))
         return false;
+    if (!selection_wants_blobs(node->request->selection))
+        return true;
+    survey.look_there = o->occupied && !node->request->clean && !node->request->truncate;
+    o->occupied = o->occupied && !survey.look_there;
     o->data.route = mem_strdup(o, STAGE);
     o->data.column_list = mem_strdup(o, "loid, \"offset\", data");
     node->large_objects = o;
@@ -257,11 +287,36 @@ static bool run_sql(Pass *p, Error *err)
     return ok;
 }
 
+static bool unlink_groups(Pass *p, Error *err)
+{
+    for (size_t i = 0; i < p->groups.count; i++)
+        large_object_sql_unlink(p->sql, &p->groups.items[i]);
+    large_object_groups_clear(&p->groups);
+    return run_sql(p, err);
+}
+
+static bool unlink_row(void *arg, const LargeObjectRow *row, Error *err)
+{
+    Pass *p = arg;
+    large_object_groups_add(&p->groups, p->ctx, row, false);
+    return p->groups.objects < LOCKING_PER_TRANSACTION || unlink_groups(p, err);
+}
+
+static bool unlink_chunk(RestoreNode *node, PgConn *conn, DataLoader *loader, size_t i, Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "unlink");
+    Pass p = {.node = node, .conn = conn, .ctx = tmp, .sql = str_new(tmp)};
+    (void) loader;
+    return (read_list(node, list_chunk(node, i), unlink_row, &p, err) && unlink_groups(&p, err)) ||
+           error_prefix(err, "could not remove large objects");
+}
+
 static bool create_groups(Pass *p, Error *err)
 {
     for (size_t i = 0; i < p->groups.count; i++)
     {
-        if (!large_object_sql_create(p->sql, p->conn, &p->groups.items[i], true, err))
+        if (!large_object_sql_create(p->sql, p->conn, &p->groups.items[i],
+                                     !p->node->request->no_owner, err))
             return false;
     }
     large_object_groups_clear(&p->groups);
@@ -310,7 +365,8 @@ static bool finish_groups(Pass *p, Error *err)
 {
     for (size_t i = 0; i < p->groups.count; i++)
     {
-        if (!large_object_sql_rights(p->sql, p->conn, &p->groups.items[i], p->role, err))
+        if (!large_object_sql_rights(p->sql, p->conn, &p->groups.items[i],
+                                     !p->node->request->no_owner, p->role, err))
             return false;
     }
     large_object_groups_clear(&p->groups);
@@ -322,16 +378,17 @@ static bool finish_groups(Pass *p, Error *err)
 static bool finish_row(void *arg, const LargeObjectRow *row, Error *err)
 {
     Pass *p = arg;
-    if (row->acl == NULL && row->comment == NULL && row->labels == NULL)
+    LargeObjectRow want = wanted(p->node, row);
+    if (!has_extras(&want))
         return true;
     if (p->sql->len == 0)
         str_add(p->sql, "BEGIN; ");
-    if ((row->comment != NULL && !large_object_sql_comment(p->sql, p->conn, row, err)) ||
-        (row->labels != NULL && !large_object_sql_labels(p->sql, p->conn, row, err)))
+    if ((want.comment != NULL && !large_object_sql_comment(p->sql, p->conn, &want, err)) ||
+        (want.labels != NULL && !large_object_sql_labels(p->sql, p->conn, &want, err)))
         return false;
-    if (row->acl != NULL)
-        large_object_groups_add(&p->groups, p->ctx, row, true);
-    return (++p->objects < EXTRAS_PER_TRANSACTION && p->sql->len < EXTRAS_BYTES &&
+    if (want.acl != NULL)
+        large_object_groups_add(&p->groups, p->ctx, &want, true);
+    return (++p->objects < LOCKING_PER_TRANSACTION && p->sql->len < EXTRAS_BYTES &&
             !large_object_groups_full(&p->groups)) ||
            finish_groups(p, err);
 }
@@ -366,9 +423,10 @@ bool large_objects_restore(RestoreNode *node, Error *err)
     if (o == NULL)
         return true;
     progress_phase(node->progress_all, "large objects");
+    Step unlink = {.chunk = unlink_chunk, .count = o->occupied ? o->list.chunk_count : 0};
     Step create = {.chunk = create_chunk, .count = o->list.chunk_count, .counts = true};
     Step fill = {.chunk = fill_chunk, .count = o->data.chunk_count, .counts = true};
     Step finish = {.chunk = finish_chunk, .count = o->extras ? o->list.chunk_count : 0};
-    return run_step(node, &create, err) && run_step(node, &fill, err) &&
-           run_step(node, &finish, err);
+    return run_step(node, &unlink, err) && run_step(node, &create, err) &&
+           run_step(node, &fill, err) && run_step(node, &finish, err);
 }

@@ -4,6 +4,7 @@
  * A set has two tables for them (repo/large_object_tables.h), which are restored here and not by
  * the schedule. Three steps, each by all workers, chunk by chunk:
  *
+ *   (removal   with --clean and --truncate, of what has the same oids in the target)
  *   list       lo_create, set-wise, as the owner (SET LOCAL ROLE): so the owner needs no ALTER, and
  *              a role may do it that may become the owners. One transaction per chunk, committed
  *              when its hashes and rows proved right.
@@ -27,8 +28,9 @@ typedef struct LargeObjects
     RestoreTable list;
     RestoreTable data;
     uint64_t count;
-    bool extras;  /* some have a comment, a label or rights of their own */
-    char **roles; /* owners and whom their rights name, sorted */
+    bool extras;   /* some have a comment, a label or rights of their own that are wanted */
+    bool occupied; /* the target has large objects that may have to give way */
+    char **roles;  /* needed ones, sorted: owners and whom rights name */
     size_t role_count;
     size_t role_capacity;
 } LargeObjects;
@@ -36,7 +38,7 @@ typedef struct LargeObjects
 /* large_objects_prepare takes the two tables out of what is scheduled (their chunk_count becomes 0)
  * into node->large_objects (NULL: there are none, or they are not wanted), and reads the whole list:
  * which roles are needed, and whether the target (node->main, when it exists already) has an object
- * of the same oid, which is ERR_EXISTS. To be called when node->tables and node->chunks are
+ * of the same oid, which is ERR_EXISTS where it is not to be replaced. To be called when node->tables and node->chunks are
  * complete. Changes nothing. ERR_CORRUPT as chunk_reader_run, or the list makes no sense. */
 bool large_objects_prepare(RestoreNode *node, Error *err) MUST_CHECK;
 
