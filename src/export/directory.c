@@ -5,6 +5,7 @@
 
 #include "base/parallel.h"
 #include "base/str.h"
+#include "export/large_object_files.h"
 #include "export/rows.h"
 #include "export/toc_write.h"
 
@@ -30,6 +31,14 @@ static bool write_rows(Work *w, TableData *data, const ExportEntry *e, Error *er
            output_commit(out, err);
 }
 
+static bool write_item(Work *w, TableData *data, const ExportEntry *e, Error *err)
+{
+    if (e->kind == EXPORT_ROWS)
+        return write_rows(w, data, e, err);
+    return large_object_files(data, e, export_plan_find(w->plan, EXPORT_CONTENTS), w->dir,
+                              w->request->compress, w->cancel, err);
+}
+
 static bool work(void *arg, size_t i UNUSED, Error *err)
 {
     Work *w = arg;
@@ -37,14 +46,17 @@ static bool work(void *arg, size_t i UNUSED, Error *err)
     bool ok = true;
     size_t at;
     while (ok && (at = atomic_fetch_add(&w->next, 1)) < w->count)
-        ok = cancel_check(w->cancel, err) && write_rows(w, data, w->queue[at], err);
+        ok = cancel_check(w->cancel, err) && write_item(w, data, w->queue[at], err);
     return ok;
 }
 
+/* Large objects go first: nothing tells how long many small files take. */
 static int biggest_first(const void *a, const void *b)
 {
     const ExportEntry *x = *(const ExportEntry *const *) a;
     const ExportEntry *y = *(const ExportEntry *const *) b;
+    if (x->kind != y->kind)
+        return x->kind == EXPORT_OBJECTS ? -1 : 1;
     if (x->table->logical != y->table->logical)
         return x->table->logical > y->table->logical ? -1 : 1;
     return x->toc.dump_id < y->toc.dump_id ? -1 : 1;
@@ -56,7 +68,8 @@ static bool write_tables(Work *w, Cancel *cancel, Error *err)
     w->queue = mem_array(tmp, const ExportEntry *, w->plan->entry_count);
     for (size_t i = 0; i < w->plan->entry_count; i++)
     {
-        if (w->plan->entries[i].kind == EXPORT_ROWS)
+        ExportKind kind = w->plan->entries[i].kind;
+        if (kind == EXPORT_ROWS || kind == EXPORT_OBJECTS)
             w->queue[w->count++] = &w->plan->entries[i];
     }
     if (w->count > 1)
@@ -67,10 +80,12 @@ static bool write_tables(Work *w, Cancel *cancel, Error *err)
 
 static bool write_toc(const Work *w, Error *err)
 {
+    AUTO(table_data_free) TableData *data = table_data_new(w->source, w->cancel);
     AUTO(output_free)
     Output *out = output_dir_file(w->dir, "toc.dat", (Compress){.method = COMPRESS_NONE}, err);
     return out != NULL &&
-           toc_write(out, w->plan, w->request->compress, w->source->manifest->cut.at_us, err) &&
+           toc_write(out, w->plan, data, w->request->compress, w->source->manifest->cut.at_us,
+                     err) &&
            output_commit(out, err);
 }
 

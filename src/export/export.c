@@ -42,7 +42,7 @@ static bool check_tables(const ExportPlan *plan, Error *err)
     for (size_t i = 0; i < plan->entry_count; i++)
     {
         const ExportEntry *e = &plan->entries[i];
-        if (e->kind == EXPORT_ROWS && e->chunk_count > 0 && !table_data_check(e->table, err))
+        if (e->table != NULL && e->chunk_count > 0 && !table_data_check(e->table, err))
             return false;
     }
     return true;
@@ -52,10 +52,12 @@ bool export_set(Repo *repo, const char *set_dir, const ExportRequest *request, C
                 ExportResult *ret, Error *err)
 {
     AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "export");
-    ExportSource source = {.storage = repo->storage, .set_dir = set_dir};
+    ExportSource source = {
+        .storage = repo->storage, .set_dir = set_dir, .without = request->selection->without};
     source.manifest = manifest_read(repo->storage, ctx, set_dir, false, err);
     source.node = source.manifest == NULL ? NULL : find_node(source.manifest, request, err);
-    ExportPlan *plan = source.node == NULL ? NULL : export_plan_make(ctx, &source, request, err);
+    ExportPlan *plan = source.node == NULL ? NULL
+                                           : export_plan_make(ctx, &source, request, cancel, err);
     if (plan == NULL || !check_tables(plan, err))
         return false;
     *ret = (ExportResult){.content = source.node->content,

@@ -15,6 +15,7 @@ struct OutputDir
     char *tmp;    /* as it is called until then; NULL: it has its name */
     Storage *storage;
     StorageWriteFlags flags;
+    int fd; /* of the directory, -1 until it is asked for */
 };
 
 OutputDir *output_dir_open(const char *path, bool no_sync, Error *err)
@@ -23,6 +24,7 @@ OutputDir *output_dir_open(const char *path, bool no_sync, Error *err)
     OutputDir *dir = mem_new(ctx, OutputDir);
     char *name;
     dir->ctx = ctx;
+    dir->fd = -1;
     dir->flags = no_sync ? STORAGE_WRITE_NO_SYNC : STORAGE_WRITE_PLAIN;
     output_split(ctx, path, &dir->parent, &name);
     dir->path = mem_printf(ctx, "%s/%s", dir->parent, name);
@@ -48,6 +50,21 @@ Output *output_dir_file(OutputDir *dir, const char *name, Compress compress, Err
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "file");
     return output_in(dir->storage, name, mem_printf(tmp, "%s/%s", dir->path, name), compress,
                      dir->flags, err);
+}
+
+int output_dir_descriptor(OutputDir *dir, Error *err)
+{
+    if (dir->fd < 0)
+        dir->fd = open(dir->tmp, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir->fd < 0)
+        error_errno(err, ERR_STORAGE, "could not open directory \"%s\"", dir->tmp);
+    return dir->fd;
+}
+
+bool output_dir_sync_files(OutputDir *dir, Error *err)
+{
+    return (dir->flags & STORAGE_WRITE_NO_SYNC) != 0 || syncfs(dir->fd) == 0 ||
+           error_errno(err, ERR_STORAGE, "could not sync directory \"%s\"", dir->tmp);
 }
 
 /* The directory's new name is durable when the directory that has it is. */
@@ -95,6 +112,8 @@ void output_dir_free(OutputDir *dir)
 {
     if (dir == NULL)
         return;
+    if (dir->fd >= 0)
+        close(dir->fd);
     if (dir->tmp != NULL)
         remove_dir(dir);
     mem_free(dir->ctx);

@@ -2,11 +2,15 @@
 #include "export/plain.h"
 
 #include "base/str.h"
+#include "export/large_objects.h"
 #include "export/rows.h"
 #include "restore/ddl.h"
 #include "restore/ddl_text.h"
 #include "restore/entry.h"
 #include "restore/sql_text.h"
+
+/* A commit for each would take longer than all else. */
+#define PIECES_PER_TRANSACTION 1000
 
 typedef enum PlainPass
 {
@@ -23,6 +27,8 @@ typedef struct Plain
     const DdlPlan *ddl;
     Output *out;
     TableData *data;
+    PlainPass pass;  /* that is being written */
+    uint64_t pieces; /* of large objects, so far */
     StringPool pool; /* of the entry's text */
     DdlText text;
     /* What the reader's session has been set to: */
@@ -127,18 +133,85 @@ static bool write_definition(Plain *p, const ExportEntry *entry, Error *err)
            output_text(p->out, "\n\n", err);
 }
 
+/* ---- large objects ---- */
+
+static bool write_object(void *arg, const TocEntry *e, Error *err)
+{
+    Plain *p = arg;
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "object");
+    Str *sql = str_new(tmp);
+    if (pass_of(e) != p->pass)
+        return true;
+    str_add(sql, e->defn);
+    if (strcmp(e->desc, "BLOB") == 0 && !p->request->no_owner && !p->request->session_authorization)
+    {
+        str_addf(sql, "ALTER LARGE OBJECT %s OWNER TO ", e->tag);
+        sql_text_add_name(sql, e->owner);
+        str_add(sql, ";\n");
+    }
+    return write_owner(p, e, err) && output_text(p->out, sql->data, err);
+}
+
+static bool write_objects(Plain *p, const ExportEntry *e, Error *err)
+{
+    const char *head = p->pass == PASS_MAIN ? "--\n-- Large objects\n--\n\n"
+                                            : "--\n-- Privileges of large objects\n--\n\n";
+    return output_text(p->out, head, err) &&
+           large_objects_each(p->data, e, e->toc.dump_id, write_object, p, err) &&
+           output_text(p->out, "\n\n", err);
+}
+
+/* Any order will do for lo_put, which also fills what lies before a piece with zeros. */
+static bool write_piece(void *arg, const LargeObjectPiece *piece, Error *err)
+{
+    Plain *p = arg;
+    char head[96];
+    snprintf(head, sizeof(head), "%sSELECT pg_catalog.lo_put(%" PRIu32 ", %" PRIu64 ", '\\x",
+             p->pieces % PIECES_PER_TRANSACTION == 0 ? "BEGIN;\n" : "", piece->oid, piece->offset);
+    bool last = ++p->pieces % PIECES_PER_TRANSACTION == 0;
+    return output_text(p->out, head, err) &&
+           output_write(p->out, piece->hex, 2 * piece->size, err) &&
+           output_text(p->out, last ? "');\nCOMMIT;\n" : "');\n", err);
+}
+
+static bool write_contents(Plain *p, const ExportEntry *e, Error *err)
+{
+    return write_comment(p, &e->toc, true, err) &&
+           large_objects_pieces(p->data, e, write_piece, p, err) &&
+           output_text(p->out, p->pieces % PIECES_PER_TRANSACTION == 0 ? "\n\n" : "COMMIT;\n\n\n",
+                       err);
+}
+
+/* ---- all of it, in order ---- */
+
+static bool write_entry(Plain *p, const ExportEntry *e, Error *err)
+{
+    switch (e->kind)
+    {
+    case EXPORT_ROWS:
+        return write_rows(p, e, err);
+    case EXPORT_STATEMENT:
+        return write_statement(p, e, err);
+    case EXPORT_OBJECTS:
+        return write_objects(p, e, err);
+    case EXPORT_CONTENTS:
+        return write_contents(p, e, err);
+    case EXPORT_DEFINITION:
+        break;
+    }
+    return write_definition(p, e, err);
+}
+
 static bool write_pass(Plain *p, PlainPass pass, Error *err)
 {
+    p->pass = pass;
     for (size_t i = 0; i < p->plan->entry_count; i++)
     {
         const ExportEntry *e = &p->plan->entries[i];
-        if (pass_of(&e->toc) != pass)
-            continue;
-        bool ok = cancel_check(p->cancel, err) &&
-                  (e->kind == EXPORT_ROWS        ? write_rows(p, e, err)
-                   : e->kind == EXPORT_STATEMENT ? write_statement(p, e, err)
-                                                 : write_definition(p, e, err));
-        if (!ok)
+        bool privileges = e->kind == EXPORT_OBJECTS && pass == PASS_ACL &&
+                          (p->request->selection->without & WITHOUT_PRIVILEGES) == 0;
+        if ((pass_of(&e->toc) == pass || privileges) &&
+            (!cancel_check(p->cancel, err) || !write_entry(p, e, err)))
             return false;
     }
     return true;

@@ -3,9 +3,12 @@
 
 #include "base/log.h"
 #include "base/str.h"
+#include "export/large_object_files.h"
+#include "export/large_objects.h"
 #include "export/refresh.h"
 #include "export/through_root.h"
 #include "pg/sql_token.h"
+#include "repo/large_object_tables.h"
 #include "restore/entry.h"
 #include "restore/filter.h"
 #include "restore/sql_text.h"
@@ -23,6 +26,7 @@ typedef struct Planner
 {
     const ExportSource *source;
     const ExportRequest *request;
+    const Cancel *cancel;
     ExportPlan *plan;
     Filter *filter;
     Place *relations; /* by oid */
@@ -261,14 +265,50 @@ static void add_sequence(Planner *p, const SequenceRecord *s)
     e->toc.oid = on == NULL ? 0 : on->oid;
 }
 
-static void add_data(Planner *p)
+/* The rows of a table that is not one of the user's. */
+static ExportEntry *add_catalog(Planner *p, const TableRecord *t, ExportKind kind, const char *desc,
+                                const char *tag)
+{
+    ExportEntry *e = add_about(p, NULL, kind, desc, NULL, tag);
+    e->table = t;
+    e->into = e->column_list = "";
+    e->chunks = chunk_index_table(p->plan->chunks, t->oid, &e->chunk_count);
+    p->plan->logical += t->logical;
+    return e;
+}
+
+/* Large objects are made before their contents come. */
+static bool add_large_objects(Planner *p, Error *err)
+{
+    const Manifest *m = p->source->manifest;
+    AUTO(table_data_free) TableData *data = NULL;
+    for (size_t i = 0; i < m->table_count; i++)
+    {
+        if (!wants_rows(p, i) || !large_object_is_list(&m->tables[i]))
+            continue;
+        const ExportEntry *list = add_catalog(p, &m->tables[i], EXPORT_OBJECTS, "BLOB", "");
+        data = table_data_new(p->source, p->cancel);
+        if (!large_objects_count(data, list, &p->plan->object_entries, err))
+            return false;
+        p->next_id += p->plan->object_entries;
+    }
+    for (size_t i = 0; data != NULL && i < m->table_count; i++)
+    {
+        const TableRecord *t = &m->tables[i];
+        if (wants_rows(p, i) && large_object_is_table(t) && !large_object_is_list(t))
+            add_catalog(p, t, EXPORT_CONTENTS, "BLOBS", "BLOBS")->file = LARGE_OBJECT_TOC;
+    }
+    return true;
+}
+
+static bool add_data(Planner *p, Error *err)
 {
     const Manifest *m = p->source->manifest;
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "routes");
     ThroughRoot *routes = through_root_new(tmp, p->plan->toc);
     for (size_t i = 0; i < m->table_count; i++)
     {
-        if (wants_rows(p, i))
+        if (wants_rows(p, i) && !large_object_is_table(&m->tables[i]))
             add_table(p, routes, &m->tables[i]);
     }
     for (size_t i = 0; i < m->sequence_count; i++)
@@ -276,6 +316,7 @@ static void add_data(Planner *p)
         if (p->filter->sequences[i])
             add_sequence(p, &m->sequences[i]);
     }
+    return add_large_objects(p, err);
 }
 
 static void add_definitions(Planner *p, size_t from, size_t to)
@@ -397,11 +438,11 @@ static void add_last(Planner *p, size_t from, size_t first)
 }
 
 ExportPlan *export_plan_make(void *ctx, const ExportSource *source, const ExportRequest *request,
-                             Error *err)
+                             const Cancel *cancel, Error *err)
 {
     ExportPlan *plan = mem_new(ctx, ExportPlan);
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "plan");
-    Planner p = {.source = source, .request = request, .plan = plan};
+    Planner p = {.source = source, .request = request, .cancel = cancel, .plan = plan};
     ArchiveToc *toc = load_archive(plan, source, err);
     plan->node = source->node;
     plan->toc = toc;
@@ -410,11 +451,22 @@ ExportPlan *export_plan_make(void *ctx, const ExportSource *source, const Export
     find_objects(&p, tmp);
     size_t data = first_post_data(toc);
     add_definitions(&p, 0, data);
-    add_data(&p);
+    if (!add_data(&p, err))
+        return NULL;
     size_t last = first_event_trigger(toc, data);
     add_definitions(&p, data, last);
     size_t refreshes = plan->entry_count;
     add_refreshes(&p);
     add_last(&p, last, refreshes);
     return plan;
+}
+
+const ExportEntry *export_plan_find(const ExportPlan *plan, ExportKind kind)
+{
+    for (size_t i = 0; i < plan->entry_count; i++)
+    {
+        if (plan->entries[i].kind == kind)
+            return &plan->entries[i];
+    }
+    return NULL;
 }

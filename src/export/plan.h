@@ -11,6 +11,7 @@
 #ifndef PGARK_EXPORT_PLAN_H
 #define PGARK_EXPORT_PLAN_H
 
+#include "base/cancel.h"
 #include "export/request.h"
 #include "pg/archive_toc.h"
 #include "repo/chunk_index.h"
@@ -21,13 +22,16 @@ typedef enum ExportKind
     EXPORT_DEFINITION, /* as archived */
     EXPORT_ROWS,       /* TABLE DATA */
     EXPORT_STATEMENT,  /* SEQUENCE SET, MATERIALIZED VIEW DATA: definition is all there is */
+    EXPORT_OBJECTS,  /* stands for the entries of all large objects (export/large_objects.h), whose
+                          dump ids begin at its own; its rows are their list */
+    EXPORT_CONTENTS, /* BLOBS: its rows are their contents */
 } ExportKind;
 
 typedef struct ExportEntry
 {
     TocEntry toc;
     ExportKind kind;
-    const TableRecord *table; /* of EXPORT_ROWS */
+    const TableRecord *table; /* of what has rows */
     const char *into;         /* quoted name of the table that its rows are loaded into */
     const char *column_list;  /* quoted, comma separated; "" for none */
     bool overriding;          /* an INSERT must say that it gives identity columns their values */
@@ -43,6 +47,7 @@ typedef struct ExportPlan
     ExportEntry *entries; /* in the order of a table of contents */
     size_t entry_count;
     size_t entry_capacity;
+    int object_entries; /* that EXPORT_OBJECTS stands for */
     ChunkIndex *chunks;
     uint64_t rows;    /* of all tables */
     uint64_t logical; /* bytes of their rows as stored */
@@ -56,11 +61,15 @@ typedef struct ExportSource
     const char *set_dir;
     const Manifest *manifest;
     const NodeRecord *node;
+    unsigned without; /* SelectionWithout, of what large objects have */
 } ExportSource;
 
 /* export_plan_make reads the node's schema archive and chunk file and makes the plan below ctx.
  * ERR_CORRUPT: one of them is not what the manifest says. */
 ExportPlan *export_plan_make(void *ctx, const ExportSource *source, const ExportRequest *request,
-                             Error *err);
+                             const Cancel *cancel, Error *err);
+
+/* export_plan_find gives the plan's entry of that kind, EXPORT_OBJECTS or EXPORT_CONTENTS, or NULL. */
+const ExportEntry *export_plan_find(const ExportPlan *plan, ExportKind kind);
 
 #endif

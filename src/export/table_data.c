@@ -74,6 +74,11 @@ void table_data_free(TableData *d)
     mem_free(d);
 }
 
+const ExportSource *table_data_source(const TableData *d)
+{
+    return d->source;
+}
+
 /* The converters of the table's columns, below ctx. */
 static ValueType **find_types(void *ctx, const TableRecord *table, Error *err)
 {

@@ -14,6 +14,9 @@ TableData *table_data_new(const ExportSource *source, const Cancel *cancel);
 void table_data_free(TableData *d);
 DEFINE_AUTO(TableData, table_data_free)
 
+/* table_data_source is what it reads from. */
+const ExportSource *table_data_source(const TableData *d);
+
 /* table_data_check tells before anything is written whether the table's rows can be had as text.
  * ERR_USAGE names table and column when binary values of its type cannot be converted. */
 bool table_data_check(const TableRecord *table, Error *err) MUST_CHECK;

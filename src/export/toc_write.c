@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "base/str.h"
+#include "export/large_objects.h"
 
 #define INT_SIZE         4
 #define OFFSET_SIZE      8
@@ -16,6 +17,7 @@ typedef struct Toc
 {
     Str *s;
     int version; /* the minor one */
+    Output *out;
 } Toc;
 
 static void add_byte(Toc *t, int value)
@@ -89,14 +91,15 @@ static void add_head(Toc *t, const ExportPlan *plan, Compress compress, int64_t 
     add_string(t, plan->toc->database);
     add_string(t, plan->toc->server_version);
     add_string(t, plan->toc->dump_version);
-    add_int(t, (int) plan->entry_count);
+    /* One of them stands for those of the large objects, of which there may be none. */
+    int objects = export_plan_find(plan, EXPORT_OBJECTS) != NULL;
+    add_int(t, (int) plan->entry_count - objects + plan->object_entries);
 }
 
-static void add_entry(Toc *t, const ExportEntry *entry)
+static void add_entry(Toc *t, const TocEntry *e, const char *file)
 {
-    const TocEntry *e = &entry->toc;
     add_int(t, e->dump_id);
-    add_int(t, entry->file != NULL);
+    add_int(t, file != NULL);
     add_number(t, e->table_oid);
     add_number(t, e->oid);
     add_string(t, e->tag);
@@ -116,20 +119,41 @@ static void add_entry(Toc *t, const ExportEntry *entry)
     for (size_t i = 0; i < e->dependency_count; i++)
         add_number(t, (uint32_t) e->dependencies[i]);
     add_string(t, NULL);
-    add_string(t, entry->file == NULL ? "" : entry->file);
+    add_string(t, file == NULL ? "" : file);
 }
 
-bool toc_write(Output *out, const ExportPlan *plan, Compress compress, int64_t at_us, Error *err)
+static bool flush(Toc *t, Error *err)
+{
+    bool ok = output_write(t->out, t->s->data, t->s->len, err);
+    str_clear(t->s);
+    return ok;
+}
+
+static bool write_object(void *arg, const TocEntry *e, Error *err)
+{
+    Toc *t = arg;
+    add_entry(t, e, NULL);
+    return flush(t, err);
+}
+
+bool toc_write(Output *out, const ExportPlan *plan, TableData *data, Compress compress,
+               int64_t at_us, Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "toc");
-    Toc t = {.s = str_new(tmp), .version = plan->toc->version_minor};
+    Toc t = {.s = str_new(tmp), .version = plan->toc->version_minor, .out = out};
     add_head(&t, plan, compress, at_us);
     for (size_t i = 0; i < plan->entry_count; i++)
     {
-        add_entry(&t, &plan->entries[i]);
-        if (!output_write(out, t.s->data, t.s->len, err))
+        const ExportEntry *e = &plan->entries[i];
+        if (e->kind == EXPORT_OBJECTS)
+        {
+            if (!large_objects_each(data, e, e->toc.dump_id, write_object, &t, err))
+                return false;
+            continue;
+        }
+        add_entry(&t, &e->toc, e->file);
+        if (!flush(&t, err))
             return false;
-        str_clear(t.s);
     }
-    return output_write(out, t.s->data, t.s->len, err);
+    return flush(&t, err);
 }
