@@ -9,6 +9,9 @@
 #define PARTS_MAX 3
 #define SHOWN_MAX 160
 
+/* Far more steps than any sensible pattern needs for a name. */
+#define STEPS_MAX 100000
+
 /* One name of a pattern. literal is set where it holds nothing special: most patterns are plain
  * names, and lists of them may be long. Otherwise the expression is compiled twice: a name from a
  * database without an encoding is a string of bytes that the first of the two cannot read. */
@@ -25,6 +28,7 @@ struct Pattern
     char *text;
     const char *local; /* in text, behind the database's part */
     char *database;
+    pcre2_match_context *limits; /* NULL where nothing is compiled */
     PatternPart schema;
     PatternPart name;
     bool has_schema;
@@ -41,6 +45,7 @@ typedef struct PartText
 
 static int pattern_free_code(Pattern *p)
 {
+    pcre2_match_context_free(p->limits);
     pcre2_code_free(p->schema.utf);
     pcre2_code_free(p->schema.bytes);
     pcre2_code_free(p->name.utf);
@@ -141,6 +146,9 @@ static bool compile_part(Pattern *p, PatternPart *part, const PartText *text, Er
         return true;
     }
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "pattern");
+    if (p->limits == NULL)
+        p->limits = mem_check(pcre2_match_context_create(NULL));
+    pcre2_set_match_limit(p->limits, STEPS_MAX);
     Str *whole = str_new(tmp);
     str_addf(whole, "^(%s)$", text->regex->data);
     int code = 0;
@@ -250,11 +258,11 @@ static int match_again(const pcre2_code *code, const char *name, size_t len, pcr
                            LENGTH_OF(workspace));
 }
 
-static int match_code(const pcre2_code *code, const char *name)
+static int match_code(const Pattern *p, const pcre2_code *code, const char *name)
 {
     size_t len = strlen(name);
     pcre2_match_data *data = mem_check(pcre2_match_data_create(1, NULL));
-    int result = pcre2_match(code, (PCRE2_SPTR) name, len, 0, 0, data, NULL);
+    int result = pcre2_match(code, (PCRE2_SPTR) name, len, 0, 0, data, p->limits);
     if (result == PCRE2_ERROR_MATCHLIMIT || result == PCRE2_ERROR_DEPTHLIMIT ||
         result == PCRE2_ERROR_HEAPLIMIT)
         result = match_again(code, name, len, data);
@@ -262,28 +270,29 @@ static int match_code(const pcre2_code *code, const char *name)
     return result;
 }
 
-static bool part_matches(const PatternPart *part, const char *name)
+static bool part_matches(const Pattern *p, const PatternPart *part, const char *name)
 {
     if (part->any)
         return true;
     if (part->literal != NULL)
         return strcmp(part->literal, name) == 0;
-    int result = part->utf == NULL ? PCRE2_ERROR_BADDATA : match_code(part->utf, name);
+    int result = part->utf == NULL ? PCRE2_ERROR_BADDATA : match_code(p, part->utf, name);
     bool not_utf = result == PCRE2_ERROR_BADDATA ||
                    (result <= PCRE2_ERROR_UTF8_ERR1 && result >= PCRE2_ERROR_UTF8_ERR21);
     if (not_utf)
-        result = match_code(part->bytes, name);
+        result = match_code(p, part->bytes, name);
     return result >= 0;
 }
 
 bool pattern_matches(const Pattern *p, const char *schema, const char *name)
 {
-    return part_matches(&p->name, name) && (schema == NULL || part_matches(&p->schema, schema));
+    return part_matches(p, &p->name, name) &&
+           (schema == NULL || part_matches(p, &p->schema, schema));
 }
 
 bool pattern_matches_schema(const Pattern *p, const char *schema)
 {
-    return p->has_schema && part_matches(&p->schema, schema);
+    return p->has_schema && part_matches(p, &p->schema, schema);
 }
 
 bool pattern_list_matches(const PatternList *list, const char *schema, const char *name)
