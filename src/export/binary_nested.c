@@ -89,9 +89,11 @@ static void read_head(ValueReader *r, Array *a)
     {
         a->sizes[i] = value_i32(r);
         a->firsts[i] = value_i32(r);
-        if (a->sizes[i] <= 0 || (count *= (uint64_t) a->sizes[i]) > value_left(r) / 4)
+        if (a->sizes[i] < 0 || (count *= (uint64_t) a->sizes[i]) > value_left(r) / 4)
             r->bad = true;
     }
+    if (count == 0) /* an empty vector has a dimension, of size 0 */
+        a->dimensions = 0;
 }
 
 void value_array(ValueReader *r, const ValueType *type, Str *out)
