@@ -13,7 +13,8 @@ struct ChunkWriter
     char *set_dir;
     char *node_dir;
     Compress compress;
-    StorageWriteFlags flags;
+    int flags; /* StorageWriteFlags */
+    int bundle_flags;
     IoStage *chain; /* logical -> compressor -> stored -> spool */
     IoStage *stored;
     char *spool;
@@ -36,11 +37,11 @@ static char *full_path(void *ctx, const ChunkWriter *w, const char *name)
     return mem_printf(ctx, "%s/%s", w->set_dir, name);
 }
 
-static StorageWriter *open_object(ChunkWriter *w, const char *name, Error *err)
+static StorageWriter *open_object(ChunkWriter *w, const char *name, int flags, Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "path");
     w->objects++;
-    return storage_write_open(w->storage, full_path(tmp, w, name), w->flags, err);
+    return storage_write_open(w->storage, full_path(tmp, w, name), (StorageWriteFlags) flags, err);
 }
 
 static bool spool_write(void *arg, const void *data, size_t len, Error *err)
@@ -54,7 +55,7 @@ static bool spool_write(void *arg, const void *data, size_t len, Error *err)
     }
     if (w->object == NULL)
     {
-        w->object = open_object(w, w->object_name, err);
+        w->object = open_object(w, w->object_name, w->flags, err);
         if (w->object == NULL || !storage_write(w->object, w->spool, w->spooled, err))
             return false;
     }
@@ -62,7 +63,7 @@ static bool spool_write(void *arg, const void *data, size_t len, Error *err)
 }
 
 ChunkWriter *chunk_writer_new(Storage *st, const char *set_dir, const char *node_dir,
-                              Compress compress, bool no_sync, atomic_int *bundle_ids)
+                              Compress compress, bool no_sync, bool keep, atomic_int *bundle_ids)
 {
     ChunkWriter *w = mem_new(NULL, ChunkWriter);
     w->storage = st;
@@ -70,6 +71,7 @@ ChunkWriter *chunk_writer_new(Storage *st, const char *set_dir, const char *node
     w->node_dir = mem_strdup(w, node_dir);
     w->compress = compress;
     w->flags = no_sync ? STORAGE_WRITE_NO_SYNC : STORAGE_WRITE_PLAIN;
+    w->bundle_flags = w->flags | (keep ? STORAGE_WRITE_KEEP : 0);
     w->bundle_ids = bundle_ids;
     w->spool = mem_array(w, char, SPOOL_SIZE);
     w->stored = io_tap_new(TAP_SHA256, io_sink_new(spool_write, w));
@@ -102,7 +104,7 @@ static bool append_to_bundle(ChunkWriter *w, void *ctx, ChunkRecord *record, Err
         mem_free(w->bundle_name);
         w->bundle_name = mem_printf(w, "%s/bundle-%d", w->node_dir,
                                     atomic_fetch_add(w->bundle_ids, 1) + 1);
-        w->bundle = open_object(w, w->bundle_name, err);
+        w->bundle = open_object(w, w->bundle_name, w->bundle_flags, err);
         if (w->bundle == NULL)
             return false;
         w->bundle_size = 0;

@@ -18,9 +18,11 @@
 typedef struct ChunkWriter ChunkWriter;
 
 /* node_dir: "db/<db>/node<content>" within the set, set_dir the set within the repository.
- * bundle_ids is shared by all writers of a node. */
+ * bundle_ids is shared by all writers of a node. keep: the bundle stays when the writer is freed
+ * without being closed, as chunks in it may be of use to another run; what is there of the chunk at
+ * hand never is. */
 ChunkWriter *chunk_writer_new(Storage *st, const char *set_dir, const char *node_dir,
-                              Compress compress, bool no_sync, atomic_int *bundle_ids);
+                              Compress compress, bool no_sync, bool keep, atomic_int *bundle_ids);
 
 /* One chunk to be copied. */
 typedef struct ChunkJob
@@ -40,7 +42,7 @@ bool chunk_writer_copy(ChunkWriter *w, const ChunkJob *job, void *ctx, ChunkReco
 /* chunk_writer_close makes the last bundle durable; *ret_objects counts the files made. */
 bool chunk_writer_close(ChunkWriter *w, uint64_t *ret_objects, Error *err) MUST_CHECK;
 
-/* chunk_writer_free removes what was not closed. */
+/* chunk_writer_free removes what was not closed (but see keep). */
 void chunk_writer_free(ChunkWriter *w);
 DEFINE_AUTO(ChunkWriter, chunk_writer_free)
 

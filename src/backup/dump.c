@@ -4,6 +4,7 @@
 #include "backup/schema.h"
 #include "backup/worker.h"
 #include "base/clock.h"
+#include "base/log.h"
 
 /* The schema is dumped on a thread of its own, started before anything else after the cut: pg_dump
  * takes its own locks, and the sooner it has them the smaller the chance that somebody queues a
@@ -47,6 +48,26 @@ static char *chunk_file(const BackupNode *node)
     return mem_printf(node->ctx, "node%d.jsonl", node->content);
 }
 
+static bool take_left(BackupNode *node, Error *err)
+{
+    const LeftPlace place = {.storage = node->storage,
+                             .set_dir = node->set_dir,
+                             .node_dir = node->node_dir,
+                             .chunk_file = node->record.chunks.path,
+                             .catalog = &node->catalog,
+                             .cancel = node->cancel,
+                             .no_sync = node->request->no_sync};
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "left");
+    const char *globals = mem_printf(tmp, "%s/%s", node->set_dir, globals_path(tmp, node));
+    if (node->with_globals && !storage_remove(node->storage, globals, err))
+        return false;
+    if (!left_take(node->ctx, &place, &node->left, &node->chunks, err))
+        return false;
+    atomic_fetch_add(&node->objects, node->left.objects);
+    atomic_store(&node->bundle_ids, node->left.bundles);
+    return true;
+}
+
 static bool begin(BackupNode *node, Storage *st, const char *set_dir, Error *err)
 {
     node->storage = st;
@@ -55,10 +76,37 @@ static bool begin(BackupNode *node, Storage *st, const char *set_dir, Error *err
     node->record.chunks.path = chunk_file(node);
     if (!storage_make_dir(st, mem_printf(node->ctx, "%s/%s", set_dir, node->node_dir), false, err))
         return false;
-    node->chunks = manifest_writer_new(
-        st, mem_printf(node->ctx, "%s/%s", set_dir, node->record.chunks.path), false,
-        node->request->no_sync, err);
+    if (node->held != NULL)
+        return take_left(node, err);
+    const char *path = mem_printf(node->ctx, "%s/%s", set_dir, node->record.chunks.path);
+    bool no_sync = node->request->no_sync;
+    node->chunks = node_keeps(node) ? manifest_writer_new_kept(st, path, no_sync, err)
+                                    : manifest_writer_new(st, path, false, no_sync, err);
     return node->chunks != NULL;
+}
+
+/* The chunks that a run which died has finished are this run's. */
+static void count_left(BackupNode *node)
+{
+    size_t table = 0;
+    plan_without(node->ctx, &node->catalog, node->left.chunks, node->left.count, &node->plan);
+    for (size_t i = 0; i < node->left.count; i++)
+    {
+        const ChunkRecord *c = &node->left.chunks[i];
+        while (node->catalog.items[table].oid != c->table_oid)
+            table++;
+        TableRecord *t = &node->tables[table];
+        t->chunks++;
+        t->rows += c->rows;
+        t->logical += c->logical;
+        t->stored += c->stored;
+        t->worker_us += c->us;
+    }
+    atomic_store(&node->progress->bytes_total, node->plan.bytes);
+    atomic_store(&node->progress->chunks_total, node->plan.count + node->left.count);
+    atomic_store(&node->progress->chunks_done, node->left.count);
+    log_info("%s: %zu chunks are there already, %zu are to be copied", node->label,
+             node->left.count, node->plan.count);
 }
 
 static bool import_snapshot(BackupNode *node, Error *err)
@@ -74,6 +122,8 @@ static bool dump_data(BackupNode *node, Error *err)
         !catalog_read_sequences(&node->catalog, node->probe, node->ctx, node->content,
                                 &node->sequences, &node->sequence_count, err))
         return error_node(err, node->label);
+    if (node->held != NULL)
+        count_left(node);
     AUTO(chunk_queue_free)
     ChunkQueue *queue = chunk_queue_new(&node->plan, node->catalog.count, node->request->jobs);
     node->queue = queue;

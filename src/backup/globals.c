@@ -15,6 +15,12 @@ static bool find_program(BackupNode *node, PgProgram *ret, Error *err)
                            node->cancel, ret, err);
 }
 
+char *globals_path(void *ctx, const BackupNode *node)
+{
+    return mem_printf(ctx, "node%d.globals.sql%s", node->content,
+                      compress_suffix(node->request->compress.method));
+}
+
 bool globals_dump(BackupNode *node, Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "globals");
@@ -36,8 +42,7 @@ bool globals_dump(BackupNode *node, Error *err)
     if (request->role != NULL)
         argv[count++] = mem_printf(tmp, "--role=%s", request->role);
     argv[count] = NULL;
-    node->record.globals.path = mem_printf(node->ctx, "node%d.globals.sql%s", node->content,
-                                           compress_suffix(request->compress.method));
+    node->record.globals.path = globals_path(node->ctx, node);
     const ProgramStore run = {.argv = argv,
                               .password = password,
                               .cancel = node->cancel,

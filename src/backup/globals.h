@@ -6,6 +6,9 @@
 
 #include "backup/node.h"
 
+/* globals_path is where, in a set, those of the node's server are; below ctx. */
+char *globals_path(void *ctx, const BackupNode *node);
+
 /* globals_dump stores what pg_dumpall --globals-only says of the node's server: roles with their
  * passwords (unless no_role_passwords), settings and memberships, tablespaces. Fills
  * node->record.globals. They are shared by all databases and pg_dumpall takes no snapshot from

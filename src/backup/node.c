@@ -315,4 +315,6 @@ void node_close(BackupNode *node)
     node->sequences = NULL;
     node->sequence_count = 0;
     node->lock_since_ms = 0;
+    node->held = NULL;
+    memset(&node->left, 0, sizeof(node->left));
 }

@@ -15,6 +15,7 @@
 #include <stdatomic.h>
 
 #include "backup/catalog.h"
+#include "backup/left.h"
 #include "backup/plan.h"
 #include "pg/program.h"
 #include "report/progress.h"
@@ -29,6 +30,8 @@ typedef struct BackupNode
     bool shared_server; /* other databases of the same server are backed up, too: its connections are
                            few, so the workers come and go with each database's data */
     bool with_globals;  /* this is the one of them that stores roles and tablespaces */
+    const HoldNodeRecord *held; /* set between node_connect and node_adopt: the run goes on with a dead
+                                   one's set */
     char label[160];        /* "node 1" until connected, then "node 1 (host:port)" */
     Cancel *cancel;         /* of the attempt: raised by whoever fails first */
     ProgressNode *progress; /* never NULL */
@@ -63,7 +66,14 @@ typedef struct BackupNode
     ManifestWriter *chunks;
     pthread_mutex_t mutex; /* guards chunks and tables' totals */
     atomic_int bundle_ids;
+    LeftChunks left; /* finished by the run that died */
 } BackupNode;
+
+/* node_keeps tells whether what is stored must be of use to another run should this one die. */
+static inline bool node_keeps(const BackupNode *node)
+{
+    return node->request->hold_ms > 0 || node->request->resume;
+}
 
 /* node_init fills what the caller gives, of a zeroed node, but for the cancel flag, which every attempt has
  * anew. index is the node's place in progress. */
@@ -95,6 +105,12 @@ void node_unlock(BackupNode *node);
  * tables have come since; they are locked now, too, and the cut has to be taken again. ERR_CHANGED:
  * they could not be locked within slice_ms (0: no such limit). */
 bool node_confirm(BackupNode *node, int64_t slice_ms, bool *ret_same, Error *err) MUST_CHECK;
+
+/* node_adopt takes, in the place of node_lock, cut and node_confirm, the snapshot that node->held
+ * says: lists its tables, locks them, and proves that they have been locked ever since that snapshot
+ * was taken. ERR_NOT_FOUND: the snapshot is gone; ERR_CHANGED: this is not the database it is of, or
+ * its tables are no longer there under their names; ERR_LOCK: somebody waits for a stronger lock. */
+bool node_adopt(BackupNode *node, Error *err) MUST_CHECK;
 
 /* node_plan reads sizes and columns through conn (the scout, or the probe for a dry run) and cuts
  * chunks. */

@@ -108,6 +108,129 @@ void plan_make(void *ctx, const Catalog *catalog, const BackupRequest *request, 
         qsort(ret->chunks, ret->count, sizeof(Chunk), bigger_first);
 }
 
+/* ---- what is left when some chunks are done ---- */
+
+typedef struct Rest
+{
+    void *ctx;
+    const Relation *r;
+    size_t table;
+    uint64_t parts; /* the new plan has of this table */
+    Plan *plan;     /* what is made */
+} Rest;
+
+static uint64_t rest_bytes(const Rest *rest, uint64_t from, uint64_t to)
+{
+    const Relation *r = rest->r;
+    if (r->from != NULL || r->blocks == 0)
+        return r->bytes / (rest->parts == 0 ? 1 : rest->parts);
+    if (to == 0 || to > r->blocks)
+        to = r->blocks;
+    return from >= to ? 0
+                      : (uint64_t) ((double) r->bytes * (double) (to - from) / (double) r->blocks);
+}
+
+static void add_rest(const Rest *rest, uint64_t number, uint64_t from, uint64_t to)
+{
+    uint64_t bytes = rest_bytes(rest, from, to);
+    add_chunk(rest->ctx, rest->plan, rest->table, (uint32_t) number, from, to, bytes);
+    rest->plan->bytes += bytes;
+}
+
+/* Numbers number .. number+parts-1 for from .. to; without an end when open. */
+static void add_evenly(const Rest *rest, uint64_t number, uint64_t parts, uint64_t from,
+                       uint64_t to, bool open)
+{
+    uint64_t length = to - from;
+    uint64_t at = from;
+    for (uint64_t i = 0; i < parts; i++)
+    {
+        uint64_t next = from + length / parts * (i + 1) + length % parts * (i + 1) / parts;
+        add_rest(rest, number + i, at, open && i + 1 == parts ? 0 : next);
+        at = next;
+    }
+}
+
+/* What lies behind the last finished chunk, in parts of about the size that the new plan has. */
+static void add_tail(const Rest *rest, uint64_t number, uint64_t from)
+{
+    const Relation *r = rest->r;
+    uint64_t most = rest->parts == 0 ? 1 : rest->parts;
+    if (r->from != NULL)
+    {
+        size_t first = 0;
+        while (first < r->cut_count && r->cuts[first] <= from)
+            first++;
+        uint64_t cuts = r->cut_count - first;
+        uint64_t parts = most > cuts + 1 ? cuts + 1 : most;
+        for (uint64_t i = 0; i < parts; i++)
+        {
+            uint64_t to = i + 1 == parts ? 0 : r->cuts[first + (cuts + 1) * (i + 1) / parts - 1];
+            add_rest(rest, number + i, from, to);
+            from = to;
+        }
+        return;
+    }
+    uint64_t left = r->blocks > from ? r->blocks - from : 1;
+    uint64_t each = r->blocks / most == 0 ? 1 : r->blocks / most;
+    add_evenly(rest, number, (left + each - 1) / each, from, from + left, true);
+}
+
+static void add_what_is_missing(const Rest *rest, const ChunkRecord *done, size_t count)
+{
+    uint64_t number = 0;
+    uint64_t at = 0;
+    for (size_t i = 0; i < count; i++)
+    {
+        add_evenly(rest, number, done[i].chunk - number, at, done[i].from_block, false);
+        number = (uint64_t) done[i].chunk + 1;
+        at = done[i].to_block;
+    }
+    if (at != 0)
+        add_tail(rest, number, at);
+}
+
+void plan_without(void *ctx, const Catalog *catalog, const ChunkRecord *done, size_t count,
+                  Plan *plan)
+{
+    Plan made = {.count = 0};
+    uint64_t *parts = mem_array(ctx, uint64_t, catalog->count);
+    bool *begun = mem_array(ctx, bool, catalog->count);
+    for (size_t i = 0; i < plan->count; i++)
+        parts[plan->chunks[i].table]++;
+    for (size_t first = 0, table = 0, end; first < count; first = end)
+    {
+        for (end = first; end < count && done[end].table_oid == done[first].table_oid; end++)
+            ;
+        while (table < catalog->count && catalog->items[table].oid < done[first].table_oid)
+            table++;
+        if (table == catalog->count || catalog->items[table].oid != done[first].table_oid)
+            continue;
+        const Rest rest = {.ctx = ctx,
+                           .r = &catalog->items[table],
+                           .table = table,
+                           .parts = parts[table],
+                           .plan = &made};
+        begun[table] = true;
+        add_what_is_missing(&rest, &done[first], end - first);
+    }
+    for (size_t i = 0; i < plan->count; i++)
+    {
+        if (begun[plan->chunks[i].table])
+            continue;
+        *mem_push(ctx, made.chunks, made.count, made.capacity, Chunk) = plan->chunks[i];
+        made.bytes += plan->chunks[i].bytes;
+    }
+    if (made.count > 1)
+        qsort(made.chunks, made.count, sizeof(Chunk), bigger_first);
+    mem_free(parts);
+    mem_free(begun);
+    mem_free(plan->chunks);
+    *plan = made;
+}
+
+/* ---- the queue ---- */
+
 struct ChunkQueue
 {
     pthread_mutex_t mutex;

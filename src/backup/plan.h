@@ -8,11 +8,11 @@
 
 typedef struct Chunk
 {
-    size_t table;    /* index into the catalogue's items */
-    uint32_t number; /* within the table */
+    size_t table;        /* index into the catalogue's items */
+    uint32_t number;     /* within the table */
     uint64_t from_block; /* of a relation that is split by oids: the first oid */
     uint64_t to_block;   /* 0: to the end, whatever it is */
-    uint64_t bytes;    /* estimate: its share of heap and TOAST */
+    uint64_t bytes;      /* estimate: its share of heap and TOAST */
 } Chunk;
 
 typedef struct Plan
@@ -29,6 +29,12 @@ typedef struct Plan
  * newer). */
 void plan_make(void *ctx, const Catalog *catalog, const BackupRequest *request, bool block_ranges,
                Plan *ret);
+
+/* plan_without takes out of a plan what is done already: records of finished chunks, by table and then
+ * by number, whose ranges do not overlap; whatever plan they come from. Every finished chunk keeps its
+ * number and range, the chunks that stay have the missing numbers and cover the rest. Below ctx. */
+void plan_without(void *ctx, const Catalog *catalog, const ChunkRecord *done, size_t count,
+                  Plan *plan);
 
 /* The queue of one node. Workers take chunks; a chunk whose table lock a worker could not get is
  * handed to the holder, with all later chunks of that table. */

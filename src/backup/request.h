@@ -39,6 +39,8 @@ typedef struct BackupRequest
     const char *pg_dump;  /* program */
     bool dry_run;
     bool no_sync;
+    int64_t hold_ms;        /* keep the snapshots so long when the run dies; 0: do not */
+    bool resume;            /* go on with the set of that key, whose run has died */
     bool all_databases;     /* the fleet's nodes are all databases of its servers */
     bool globals;           /* roles, memberships, role settings, tablespaces of every server */
     bool no_role_passwords; /* without the roles' passwords: needs no superuser */

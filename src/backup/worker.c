@@ -130,7 +130,7 @@ static bool work(Worker *w, Error *err)
     AUTO(chunk_writer_free)
     ChunkWriter *writer = chunk_writer_new(node->storage, node->set_dir, node->node_dir,
                                            node->request->compress, node->request->no_sync,
-                                           &node->bundle_ids);
+                                           node_keeps(node), &node->bundle_ids);
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "worker");
     Str *sql = str_new(tmp);
     const Chunk *chunk;

@@ -25,6 +25,8 @@ static bool make_request(void *ctx, const Options *o, BackupRequest *r, Error *e
     r->pg_dump = options_string(o, OPT_PG_DUMP);
     r->dry_run = options_flag(o, OPT_DRY_RUN);
     r->no_sync = options_flag(o, OPT_NO_SYNC);
+    r->hold_ms = options_int(o, OPT_HOLD);
+    r->resume = options_flag(o, OPT_RESUME);
     r->all_databases = options_flag(o, OPT_ALL_DATABASES);
     r->globals = options_flag(o, OPT_GLOBALS);
     r->no_role_passwords = options_flag(o, OPT_NO_ROLE_PASSWORDS);

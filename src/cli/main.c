@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "cli/cli.h"
+#include "fleet/keeper.h"
 
 static int run_command(void *ctx, const Options *o, Error *err)
 {
@@ -50,6 +51,8 @@ int main(int argc, char **argv)
     Error err = ERROR_INIT;
     OptionsAction action;
     umask(077); /* backups are as secret as the database */
+    if (argc > 1 && str_equal(argv[1], KEEPER_COMMAND))
+        return keeper_main();
     supervise_block_signals();
     Options *o = options_parse(ctx, argc, argv, &action, &err);
     if (o != NULL && action == OPTIONS_DONE)

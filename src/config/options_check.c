@@ -152,6 +152,18 @@ static bool check_repository(const Options *o, const CommandSpec *command, Error
     return error_hint(err, "Give --repo=URI or set PGARK_REPO.");
 }
 
+static bool check_backup(const Options *o, Error *err)
+{
+    if (!options_flag(o, OPT_RESUME))
+        return true;
+    if (options_flag(o, OPT_DRY_RUN))
+        return error_set(err, ERR_USAGE, "--resume and --dry-run exclude each other");
+    if (options_given(o, OPT_KEY))
+        return true;
+    error_set(err, ERR_USAGE, "--resume needs --key");
+    return error_hint(err, "\"pgark list --all\" shows which sets are held.");
+}
+
 /* Not sorted out quietly: the second of two targets would be the one that somebody misses. */
 static bool check_maps(const Options *o, Error *err)
 {
@@ -210,6 +222,8 @@ bool options_check(Options *o, Error *err)
     }
     if (!check_keys(o, command, err) || !check_repository(o, command, err))
         return false;
+    if (o->command == CMD_BACKUP)
+        return check_backup(o, err);
     if (o->command == CMD_RESTORE)
         return check_restore(o, err);
     if (o->command == CMD_EXPIRE)

@@ -22,7 +22,10 @@ typedef struct BackupResult
 } BackupResult;
 
 /* backup_run takes the backup and publishes the set; result lives below ctx. Whatever fails,
- * nothing is published, what was stored is removed, and all connections are closed. A run whose
+ * nothing is published, what was stored is removed, and all connections are closed. With
+ * request->hold_ms a keeper (fleet/keeper.h) keeps the snapshots beside the run: then a failure of
+ * which resume_helps is true leaves set and keeper for a run with request->resume, which goes on with
+ * them; so does the death of this process. A run whose
  * catalogue changed in a way that would make it inconsistent starts over, BACKUP_RESTARTS times at
  * most. With request->dry_run it connects, plans, and touches nothing. Blocks; draws through
  * supervisor. */

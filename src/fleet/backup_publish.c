@@ -1,0 +1,161 @@
+/* fleet/backup_publish.c - a set's manifest; the contract is in backup_run_parts.h. */
+#include "base/clock.h"
+#include "fleet/backup_run_parts.h"
+
+const char *backup_publish_fleet(const BackupRun *run, void *ctx)
+{
+    const NodeRecord *first = &run->nodes[0].record;
+    if (run->fleet->name != NULL)
+        return run->fleet->name;
+    if (run->request->all_databases)
+        return mem_printf(ctx, "all-%s", first->system_identifier);
+    return mem_printf(ctx, "%s-%s", first->database, first->system_identifier);
+}
+
+static void fill_totals(const BackupRun *run, Manifest *m)
+{
+    TotalsRecord *t = &m->totals;
+    for (size_t i = 0; i < run->count; i++)
+    {
+        BackupNode *node = &run->nodes[i];
+        t->objects += atomic_load(&node->objects);
+        t->stored += node->record.schema.bytes + node->record.chunks.bytes +
+                     node->record.globals.bytes;
+    }
+    t->tables = m->table_count;
+    t->sequences = m->sequence_count;
+    for (size_t i = 0; i < m->table_count; i++)
+    {
+        t->chunks += m->tables[i].chunks;
+        t->rows += m->tables[i].rows;
+        t->logical += m->tables[i].logical;
+        t->stored += m->tables[i].stored;
+    }
+}
+
+static char **copy_strings(void *ctx, char **strings, size_t count)
+{
+    char **copy = mem_array(ctx, char *, count);
+    for (size_t i = 0; i < count; i++)
+        copy[i] = mem_strdup(copy, strings[i]);
+    return copy;
+}
+
+static void copy_node(void *ctx, NodeRecord *to, const NodeRecord *from)
+{
+    *to = *from;
+    to->host = mem_strdup(ctx, from->host);
+    to->database = mem_strdup(ctx, from->database);
+    to->system_identifier = mem_strdup(ctx, from->system_identifier);
+    to->server_version = mem_strdup(ctx, from->server_version);
+    to->encoding = mem_strdup(ctx, from->encoding);
+    to->snapshot = mem_strdup(ctx, from->snapshot);
+    to->schema.path = mem_strdup(ctx, from->schema.path);
+    to->chunks.path = mem_strdup(ctx, from->chunks.path);
+    to->globals.path = mem_strdup(ctx, from->globals.path);
+    to->warnings = copy_strings(ctx, from->warnings, from->warning_count);
+}
+
+static void copy_tables(Manifest *m, const BackupNode *node)
+{
+    for (size_t i = 0; i < node->catalog.count; i++)
+    {
+        TableRecord *t = mem_push(m, m->tables, m->table_count, m->table_capacity, TableRecord);
+        *t = node->tables[i];
+        t->database = mem_strdup(m, node->record.database);
+        t->schema = mem_strdup(m, t->schema);
+        t->name = mem_strdup(m, t->name);
+        t->extension = mem_strdup(m, t->extension);
+        t->columns = copy_strings(m, t->columns, t->column_count);
+        t->types = copy_strings(m, t->types, t->type_count);
+    }
+    for (size_t i = 0; i < node->sequence_count; i++)
+    {
+        SequenceRecord *s = mem_push(m, m->sequences, m->sequence_count, m->sequence_capacity,
+                                     SequenceRecord);
+        *s = node->sequences[i];
+        s->database = mem_strdup(m, node->record.database);
+        s->schema = mem_strdup(m, s->schema);
+        s->name = mem_strdup(m, s->name);
+    }
+}
+
+/* Gathers from the nodes what the manifest says; it outlives their connections. */
+static Manifest *make_manifest(const BackupRun *run)
+{
+    Manifest *m = mem_new(run->ctx, Manifest);
+    SetRecord *set = &m->set;
+    snprintf(set->key, sizeof(set->key), "%s", run->set->key);
+    set->version = mem_strdup(m, PGARK_VERSION);
+    set->fleet = mem_strdup(m, backup_publish_fleet(run, m));
+    set->topology = mem_strdup(m, run->fleet->topology);
+    set->started_us = run->started_us;
+    set->finished_us = clock_wall_us();
+    set->compress = run->request->compress;
+    set->format = mem_strdup(m, backup_format_name(run->request->format));
+    set->chunk_size = run->request->chunk_size;
+    set->jobs = run->request->jobs;
+    set->sections = (int) run->request->selection->sections;
+    selection_describe(run->request->selection, m, &set->selection, &set->selection_count);
+    m->cut = run->cut;
+    for (size_t i = 0; i < run->count; i++)
+    {
+        copy_node(m, mem_push(m, m->nodes, m->node_count, m->node_capacity, NodeRecord),
+                  &run->nodes[i].record);
+        copy_tables(m, &run->nodes[i]);
+    }
+    fill_totals(run, m);
+    return m;
+}
+
+static bool write_manifest(ManifestWriter *w, const Manifest *m, Error *err)
+{
+    bool ok = manifest_write_set(w, &m->set, err);
+    for (size_t i = 0; ok && i < m->node_count; i++)
+        ok = manifest_write_node(w, &m->nodes[i], err);
+    ok = ok && manifest_write_cut(w, &m->cut, err);
+    for (size_t i = 0; ok && i < m->table_count; i++)
+        ok = manifest_write_table(w, &m->tables[i], err);
+    for (size_t i = 0; ok && i < m->sequence_count; i++)
+        ok = manifest_write_sequence(w, &m->sequences[i], err);
+    return ok && manifest_write_totals(w, &m->totals, err) && manifest_writer_commit(w, NULL, err);
+}
+
+/* The directories whose entries must last before the manifest may say that they exist. */
+static bool sync_directories(BackupRun *run, Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "directories");
+    for (size_t i = 0; i < run->count; i++)
+    {
+        char *dir = mem_printf(tmp, "%s/%s", run->set->dir, run->nodes[i].node_dir);
+        while (strlen(dir) > strlen(run->set->dir))
+        {
+            if (!storage_sync_dir(run->repo->storage, dir, err))
+                return false;
+            *strrchr(dir, '/') = '\0';
+        }
+    }
+    return storage_sync_dir(run->repo->storage, run->set->dir, err);
+}
+
+bool backup_publish(BackupRun *run, Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "publish");
+    Manifest *m = make_manifest(run);
+    if (!run->request->no_sync && !sync_directories(run, err))
+        return false;
+    AUTO(manifest_writer_free)
+    ManifestWriter *w = manifest_writer_new(run->repo->storage,
+                                            mem_printf(tmp, "%s/manifest.jsonl", run->set->dir),
+                                            true, run->request->no_sync, err);
+    if (w == NULL)
+        return false;
+    /* From here on the set is published or it is not, and nobody removes it in between. */
+    pthread_mutex_lock(&run->set_mutex);
+    run->set->committed = cancel_check(run->cancel, err) && write_manifest(w, m, err);
+    bool ok = run->set->committed;
+    pthread_mutex_unlock(&run->set_mutex);
+    if (ok)
+        run->result->manifest = m;
+    return ok;
+}

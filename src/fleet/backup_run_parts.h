@@ -1,0 +1,53 @@
+/*
+ * fleet/backup_run_parts.h - what the parts of a backup's run share: backup_run.c, backup_publish.c,
+ * backup_hold.c.
+ */
+#ifndef PGARK_FLEET_BACKUP_RUN_PARTS_H
+#define PGARK_FLEET_BACKUP_RUN_PARTS_H
+
+#include "fleet/backup_run.h"
+#include "fleet/keeper.h"
+
+typedef struct BackupRun
+{
+    void *ctx;
+    const Fleet *fleet;
+    const BackupRequest *request;
+    Supervisor *supervisor;
+    ProgressMode mode;
+    BackupResult *result;
+    Repo *repo;
+    pthread_mutex_t set_mutex; /* guards set and its committed: give_up runs on the main thread */
+    RepoSet *set;              /* while one is being made */
+    Progress *progress;
+    Cancel *cancel; /* of this attempt */
+    BackupNode *nodes;
+    size_t count;
+    size_t *servers; /* first node of each server, and behind the last one count */
+    size_t server_count;
+    bool *same;   /* per node: node_confirm's answer */
+    bool *locked; /* per node: node_lock's answer */
+    CutRecord cut;
+    int64_t started_us;
+    const HoldFile *left; /* of the run that died, whose set is resumed; NULL: a set of our own */
+    bool adopted;         /* its snapshots are ours now */
+    Keeper *keeper;       /* of this run */
+} BackupRun;
+
+/* backup_publish_fleet: the name that retention and the writers' lock go by; may lie below ctx. */
+const char *backup_publish_fleet(const BackupRun *run, void *ctx);
+
+/* backup_publish makes the manifest of what all nodes have stored, and commits it: the set is there, or
+ * it is not. Sets run->set->committed and run->result->manifest. */
+bool backup_publish(BackupRun *run, Error *err) MUST_CHECK;
+
+/* backup_hold_start starts a keeper for the snapshots of the cut. Where it cannot be had, that is
+ * logged as a warning, and the run goes on. */
+void backup_hold_start(BackupRun *run);
+
+/* backup_hold_end ends what keeps the snapshots of the run's set, unless failure is one after which
+ * another run may go on with it: true then, and the set must stay. The run's own connections are
+ * closed. */
+bool backup_hold_end(BackupRun *run, const Error *failure);
+
+#endif
