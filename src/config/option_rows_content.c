@@ -387,7 +387,8 @@ static const OptionSpec rows[] = {
         .arg = "SIZE",
         .help = "what all index builds together may use",
         .more = "maintenance_work_mem and max_parallel_maintenance_workers of the jobs are set "
-                "from it. By default the server's own settings are used.",
+                "from it. By default it is what the server's settings allow the jobs, or its "
+                "shared_buffers, if that is more, but not more than 1 GB for each job.",
     },
 };
 
