@@ -1,6 +1,8 @@
 /* cli/cmd_list.c - pgark list. */
+#include "base/clock.h"
 #include "base/log.h"
 #include "cli/cli.h"
+#include "repo/hold.h"
 #include "report/set_report.h"
 
 typedef struct Lister
@@ -11,17 +13,31 @@ typedef struct Lister
     size_t shown;
 } Lister;
 
-static void unfinished(Lister *l, const RepoSetInfo *set)
+/* Until when the snapshots of a dead run are held, NULL: they are not, or nobody knows. */
+static const char *held_until(Repo *repo, const RepoSetInfo *set, char buf[CLOCK_ISO_LEN])
 {
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "held");
+    Error ignored = ERROR_INIT;
+    const HoldFile *file = set->held ? hold_read(repo, tmp, set->dir, &ignored) : NULL;
+    return file == NULL || file->hold.until_us == 0 ? NULL : clock_iso(buf, file->hold.until_us);
+}
+
+static void unfinished(Repo *repo, Lister *l, const RepoSetInfo *set)
+{
+    char buf[CLOCK_ISO_LEN];
     if (!l->all)
         return;
-    const char *state = set->alive ? "in progress" : "unfinished";
+    const char *until = held_until(repo, set, buf);
     l->shown++;
     if (l->json)
-        json_array_append_new(l->sets, json_pack("{s:s, s:b, s:b}", "key", set->key, "finished", 0,
-                                                 "in_progress", (int) set->alive));
+        json_array_append_new(l->sets, json_pack("{s:s, s:b, s:b, s:b, s:s?}", "key", set->key,
+                                                 "finished", 0, "in_progress", (int) set->alive,
+                                                 "held", (int) set->held, "held_until", until));
+    else if (set->alive || !set->held)
+        printf("%s  (%s)\n", set->key, set->alive ? "in progress" : "unfinished");
     else
-        printf("%s  (%s)\n", set->key, state);
+        printf("%s  (held%s%s, to be resumed)\n", set->key, until == NULL ? "" : " until ",
+               until == NULL ? "" : until);
 }
 
 /* A set whose manifest cannot be trusted is shown as such: hiding it would be worse. */
@@ -43,7 +59,7 @@ static void list_set(Repo *repo, Lister *l, const RepoSetInfo *set)
     Error why = ERROR_INIT;
     if (!set->finished)
     {
-        unfinished(l, set);
+        unfinished(repo, l, set);
         return;
     }
     Manifest *m = manifest_read(repo->storage, tmp, set->dir, true, &why);
