@@ -48,6 +48,38 @@ static bool choose_compression(const Options *o, ExportRequest *r, Error *err)
     return compress_parse(text, &r->compress, err);
 }
 
+/* What the archive's reader decides. */
+static bool check_directory(const Options *o, const ExportRequest *r, Error *err)
+{
+    static const struct
+    {
+        OptionId id;
+        const char *name;
+    } plain_only[] = {
+        {OPT_EXPORT_CREATE, "--create"},
+        {OPT_CLEAN, "--clean"},
+        {OPT_IF_EXISTS, "--if-exists"},
+        {OPT_NO_OWNER, "--no-owner"},
+        {OPT_USE_SET_SESSION_AUTHORIZATION, "--use-set-session-authorization"},
+        {OPT_NO_TABLESPACES, "--no-tablespaces"},
+        {OPT_NO_TABLE_ACCESS_METHOD, "--no-table-access-method"},
+        {OPT_DISABLE_TRIGGERS, "--disable-triggers"},
+    };
+    if (r->file == NULL)
+    {
+        error_set(err, ERR_USAGE, "a directory archive needs a name");
+        return error_hint(err, "Give it with --file=DIRECTORY.");
+    }
+    for (size_t i = 0; i < LENGTH_OF(plain_only); i++)
+    {
+        if (!options_flag(o, plain_only[i].id))
+            continue;
+        error_set(err, ERR_USAGE, "%s is for --format=plain", plain_only[i].name);
+        return error_hint(err, "Give it to pg_restore when it reads the archive.");
+    }
+    return true;
+}
+
 static bool make_request(void *ctx, const Options *o, ExportRequest *r, Error *err)
 {
     const char *file = options_string(o, OPT_FILE);
@@ -79,11 +111,8 @@ static bool make_request(void *ctx, const Options *o, ExportRequest *r, Error *e
     };
     if (r->selection == NULL)
         return false;
-    if (r->format == EXPORT_DIRECTORY && r->file == NULL)
-    {
-        error_set(err, ERR_USAGE, "a directory archive needs a name");
-        return error_hint(err, "Give it with --file=DIRECTORY.");
-    }
+    if (r->format == EXPORT_DIRECTORY && !check_directory(o, r, err))
+        return false;
     return choose_compression(o, r, err);
 }
 

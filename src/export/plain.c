@@ -4,6 +4,7 @@
 #include "base/str.h"
 #include "export/large_objects.h"
 #include "export/rows.h"
+#include "restore/clean.h"
 #include "restore/ddl.h"
 #include "restore/ddl_text.h"
 #include "restore/entry.h"
@@ -276,6 +277,41 @@ static bool write_properties(Plain *p, Error *err)
     return true;
 }
 
+static bool write_drop(void *arg, const TocEntry *e, Error *err)
+{
+    Plain *p = arg;
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "drop");
+    Str *sql = str_new(tmp);
+    if (strcmp(e->desc, "BLOB") == 0 && p->request->if_exists)
+        str_addf(sql,
+                 "SELECT pg_catalog.lo_unlink(oid) FROM pg_catalog.pg_largeobject_metadata"
+                 " WHERE oid = '%s';\n",
+                 e->tag);
+    else if (strcmp(e->desc, "BLOB") == 0)
+        str_add(sql, e->drop_stmt);
+    else if (entry_is_about_database(e) || !clean_statement(sql, e, p->request->if_exists))
+        return true;
+    return output_text(p->out, sql->data, err) &&
+           output_text(p->out, sql->data[sql->len - 1] == '\n' ? "" : "\n", err);
+}
+
+/* What is made last is dropped first. A new database has nothing to drop. */
+static bool write_drops(Plain *p, Error *err)
+{
+    if (!p->request->clean || p->request->create)
+        return true;
+    for (size_t i = p->plan->entry_count; i > 0; i--)
+    {
+        const ExportEntry *e = &p->plan->entries[i - 1];
+        bool ok = e->kind == EXPORT_OBJECTS
+                      ? large_objects_each(p->data, e, e->toc.dump_id, write_drop, p, err)
+                      : e->kind != EXPORT_DEFINITION || write_drop(p, &e->toc, err);
+        if (!ok)
+            return false;
+    }
+    return output_text(p->out, "\n\n", err);
+}
+
 static bool write_head(Plain *p, const Manifest *m, Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "head");
@@ -333,7 +369,8 @@ bool export_plain(const ExportSource *source, const ExportPlan *plan, const Expo
                        .std_strings = std_strings(plan->toc),
                        .qualified = has_search_path(plan->toc)};
     return p.ddl != NULL && write_head(&p, source->manifest, err) && write_create(&p, err) &&
-           write_pass(&p, PASS_MAIN, err) && write_pass(&p, PASS_ACL, err) &&
-           write_pass(&p, PASS_LAST, err) && write_properties(&p, err) &&
+           write_drops(&p, err) && write_pass(&p, PASS_MAIN, err) &&
+           write_pass(&p, PASS_ACL, err) && write_pass(&p, PASS_LAST, err) &&
+           write_properties(&p, err) &&
            output_text(out, "--\n-- pgark: export complete\n--\n", err) && output_commit(out, err);
 }
