@@ -206,6 +206,22 @@ static bool check_definitions(RestoreNode *node, Error *err)
                            "restore their rows only, or --schema-map to restore beside them.");
 }
 
+static bool is_there(void *arg, const TocEntry *table)
+{
+    return find_row(arg, table->schema == NULL ? "" : table->schema, table->tag) >= 0;
+}
+
+bool existing_keys(RestoreNode *node, Error *err)
+{
+    if (node->request->create || node->filter->key_count == 0)
+        return true;
+    AUTO(PQclear) PGresult *present = relations(node, err);
+    if (present == NULL)
+        return false;
+    filter_return_keys(node->filter, node->toc, is_there, present);
+    return true;
+}
+
 bool existing_definitions(RestoreNode *node, Error *err)
 {
     node->whole = is_whole(node);
@@ -227,7 +243,7 @@ static uint32_t *made_tables(const RestoreNode *node, void *ctx, size_t *ret_cou
     for (size_t i = 0; i < node->toc->entry_count; i++)
     {
         const TocEntry *e = &node->toc->entries[i];
-        if (entry_is(e, "TABLE") || entry_is(e, "FOREIGN TABLE"))
+        if (entry_is_relation(e))
             oids[(*ret_count)++] = e->oid;
         *ret_extensions = *ret_extensions || entry_is(e, "EXTENSION");
     }
@@ -312,6 +328,21 @@ static bool report(const RestoreNode *node, Findings *f, Error *err)
     return error_hint(err, "Use --truncate to empty them first, or --append to add to their rows.");
 }
 
+/* Materialized views that are only filled, as their definitions are not restored. */
+static void check_views(const RestoreNode *node, const PGresult *present, const uint32_t *made,
+                        size_t made_count, Findings *f)
+{
+    for (size_t i = 0; i < node->manifest->table_count; i++)
+    {
+        const TableRecord *t = &node->manifest->tables[i];
+        const char *schema = node_schema(node, t->schema);
+        if (t->kind == 'm' && t->populated && node->filter->data[i] &&
+            manifest_has(node->record, t->content, t->database) &&
+            !has_oid(made, made_count, t->oid) && find_row(present, schema, t->name) < 0)
+            list_add(&f->missing, "materialized view", schema, t->name);
+    }
+}
+
 bool existing_tables(RestoreNode *node, Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "existing");
@@ -340,5 +371,6 @@ bool existing_tables(RestoreNode *node, Error *err)
     for (size_t i = 0; i < node->table_count; i++)
         if (!node->tables[i].made && !check_table(node, &node->tables[i], present, &f, err))
             return false;
+    check_views(node, present, made, made_count, &f);
     return report(node, &f, err);
 }

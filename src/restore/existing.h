@@ -15,6 +15,10 @@
 
 #include "restore/node.h"
 
+/* existing_keys gives back the foreign keys that node->filter left out and that refer to a table
+ * which the target has. Before the filter is applied. */
+bool existing_keys(RestoreNode *node, Error *err) MUST_CHECK;
+
 /* existing_definitions looks at what node->toc would make, through node->main, and takes out of it
  * (and out of node->filter) what stays as it is. ERR_EXISTS lists what is in the way. */
 bool existing_definitions(RestoreNode *node, Error *err) MUST_CHECK;

@@ -222,6 +222,20 @@ static bool keep_chosen(Work *w, Error *err)
            check_chosen("--trigger", &s->triggers, triggers, err);
 }
 
+static void leave_out(Work *w, uint32_t key)
+{
+    const TocEntry *e = &w->toc->entries[key];
+    FilterKey *left = mem_push(w->f, w->f->keys, w->f->key_count, w->f->key_capacity, FilterKey);
+
+    left->entry = key;
+    for (size_t i = 0; i < e->dependency_count; i++)
+    {
+        const TocEntry *on = dependency(w, e, i);
+        if (on != NULL && entry_is_relation(on) && position(w, on) != w->owner[key])
+            left->table = on;
+    }
+}
+
 /* What joins two objects, when it is settled which are there. */
 static void keep_links(Work *w)
 {
@@ -234,8 +248,7 @@ static void keep_links(Work *w)
         if (has_all(w, e))
             keep(w, i, w->f->needed[w->owner[i]]);
         else if (entry_is(e, "FK CONSTRAINT") && (w->s->sections & SELECT_POST_DATA) != 0)
-            *mem_push(w->f, w->f->left_out, w->f->left_out_count, w->f->left_out_capacity,
-                      char *) = mem_printf(w->f, "%s.%s", e->schema, e->tag);
+            leave_out(w, i);
     }
     follow(w);
 }
@@ -381,6 +394,7 @@ Filter *filter_new(void *ctx, const ArchiveToc *toc, const Manifest *manifest,
     Filter *f = mem_new(ctx, Filter);
     size_t n = toc->entry_count;
 
+    f->selection = selection;
     f->keep = mem_array(f, bool, n);
     f->needed = mem_array(f, bool, n);
     f->data = mem_array(f, bool, manifest->table_count);
@@ -400,10 +414,50 @@ Filter *filter_new(void *ctx, const ArchiveToc *toc, const Manifest *manifest,
     return NULL;
 }
 
+void filter_return_keys(Filter *f, const ArchiveToc *toc, FilterIsThere is_there, void *arg)
+{
+    size_t left = 0;
+
+    for (size_t i = 0; i < f->key_count; i++)
+    {
+        const FilterKey *key = &f->keys[i];
+        if (key->table != NULL && is_there(arg, key->table))
+            f->keep[key->entry] = true;
+        else
+            f->keys[left++] = *key;
+    }
+    if (left == f->key_count)
+        return;
+    f->key_count = left;
+    for (size_t i = 0; i < toc->entry_count; i++)
+    {
+        const TocEntry *e = &toc->entries[i];
+        const TocEntry *owner = f->keep[i] || !entry_is_attachment(e) ? NULL : owner_find(toc, e);
+        if (owner != NULL && entry_is(owner, "FK CONSTRAINT") &&
+            !filter_wants_without(f->selection, e))
+            f->keep[i] = f->keep[owner - toc->entries];
+    }
+}
+
+static void name_left_out(Filter *f, const ArchiveToc *toc)
+{
+    f->left_out = mem_array(f, char *, f->key_count);
+    for (size_t i = 0; i < f->key_count; i++)
+    {
+        const TocEntry *e = &toc->entries[f->keys[i].entry];
+        f->left_out[i] = mem_printf(f->left_out, "%s.%s", e->schema == NULL ? "" : e->schema,
+                                    e->tag);
+    }
+    f->left_out_count = f->key_count;
+    f->key_count = 0;
+}
+
 void filter_apply(Filter *f, ArchiveToc *toc)
 {
     size_t left = 0;
 
+    if (f->left_out == NULL)
+        name_left_out(f, toc);
     for (size_t i = 0; i < toc->entry_count; i++)
         if (f->keep[i])
             f->needed[left++] = f->needed[i];

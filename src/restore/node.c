@@ -110,7 +110,8 @@ static void warn_left_out(const RestoreNode *node)
     {
         char name[200];
         log_warning(
-            "%s: foreign key %s is left out, as the table that it refers to is not restored",
+            "%s: foreign key %s is left out, as the table that it refers to is neither restored "
+            "nor there",
             node->label, str_one_line(name, sizeof(name), node->filter->left_out[i]));
     }
 }
@@ -123,8 +124,10 @@ static bool choose(RestoreNode *node, Error *err)
                               node->request->with_dependencies, err);
     if (node->filter == NULL)
         return false;
-    warn_left_out(node);
+    if (!existing_keys(node, err))
+        return false;
     filter_apply(node->filter, node->toc);
+    warn_left_out(node);
     if (!remap(node, err))
         return false;
     adapt_archive(node->toc, node->request);

@@ -25,15 +25,15 @@ typedef struct ChunkRef
 typedef struct RestoreTable
 {
     const TableRecord *record;
-    const char *schema; /* that it goes to */
-    bool made;          /* by this restore; else it is in the target already */
-    bool fresh;         /* the transaction that loads it may empty it first: FREEZE needs that */
+    const char *schema;  /* that it goes to */
+    bool made;           /* by this restore; else it is in the target already */
+    bool fresh;          /* the transaction that loads it may empty it first: FREEZE needs that */
     uint32_t target_oid; /* of one that is not made */
-    const char *before; /* to be run before its rows are loaded, in the same transaction, */
-    const char *after;  /* and behind them; both NULL mostly */
-    atomic_bool failed; /* its rows were not restored, and the run went on */
-    size_t first_chunk; /* its chunks are ChunkRefs first_chunk .. first_chunk + chunk_count - 1 */
-    size_t chunk_count; /* chunks with rows */
+    const char *before;  /* to be run before its rows are loaded, in the same transaction, */
+    const char *after;   /* and behind them; both NULL mostly */
+    atomic_bool failed;  /* its rows were not restored, and the run went on */
+    size_t first_chunk;  /* its chunks are ChunkRefs first_chunk .. first_chunk + chunk_count - 1 */
+    size_t chunk_count;  /* chunks with rows */
     char *quoted;
     char *column_list;
     char *
@@ -72,9 +72,9 @@ typedef struct RestoreNode
     bool whole;        /* the target had to be empty: nothing was left out by name */
     PgConn *main;      /* pre-data, sequences, ACLs */
     PgConn **workers;
-    Selection selection; /* the request's, with the sections that this set has */
-    ArchiveToc *toc;     /* what is restored of the archive, as it is run */
-    Filter *filter;      /* of toc, and of the manifest's records */
+    Selection selection;      /* the request's, with the sections that this set has */
+    ArchiveToc *toc;          /* what is restored of the archive, as it is run */
+    Filter *filter;           /* of toc, and of the manifest's records */
     const char **new_schemas; /* of --schema-map, to be made where they are not there */
     size_t new_schema_count, new_schema_capacity;
     DdlPlan *ddl;

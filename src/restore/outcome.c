@@ -62,9 +62,22 @@ Outcome *outcome_new(void *ctx, const ArchiveToc *toc, const bool *needed, OnErr
     return o;
 }
 
-static size_t position(const Outcome *o, const TocEntry *e)
+/* Some statements are no entry of the archive, as the refresh of a materialized view: nothing
+ * depends on them. */
+static bool is_archived(const Outcome *o, const TocEntry *e)
 {
-    return (size_t) (e - o->toc->entries);
+    return e >= o->toc->entries && e < o->toc->entries + o->toc->entry_count;
+}
+
+static EntryState state(const Outcome *o, const TocEntry *e)
+{
+    return is_archived(o, e) ? (EntryState) o->states[e - o->toc->entries] : STATE_GOOD;
+}
+
+static void set_state(Outcome *o, const TocEntry *e, EntryState to)
+{
+    if (is_archived(o, e))
+        o->states[e - o->toc->entries] = (uint8_t) to;
 }
 
 static void note(Outcome *o, const char *label, const Error *err, const char *message)
@@ -96,7 +109,7 @@ static const TocEntry *missing(const Outcome *o, const TocEntry *e)
     for (size_t i = 0; i < e->dependency_count; i++)
     {
         const TocEntry *on = archive_toc_find(o->toc, e->dependencies[i]);
-        if (on != NULL && o->states[position(o, on)] == STATE_FAILED)
+        if (on != NULL && state(o, on) == STATE_FAILED)
             return on;
     }
     return NULL;
@@ -106,21 +119,21 @@ static const TocEntry *missing(const Outcome *o, const TocEntry *e)
 static bool is_of_present(const Outcome *o, const TocEntry *e)
 {
     const TocEntry *owner = owner_find(o->toc, e);
-    return owner != NULL && owner != e && o->states[position(o, owner)] == STATE_THERE;
+    return owner != NULL && owner != e && state(o, owner) == STATE_THERE;
 }
 
 bool outcome_begin(Outcome *o, const TocEntry *e, const char *label)
 {
     pthread_mutex_lock(&o->mutex);
     /* An entry may be run in several statements; one is enough to be told of. */
-    bool over = o->states[position(o, e)] != STATE_GOOD;
+    bool over = state(o, e) != STATE_GOOD;
     bool present = !over && is_of_present(o, e);
     const TocEntry *failed = over || present ? NULL : missing(o, e);
     if (present)
-        o->states[position(o, e)] = STATE_THERE;
+        set_state(o, e, STATE_THERE);
     if (failed != NULL)
     {
-        o->states[position(o, e)] = STATE_FAILED;
+        set_state(o, e, STATE_FAILED);
         skip(o, label, failed);
     }
     pthread_mutex_unlock(&o->mutex);
@@ -142,12 +155,12 @@ static bool is_duplicate(const Error *err)
 
 bool outcome_failed(Outcome *o, const TocEntry *e, const char *label, Error *err)
 {
-    bool there = !is_fatal(err) && o->needed[position(o, e)] && is_duplicate(err);
+    bool there = is_archived(o, e) && o->needed[e - o->toc->entries] && is_duplicate(err);
 
     if (is_fatal(err) || (!there && o->on_error == ON_ERROR_STOP))
         return false;
     pthread_mutex_lock(&o->mutex);
-    o->states[position(o, e)] = there ? STATE_THERE : STATE_FAILED;
+    set_state(o, e, there ? STATE_THERE : STATE_FAILED);
     if (!there)
         note(o, label, err, NULL);
     pthread_mutex_unlock(&o->mutex);

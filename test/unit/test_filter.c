@@ -168,7 +168,7 @@ static void everything_is_kept_without_a_selection(void **state)
     Filter *f = make(x, false);
 
     assert_true(f->whole);
-    assert_int_equal(f->left_out_count, 0);
+    assert_int_equal(f->key_count, 0);
     assert_string_equal(rows(x, f), "region,customer,orders,part_1,mv,log,settings,pg_largeobject");
     assert_true(f->sequences[0]);
 }
@@ -182,8 +182,28 @@ static void a_table_brings_what_is_its_own(void **state)
     assert_string_equal(kept(x, f), "1,2,10,11,12,13,14,23,24,25,26,33");
     assert_string_equal(rows(x, f), "orders");
     assert_true(f->sequences[0]);
+    assert_int_equal(f->key_count, 1);
+    assert_string_equal(f->keys[0].table->tag, "customer");
+    filter_apply(f, x->toc);
     assert_int_equal(f->left_out_count, 1);
     assert_string_equal(f->left_out[0], "sales.orders to_customer");
+}
+
+static bool is_customer(void *arg UNUSED, const TocEntry *table)
+{
+    return strcmp(table->tag, "customer") == 0;
+}
+
+static void a_foreign_key_comes_where_the_target_has_the_table(void **state)
+{
+    Fixture *x = *state;
+    add(x, &x->s->tables, PATTERN_TABLE, "sales.(orders|customer)");
+    add(x, &x->s->not_tables, PATTERN_TABLE, "sales.customer");
+    Filter *f = make(x, false);
+    assert_false(f->keep[27 - 1]);
+    filter_return_keys(f, x->toc, is_customer, NULL);
+    assert_true(f->keep[27 - 1]);
+    assert_int_equal(f->key_count, 0);
 }
 
 static void two_tables_keep_their_foreign_key(void **state)
@@ -193,8 +213,8 @@ static void two_tables_keep_their_foreign_key(void **state)
     Filter *f = make(x, false);
 
     assert_string_equal(kept(x, f), "1,2,9,10,11,12,13,14,22,23,24,25,26,27,33");
-    assert_int_equal(f->left_out_count, 1);
-    assert_string_equal(f->left_out[0], "sales.customer to_region");
+    assert_int_equal(f->key_count, 1);
+    assert_string_equal(f->keys[0].table->tag, "region");
 }
 
 static void dependencies_come_with_the_rows_that_are_counted_on(void **state)
@@ -205,7 +225,7 @@ static void dependencies_come_with_the_rows_that_are_counted_on(void **state)
 
     assert_string_equal(kept(x, f), "1,2,3,4,6,7,8,9,10,11,12,13,14,21,22,23,24,25,26,27,28,33");
     assert_string_equal(rows(x, f), "region,customer,orders");
-    assert_int_equal(f->left_out_count, 0);
+    assert_int_equal(f->key_count, 0);
     assert_true(f->needed[9 - 1]);
     assert_false(f->needed[10 - 1]);
 }
@@ -279,7 +299,7 @@ static void sections_follow_the_object(void **state)
     x->s->sections = SELECT_DATA;
     Filter *f = make(x, false);
     assert_string_equal(kept(x, f), "1,2");
-    assert_int_equal(f->left_out_count, 0);
+    assert_int_equal(f->key_count, 0);
     assert_string_equal(rows(x, f), "region,customer,orders,part_1,mv,log,settings,pg_largeobject");
     x->s->sections = SELECT_PRE_DATA;
     f = make(x, false);
@@ -346,6 +366,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(everything_is_kept_without_a_selection),
         TEST(a_table_brings_what_is_its_own),
+        TEST(a_foreign_key_comes_where_the_target_has_the_table),
         TEST(two_tables_keep_their_foreign_key),
         TEST(dependencies_come_with_the_rows_that_are_counted_on),
         TEST(a_parent_comes_without_rows),
