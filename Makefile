@@ -57,7 +57,6 @@ check-versions:
 	@tools/versions.sh check $(VERSIONS)
 
 regress:
-	@tools/deps.sh build test regress
 	@test/regress/run $(VERSIONS)
 
 bench:
