@@ -93,8 +93,7 @@ static void take_item(void *ctx, const PGresult *res, int row, SelectionItem *it
 }
 
 /* The names of one catalogue, for --strict-names. */
-static bool read_names(PgConn *conn, void *ctx, const char *sql, const char *const **ret,
-                       size_t *ret_count, Error *err)
+static bool read_names(PgConn *conn, void *ctx, const char *sql, SelectionNames *ret, Error *err)
 {
     AUTO(PQclear) PGresult *res = pg_query(conn, sql, 0, NULL, err);
     if (res == NULL)
@@ -102,29 +101,25 @@ static bool read_names(PgConn *conn, void *ctx, const char *sql, const char *con
     const char **names = mem_array(ctx, const char *, PQntuples(res));
     for (int i = 0; i < PQntuples(res); i++)
         names[i] = mem_strdup(ctx, pg_cell(res, i, 0));
-    *ret = names;
-    *ret_count = (size_t) PQntuples(res);
+    *ret = (SelectionNames){names, (size_t) PQntuples(res)};
     return true;
 }
 
 static bool select_items(PgConn *conn, void *ctx, const Selection *selection, Catalog *ret,
                          Error *err)
 {
-    const char *const *schemas;
-    const char *const *extensions;
-    size_t schema_count;
-    size_t extension_count;
+    SelectionNames schemas;
+    SelectionNames extensions;
     if (selection_needs_path(selection) &&
         !catalog_mark_hidden(conn, ret->selected, ret->selected_count, err))
         return false;
     return read_names(conn, ctx,
                       "SELECT nspname FROM pg_catalog.pg_namespace"
                       " WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'",
-                      &schemas, &schema_count, err) &&
-           read_names(conn, ctx, "SELECT extname FROM pg_catalog.pg_extension", &extensions,
-                      &extension_count, err) &&
-           selection_apply(selection, PQdb(conn->raw), ret->selected, ret->selected_count, schemas,
-                           schema_count, extensions, extension_count, err);
+                      &schemas, err) &&
+           read_names(conn, ctx, "SELECT extname FROM pg_catalog.pg_extension", &extensions, err) &&
+           selection_apply(selection, PQdb(conn->raw), ret->selected, ret->selected_count, &schemas,
+                           &extensions, err);
 }
 
 /* Tables are locked when anything of them is wanted, as pg_dump does; a foreign table cannot be. */

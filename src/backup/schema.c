@@ -18,12 +18,15 @@ static bool catalogue_moved(const char *message, bool waited)
            strstr(message, "could not open relation with OID") != NULL;
 }
 
+static void add_arg(void *tmp, SelectionArgs *args, char *text)
+{
+    *mem_push(tmp, args->items, args->count, args->capacity, char *) = text;
+}
+
 /* pg_dump's arguments; a set's sections are what restore makes of it, the archive has them all. */
 static const char *const *make_argv(const SchemaDump *dump, const char *dsn, void *tmp, Error *err)
 {
-    char **argv = NULL;
-    size_t count = 0;
-    size_t capacity = 0;
+    SelectionArgs args = {NULL, 0, 0};
     /* Ours: the names in the archive and in the manifest must be the same bytes. */
     const char *encoding = pg_encoding_to_char(PQclientEncoding(dump->conn->raw));
     const BackupRequest *request = dump->request;
@@ -35,18 +38,17 @@ static const char *const *make_argv(const SchemaDump *dump, const char *dsn, voi
                                  ("--lock-wait-timeout=" SCHEMA_LOCK_WAIT_MS),
                                  mem_printf(tmp, "--snapshot=%s", dump->snapshot)};
     for (size_t i = 0; i < LENGTH_OF(fixed); i++)
-        *mem_push(tmp, argv, count, capacity, char *) = mem_strdup(tmp, fixed[i]);
+        add_arg(tmp, &args, mem_strdup(tmp, fixed[i]));
     if (request->role != NULL)
-        *mem_push(tmp, argv, count, capacity, char *) = mem_printf(tmp, "--role=%s", request->role);
+        add_arg(tmp, &args, mem_printf(tmp, "--role=%s", request->role));
     for (size_t i = 0; request->dump_args != NULL && request->dump_args[i] != NULL; i++)
-        *mem_push(tmp, argv, count, capacity, char *) = mem_strdup(tmp, request->dump_args[i]);
+        add_arg(tmp, &args, mem_strdup(tmp, request->dump_args[i]));
     if (!selection_pg_dump_args(request->selection, tmp, dump->pg_dump->major,
-                                dump->catalog->selected, dump->catalog->selected_count, &argv,
-                                &count, &capacity, err))
+                                dump->catalog->selected, dump->catalog->selected_count, &args, err))
         return NULL;
-    *mem_push(tmp, argv, count, capacity, char *) = mem_printf(tmp, "--dbname=%s", dsn);
-    *mem_push(tmp, argv, count, capacity, char *) = NULL;
-    return (const char *const *) argv;
+    add_arg(tmp, &args, mem_printf(tmp, "--dbname=%s", dsn));
+    add_arg(tmp, &args, NULL);
+    return (const char *const *) args.items;
 }
 
 bool schema_dump(const SchemaDump *dump, Storage *st, const char *set_dir, ObjectRecord *record,

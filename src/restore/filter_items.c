@@ -254,8 +254,9 @@ static bool apply(FilterItems *f, Error *err)
         if (f->items[i].extension != NULL)
             add_name(tmp, &extensions, f->items[i].extension);
     }
-    return selection_apply(f->s, f->node->database, f->items, f->count, schemas.items,
-                           schemas.count, extensions.items, extensions.count, err);
+    return selection_apply(f->s, f->node->database, f->items, f->count,
+                           &(SelectionNames){schemas.items, schemas.count},
+                           &(SelectionNames){extensions.items, extensions.count}, err);
 }
 
 FilterItems *filter_items_new(void *ctx, const ArchiveToc *toc, const Manifest *manifest,

@@ -96,20 +96,34 @@ typedef struct SelectionItem
                         never without SELECT_DATA in sections */
 } SelectionItem;
 
-/* selection_apply sets definition and data of all items, which are in no order. schemas and
- * extensions are the names of those of the database, system schemas may be among them.
+/* Names of a database's schemas or extensions, in any order; some may be there twice. */
+typedef struct SelectionNames
+{
+    const char *const *items;
+    size_t count;
+} SelectionNames;
+
+/* selection_apply sets definition and data of all items, which are in no order. System schemas may be
+ * among schemas.
  * ERR_USAGE, naming the option: all patterns of -n, of -t or of -e together match nothing; with
- * strict_names also when one of them does; all that they match is excluded again; a pattern of --include-foreign-data fits the server of no
- * foreign table; a pattern names another database than this one.
+ * strict_names also when one of them does; all that they match is excluded again; a pattern of
+ * --include-foreign-data fits the server of no foreign table; a pattern names another database than
+ * this one.
  * With -t the options -n and -N choose no tables, as pg_dump has it. Members of extensions are never
  * chosen by themselves: the extension's configuration tables get data only.
  * Takes O(items x patterns that are no plain names). */
 bool selection_apply(const Selection *s, const char *database, SelectionItem *items, size_t count,
-                     const char *const *schemas, size_t schema_count, const char *const *extensions,
-                     size_t extension_count, Error *err) MUST_CHECK;
+                     const SelectionNames *schemas, const SelectionNames *extensions, Error *err)
+    MUST_CHECK;
 
-/* selection_pg_dump_args appends to *args (below ctx, grown by mem_push) the arguments by which a
- * pg_dump of that major version dumps the definitions that are selected (items: applied already).
+/* A program's arguments, grown by mem_push. */
+typedef struct SelectionArgs
+{
+    char **items;
+    size_t count, capacity;
+} SelectionArgs;
+
+/* selection_pg_dump_args appends to args, below ctx, the arguments by which a pg_dump of that major version dumps the definitions that are selected (items: applied already).
  * Only options that decide which definitions are written, never --schema-only and the like.
  * What an older pg_dump has no option for is said by options it has: before 16 the tables that
  * --table-and-children and --exclude-table-and-children mean are named one by one.
@@ -117,8 +131,8 @@ bool selection_apply(const Selection *s, const char *database, SelectionItem *it
  * --no-policies before 18, and where the names together are longer than half of what the system
  * takes as arguments (1 MB in most, about 25,000 tables). */
 bool selection_pg_dump_args(const Selection *s, void *ctx, int pg_dump_major,
-                            const SelectionItem *items, size_t count, char ***args,
-                            size_t *arg_count, size_t *arg_capacity, Error *err) MUST_CHECK;
+                            const SelectionItem *items, size_t count, SelectionArgs *args,
+                            Error *err) MUST_CHECK;
 
 /* selection_describe gives, below ctx, the options that are not at their default, "--schema=foo",
  * in a fixed order: for the manifest and for people. */

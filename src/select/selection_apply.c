@@ -268,35 +268,35 @@ static void mark_schemas(Work *w)
     }
 }
 
-/* Which patterns match one of names. System schemas do not count. */
-static bool *match_names(const Work *w, const PatternList *list, const char *const *names,
-                         size_t name_count)
+/* Which patterns match one of names. */
+static bool *match_names(const Work *w, const PatternList *list, const SelectionNames *names)
 {
     bool *matched = mem_array(w->tmp, bool, list->count);
     for (size_t i = 0; i < list->count; i++)
     {
-        for (size_t n = 0; n < name_count && !matched[i]; n++)
-            matched[i] = pattern_matches(list->items[i], NULL, names[n]);
+        for (size_t n = 0; n < names->count && !matched[i]; n++)
+            matched[i] = pattern_matches(list->items[i], NULL, names->items[n]);
     }
     return matched;
 }
 
-static bool check_schemas(const Work *w, const char *const *schemas, size_t count)
+/* System schemas do not count. */
+static bool check_schemas(const Work *w, const SelectionNames *schemas)
 {
-    size_t own_count = 0;
-    const char **own = mem_array(w->tmp, const char *, count);
-    for (size_t i = 0; i < count; i++)
+    const char **items = mem_array(w->tmp, const char *, schemas->count);
+    SelectionNames own = {.items = items};
+    for (size_t i = 0; i < schemas->count; i++)
     {
-        if (!is_system_schema(schemas[i]))
-            own[own_count++] = schemas[i];
+        if (!is_system_schema(schemas->items[i]))
+            items[own.count++] = schemas->items[i];
     }
     const PatternList *list = &w->s->schemas;
-    if (!check_matched(w, "--schema", list, match_names(w, list, own, own_count)))
+    if (!check_matched(w, "--schema", list, match_names(w, list, &own)))
         return false;
     bool left = list->count == 0;
-    for (size_t i = 0; i < own_count && !left; i++)
-        left = pattern_list_matches(list, NULL, own[i]) &&
-               !pattern_list_matches(&w->s->not_schemas, NULL, own[i]);
+    for (size_t i = 0; i < own.count && !left; i++)
+        left = pattern_list_matches(list, NULL, own.items[i]) &&
+               !pattern_list_matches(&w->s->not_schemas, NULL, own.items[i]);
     return left || all_excluded(w, "--schema", "--exclude-schema");
 }
 
@@ -415,8 +415,7 @@ static bool apply_tables(Work *w, SelectionItem *items)
 }
 
 bool selection_apply(const Selection *s, const char *database, SelectionItem *items, size_t count,
-                     const char *const *schemas, size_t schema_count, const char *const *extensions,
-                     size_t extension_count, Error *err)
+                     const SelectionNames *schemas, const SelectionNames *extensions, Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "selection");
     Work w = {.s = s, .database = database, .items = items, .count = count, .tmp = tmp, .err = err};
@@ -426,7 +425,7 @@ bool selection_apply(const Selection *s, const char *database, SelectionItem *it
         !check_databases(&w, "--exclude-table", &s->not_tables) ||
         !check_databases(&w, "--exclude-table-data", &s->not_data))
         return false;
-    const bool *matched = match_names(&w, &s->extensions, extensions, extension_count);
-    return check_schemas(&w, schemas, schema_count) &&
+    const bool *matched = match_names(&w, &s->extensions, extensions);
+    return check_schemas(&w, schemas) &&
            check_matched(&w, "--extension", &s->extensions, matched) && apply_tables(&w, items);
 }

@@ -6,15 +6,13 @@
 typedef struct Args
 {
     void *ctx;
-    char ***items;
-    size_t *count;
-    size_t *capacity;
+    SelectionArgs *list;
     size_t bytes;
 } Args;
 
 static void add(Args *a, char *text)
 {
-    *mem_push(a->ctx, *a->items, *a->count, *a->capacity, char *) = text;
+    *mem_push(a->ctx, a->list->items, a->list->count, a->list->capacity, char *) = text;
     a->bytes += strlen(text) + 1 + sizeof(char *);
 }
 
@@ -122,10 +120,10 @@ static bool check_length(const Args *a, Error *err)
 }
 
 bool selection_pg_dump_args(const Selection *s, void *ctx, int pg_dump_major,
-                            const SelectionItem *items, size_t count, char ***args,
-                            size_t *arg_count, size_t *arg_capacity, Error *err)
+                            const SelectionItem *items, size_t count, SelectionArgs *args,
+                            Error *err)
 {
-    Args a = {.ctx = ctx, .items = args, .count = arg_count, .capacity = arg_capacity};
+    Args a = {.ctx = ctx, .list = args};
     if (!check_version(s, pg_dump_major, err))
         return false;
     add_patterns(&a, "--schema", &s->schemas, false);

@@ -175,7 +175,6 @@ static bool take_pattern(Filter *f)
         bool glued = strchr(". (", last) != NULL || strchr(tight, *f->at) != NULL;
         if (space && !glued)
             str_addc(f->pattern, ' ');
-        space = false;
         if (*f->at == '"')
         {
             if (!take_quoted(f))

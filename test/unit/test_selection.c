@@ -67,8 +67,10 @@ static const SelectionItem catalogue[] = {
     {.oid = 31, .kind = 'r', .schema = "cfg", .name = "fixed", .hidden = true, .extension = "ext"},
 };
 
-static const char *const schemas[] = {"public", "app", "part", "cfg", "pg_catalog"};
-static const char *const extensions[] = {"ext", "plpgsql"};
+static const char *const schema_names[] = {"public", "app", "part", "cfg", "pg_catalog"};
+static const char *const extension_names[] = {"ext", "plpgsql"};
+static const SelectionNames schemas = {schema_names, LENGTH_OF(schema_names)};
+static const SelectionNames extensions = {extension_names, LENGTH_OF(extension_names)};
 
 typedef struct Fixture
 {
@@ -100,8 +102,8 @@ static bool apply(Fixture *f)
 {
     for (size_t i = 0; i < LENGTH_OF(catalogue); i++)
         f->items[i] = catalogue[LENGTH_OF(catalogue) - 1 - i];
-    return selection_apply(f->s, "shop", f->items, LENGTH_OF(f->items), schemas, LENGTH_OF(schemas),
-                           extensions, LENGTH_OF(extensions), &f->err);
+    return selection_apply(f->s, "shop", f->items, LENGTH_OF(f->items), &schemas, &extensions,
+                           &f->err);
 }
 
 /* Adds what a filter file of one line says. */
@@ -287,14 +289,11 @@ static char *joined(Fixture *f, char **items, size_t count)
 
 static const char *args(Fixture *f, int major)
 {
-    char **items = NULL;
-    size_t count = 0;
-    size_t capacity = 0;
+    SelectionArgs list = {NULL, 0, 0};
     error_clear(&f->err);
-    if (!selection_pg_dump_args(f->s, f->ctx, major, f->items, LENGTH_OF(f->items), &items, &count,
-                                &capacity, &f->err))
+    if (!selection_pg_dump_args(f->s, f->ctx, major, f->items, LENGTH_OF(f->items), &list, &f->err))
         return f->err.message;
-    return joined(f, items, count);
+    return joined(f, list.items, list.count);
 }
 
 #define NO_SYSTEM "--exclude-table=pg_*.* --exclude-table=information_schema.*"
