@@ -344,15 +344,15 @@ for my $case (
 
 # Where pg_dump says nothing and stores nothing, or something that cannot have been meant, or where
 # it is too old.
-my ($pg_dump) = `pg_dump --version` =~ /(\d+)/;
+my ($version) = `pg_dump --version` =~ /(\d+)/;
 for my $case (
     [ [ '-n', 'pg_catalog' ],         qr/matches nothing.*System schemas come with the server/s ],
     [ [ '-t', 'pg_catalog.pg_class' ], qr/matches nothing.*System schemas come with the server/s ],
     [ [ '-n', 'app', '-N', 'a*' ],     qr/all that --schema matches is excluded by --exclude-schema/ ],
     [ [ '-t', 'app.v', '-T', '*.v' ],  qr/all that --table matches is excluded by --exclude-table/ ],
     [ [ '-t', '"app.orders' ],         qr/pattern ""app\.orders": a quote is not closed/ ],
-    $pg_dump >= 17 ? () : [ [ '--exclude-extension=hstore' ], qr/--exclude-extension needs pg_dump 17/ ],
-    $pg_dump >= 18 ? () : [ [ '--no-policies' ], qr/--no-policies needs pg_dump 18/ ],
+    $version >= 17 ? () : [ [ '--exclude-extension=hstore' ], qr/--exclude-extension needs pg_dump 17/ ],
+    $version >= 18 ? () : [ [ '--no-policies' ], qr/--no-policies needs pg_dump 18/ ],
     [ [ '--section=data', '-s' ],       qr/leaves nothing/ ],
     [ [ "--filter=$dir/none" ],         qr/--filter: cannot open/ ])
 {
