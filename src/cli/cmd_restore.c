@@ -49,6 +49,8 @@ static bool choose_objects(void *ctx, const Options *o, RestoreRequest *r, Error
         return false;
     r->schema_map = schemas;
     r->tablespace_map = tablespaces;
+    r->from_database = options_string(o, OPT_FROM_DATABASE);
+    r->globals = options_flag(o, OPT_GLOBALS);
     r->with_dependencies = options_flag(o, OPT_WITH_DEPENDENCIES);
     r->no_owner = options_flag(o, OPT_NO_OWNER);
     r->no_tablespaces = options_flag(o, OPT_NO_TABLESPACES);

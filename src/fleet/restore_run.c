@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/parallel.h"
 #include "base/str.h"
+#include "restore/target.h"
 
 typedef struct RestoreRun
 {
@@ -18,6 +19,8 @@ typedef struct RestoreRun
     char *set_dir;
     StorageLock *lock; /* shared: keeps expire away */
     Cancel *cancel;
+    size_t *servers; /* first node of each server, and behind the last one the number of nodes */
+    size_t server_count;
 } RestoreRun;
 
 static bool prepare_one(void *arg, size_t i, Error *err)
@@ -25,9 +28,21 @@ static bool prepare_one(void *arg, size_t i, Error *err)
     return restore_node_prepare(&((RestoreRun *) arg)->result->nodes[i], err);
 }
 
-static bool restore_one(void *arg, size_t i, Error *err)
+/* The nodes that go to one server: several where all its databases do. They take turns, as each has
+ * as many workers as were asked for; the first makes what belongs to the server. */
+static bool restore_server(void *arg, size_t server, Error *err)
 {
-    return restore_node_run(&((RestoreRun *) arg)->result->nodes[i], err);
+    RestoreRun *run = arg;
+    RestoreNode *nodes = run->result->nodes;
+    for (size_t i = run->servers[server]; i < run->servers[server + 1]; i++)
+    {
+        if (i == run->servers[server] && nodes[i].globals != NULL &&
+            !target_make_globals(&nodes[i], err))
+            return false;
+        if (!restore_node_run(&nodes[i], err))
+            return false;
+    }
+    return true;
 }
 
 static bool open_set(RestoreRun *run, Error *err)
@@ -50,6 +65,29 @@ static const RestoreTarget *target_of(const RestoreRequest *request, int content
     return NULL;
 }
 
+static bool is_wanted(const RestoreRequest *request, const NodeRecord *node)
+{
+    return request->from_database == NULL || strcmp(request->from_database, node->database) == 0;
+}
+
+/* How many nodes of the set are wanted, and on how many servers they were. */
+static size_t count_wanted(const RestoreRun *run, size_t *ret_servers)
+{
+    const Manifest *m = run->result->manifest;
+    size_t wanted = 0;
+    const NodeRecord *last = NULL;
+    *ret_servers = 0;
+    for (size_t i = 0; i < m->node_count; i++)
+    {
+        if (!is_wanted(run->request, &m->nodes[i]))
+            continue;
+        wanted++;
+        *ret_servers += last == NULL || last->content != m->nodes[i].content ? 1 : 0;
+        last = &m->nodes[i];
+    }
+    return wanted;
+}
+
 static bool has_content(const Manifest *m, int content)
 {
     for (size_t i = 0; i < m->node_count; i++)
@@ -65,10 +103,14 @@ static bool check_map(const RestoreRun *run, Error *err)
 {
     const Manifest *m = run->result->manifest;
     const RestoreRequest *request = run->request;
-    if (request->single_target && m->node_count > 1)
+    size_t servers;
+    if (count_wanted(run, &servers) == 0)
+        return error_set(err, ERR_NOT_FOUND, "set %s does not hold database \"%s\"", run->key,
+                         request->from_database);
+    if (request->single_target && servers > 1)
     {
         error_set(err, ERR_USAGE, "set %s has %zu nodes, one target cannot take them", run->key,
-                  m->node_count);
+                  servers);
         return error_hint(err, "Name a target for each with --map CONTENT=CONNINFO.");
     }
     for (size_t i = 0; !request->single_target && i < request->target_count; i++)
@@ -80,35 +122,62 @@ static bool check_map(const RestoreRun *run, Error *err)
     }
     for (size_t i = 0; i < m->node_count; i++)
     {
-        if (target_of(request, m->nodes[i].content) == NULL)
+        if (is_wanted(request, &m->nodes[i]) && target_of(request, m->nodes[i].content) == NULL)
             return error_set(err, ERR_USAGE, "--map leaves out content id %d of set %s",
                              m->nodes[i].content, run->key);
     }
     return true;
 }
 
+/* Whether another database of the same server is restored, too. */
+static bool is_one_of_several(const RestoreRun *run, const NodeRecord *node)
+{
+    const Manifest *m = run->result->manifest;
+    for (size_t i = 0; i < m->node_count; i++)
+    {
+        if (&m->nodes[i] != node && m->nodes[i].content == node->content &&
+            is_wanted(run->request, &m->nodes[i]))
+            return true;
+    }
+    return false;
+}
+
+static void make_node(RestoreRun *run, Progress *progress, const NodeRecord *record)
+{
+    size_t i = run->result->node_count++;
+    RestoreNode *node = &run->result->nodes[i];
+    node->request = run->request;
+    node->spec = target_of(run->request, record->content)->spec;
+    node->storage = run->repo->storage;
+    node->set_dir = run->set_dir;
+    node->manifest = run->result->manifest;
+    node->record = record;
+    node->own_name = is_one_of_several(run, record);
+    node->cancel = run->cancel;
+    node->progress_all = progress;
+    node->progress = progress_node(progress, i);
+    node->progress_index = i;
+    snprintf(node->label, sizeof(node->label), "target of node %d", record->content);
+    snprintf(node->progress->label, sizeof(node->progress->label), "node %d%s%s", record->content,
+             node->own_name ? " " : "", node->own_name ? record->database : "");
+}
+
 static void make_nodes(RestoreRun *run, Progress *progress)
 {
     const Manifest *m = run->result->manifest;
+    const NodeRecord *last = NULL;
     run->result->nodes = mem_array(run->ctx, RestoreNode, m->node_count);
-    run->result->node_count = m->node_count;
+    run->servers = mem_array(run->ctx, size_t, m->node_count + 1);
     for (size_t i = 0; i < m->node_count; i++)
     {
-        RestoreNode *node = &run->result->nodes[i];
-        node->request = run->request;
-        node->spec = target_of(run->request, m->nodes[i].content)->spec;
-        node->storage = run->repo->storage;
-        node->set_dir = run->set_dir;
-        node->manifest = m;
-        node->record = &m->nodes[i];
-        node->cancel = run->cancel;
-        node->progress_all = progress;
-        node->progress = progress_node(progress, i);
-        node->progress_index = i;
-        snprintf(node->label, sizeof(node->label), "target of node %d", m->nodes[i].content);
-        snprintf(node->progress->label, sizeof(node->progress->label), "node %d",
-                 m->nodes[i].content);
+        if (!is_wanted(run->request, &m->nodes[i]))
+            continue;
+        if (last == NULL || last->content != m->nodes[i].content)
+            run->servers[run->server_count++] = run->result->node_count;
+        last = &m->nodes[i];
+        make_node(run, progress, last);
     }
+    run->servers[run->server_count] = run->result->node_count;
 }
 
 /* Two nodes of a set in one database would mix their rows. */
@@ -168,7 +237,7 @@ static bool restore_all(RestoreRun *run, Progress *progress, Error *err)
     progress_phase(progress, "checking");
     if (!parallel_run(count, prepare_one, run, run->cancel, err) || !check_targets_differ(run, err))
         return false;
-    return parallel_run(count, restore_one, run, run->cancel, err);
+    return parallel_run(run->server_count, restore_server, run, run->cancel, err);
 }
 
 static bool restore_work(void *arg, Error *err)
@@ -177,8 +246,8 @@ static bool restore_work(void *arg, Error *err)
     run->cancel = supervise_attempt(run->supervisor, err);
     if (run->cancel == NULL || !open_set(run, err) || !check_map(run, err))
         return false;
-    Progress *progress = progress_new(run->ctx, run->mode, "restore",
-                                      run->result->manifest->node_count,
+    size_t servers;
+    Progress *progress = progress_new(run->ctx, run->mode, "restore", count_wanted(run, &servers),
                                       (size_t) run->request->jobs);
     make_nodes(run, progress);
     supervise_progress(run->supervisor, progress);

@@ -59,38 +59,41 @@ static void classify(void *ctx, Statement *s)
     }
 }
 
+/* The next statement from *sql on; false: there is none left. Orders to psql, such as \restrict, are
+ * none, and neither is a comment. */
+static bool next_statement(const char **sql, const char **ret_start, size_t *ret_len)
+{
+    SqlScanner scanner = {*sql, true};
+    SqlToken t;
+    *ret_start = NULL;
+    while (sql_token_next(&scanner, &t))
+    {
+        if (t.kind == SQL_TOKEN_SEMICOLON && *ret_start != NULL)
+            break;
+        if (t.kind == SQL_TOKEN_SEMICOLON)
+            continue;
+        if (*ret_start == NULL && *t.start == '\\')
+            scanner.pos = t.start + strcspn(t.start, "\n");
+        else if (*ret_start == NULL)
+            *ret_start = t.start;
+    }
+    if (*ret_start == NULL)
+        return false;
+    *ret_len = (size_t) (scanner.pos - *ret_start);
+    *sql = scanner.pos;
+    return true;
+}
+
 Globals *globals_parse(void *ctx, const char *sql)
 {
     Globals *g = mem_new(ctx, Globals);
-    while (*sql != '\0')
+    const char *start;
+    size_t len;
+    while (next_statement(&sql, &start, &len))
     {
-        sql += strspn(sql, " \t\r\n");
-        if (*sql == '\\')
-        {
-            /* An order to psql, such as \restrict. */
-            sql += strcspn(sql, "\n");
-            continue;
-        }
-        SqlScanner scanner = {sql, true};
-        SqlToken t;
-        size_t tokens = 0;
-        while (sql_token_next(&scanner, &t) && t.kind != SQL_TOKEN_SEMICOLON)
-        {
-            /* Comments before it belong to no statement. */
-            if (tokens++ == 0)
-                sql = t.start;
-            if (t.kind == SQL_TOKEN_OTHER && t.len == 1 && *t.start == '\\' && tokens == 1)
-                break;
-        }
-        if (tokens > 0 && *sql == '\\')
-            continue;
-        if (tokens > 0)
-        {
-            Statement *s = mem_push(g, g->items, g->count, g->capacity, Statement);
-            s->sql = mem_strndup(g, sql, (size_t) (scanner.pos - sql));
-            classify(g, s);
-        }
-        sql = scanner.pos;
+        Statement *s = mem_push(g, g->items, g->count, g->capacity, Statement);
+        s->sql = mem_strndup(g, start, len);
+        classify(g, s);
     }
     return g;
 }

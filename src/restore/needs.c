@@ -41,7 +41,7 @@ typedef struct NeedRule
 static const NeedRule rules[NEED_KINDS] = {
     [NEED_ROLE] = {"role", "SELECT rolname FROM pg_catalog.pg_roles ORDER BY rolname COLLATE \"C\"",
                    NULL, false,
-                   "roles: create them (pg_dumpall --roles-only writes how), or -O -x "
+                   "roles: --globals if the set was made with it, create them, or -O -x "
                    "--no-policies"},
     [NEED_TABLESPACE] = {"tablespace",
                          "SELECT spcname FROM pg_catalog.pg_tablespace ORDER BY spcname"
@@ -237,6 +237,21 @@ static void remove_made(const ArchiveToc *toc, const NeedRule *rule, Names *name
     remove_names(names, item_name, &made, made.count);
 }
 
+/* The set's own roles and tablespaces are made before anything else. */
+static void remove_global(const Globals *globals, NeedKind kind, Names *names)
+{
+    size_t left = 0;
+    for (size_t i = 0; i < names->count; i++)
+    {
+        bool made = kind == NEED_ROLE         ? globals_has_role(globals, names->items[i])
+                    : kind == NEED_TABLESPACE ? globals_has_tablespace(globals, names->items[i])
+                                              : false;
+        if (!made)
+            names->items[left++] = names->items[i];
+    }
+    names->count = left;
+}
+
 static bool find_missing(const RestoreNode *node, const ArchiveToc *toc, Needs *n, Error *err)
 {
     for (int kind = 0; kind < NEED_KINDS; kind++)
@@ -249,6 +264,8 @@ static bool find_missing(const RestoreNode *node, const ArchiveToc *toc, Needs *
             return false;
         remove_names(names, row_name, res, (size_t) PQntuples(res));
         remove_made(toc, &rules[kind], names);
+        if (node->globals != NULL)
+            remove_global(node->globals, (NeedKind) kind, names);
     }
     return true;
 }

@@ -109,10 +109,9 @@ static void warn_left_out(const RestoreNode *node)
     for (size_t i = 0; i < node->filter->left_out_count; i++)
     {
         char name[200];
-        log_warning(
-            "%s: foreign key %s is left out, as the table that it refers to is neither restored "
-            "nor there",
-            node->label, str_one_line(name, sizeof(name), node->filter->left_out[i]));
+        log_warning("%s: foreign key %s is left out, as the table that it refers to is neither "
+                    "restored nor there",
+                    node->label, str_one_line(name, sizeof(name), node->filter->left_out[i]));
     }
 }
 
@@ -246,14 +245,31 @@ static bool list_chunks(RestoreNode *node, Error *err)
     return true;
 }
 
+/* They belong to a server: with several databases to one, the first brings them. */
+static bool read_globals(RestoreNode *node, Error *err)
+{
+    const NodeRecord *bearer = node->record;
+    if (!node->request->globals)
+        return true;
+    for (size_t i = 0; bearer->globals.path == NULL && i < node->manifest->node_count; i++)
+    {
+        if (node->manifest->nodes[i].content == node->record->content &&
+            node->manifest->nodes[i].globals.path != NULL)
+            bearer = &node->manifest->nodes[i];
+    }
+    node->globals = globals_read(node->ctx, node->storage, node->set_dir, bearer,
+                                 node->manifest->set.compress.method, err);
+    return node->globals != NULL;
+}
+
 bool restore_node_prepare(RestoreNode *node, Error *err)
 {
     node->ctx = mem_context(NULL, "restore node");
     set_sections(node);
-    bool ok = target_prepare(node, err) && choose(node, err) && list_tables(node) &&
-              existing_tables(node, err) && list_chunks(node, err) && refill_prepare(node, err) &&
-              large_objects_prepare(node, err) && needs_check(node, node->toc, err) &&
-              plan(node, err);
+    bool ok = target_prepare(node, err) && read_globals(node, err) && choose(node, err) &&
+              list_tables(node) && existing_tables(node, err) && list_chunks(node, err) &&
+              refill_prepare(node, err) && large_objects_prepare(node, err) &&
+              needs_check(node, node->toc, err) && plan(node, err);
     /* It may be a while until all nodes have got here, and CREATE DATABASE wants nobody near its
      * template. */
     pg_conn_close(node->main);

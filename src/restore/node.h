@@ -9,6 +9,7 @@
 #include "report/progress.h"
 #include "restore/ddl.h"
 #include "restore/filter.h"
+#include "restore/globals.h"
 #include "restore/outcome.h"
 #include "restore/request.h"
 
@@ -78,6 +79,7 @@ typedef struct RestoreNode
     const char **new_schemas; /* of --schema-map, to be made where they are not there */
     size_t new_schema_count, new_schema_capacity;
     DdlPlan *ddl;
+    Globals *globals; /* roles and tablespaces to be made first, NULL: none */
     Outcome *outcome;
     RestoreTable *tables; /* sorted by oid; those with storage whose rows are restored */
     size_t table_count;

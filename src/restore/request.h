@@ -40,6 +40,8 @@ typedef struct RestoreRequest
 
     /* What: */
     const Selection *selection; /* never NULL */
+    const char *from_database;  /* of a set with several databases only this one, NULL: all */
+    bool globals;               /* roles and tablespaces that the target lacks, too */
     bool with_dependencies;     /* and what it depends on */
 
     /* How definitions are changed: */

@@ -118,6 +118,8 @@ static bool take_connection(RestoreNode *node, PgConn *conn, Error *err)
 
 static bool prepare_existing(RestoreNode *node, Error *err)
 {
+    if (node->own_name)
+        node->spec.database = node->record->database;
     PgConn *conn = pg_conn_open(&node->spec, node->label, "pgark restore", node->cancel, err);
     if (conn == NULL && strstr(err->message, "database") != NULL &&
         strstr(err->message, "does not exist") != NULL)
@@ -183,7 +185,7 @@ static bool prepare_new(RestoreNode *node, Error *err)
     char *named = named_database(node->ctx, &node->spec);
     if (!take_connection(node, connect_maintenance(node, err), err))
         return false;
-    node->database = named[0] == '\0' || is_maintenance(named)
+    node->database = named[0] == '\0' || is_maintenance(named) || node->own_name
                          ? mem_strdup(node->ctx, node->record->database)
                          : named;
     return check_new(node, err);
@@ -204,6 +206,18 @@ static bool drop_database(const RestoreNode *node, PgConn *conn, Error *err)
     return name != NULL &&
            (pg_exec(conn, mem_printf(tmp, "DROP DATABASE IF EXISTS %s", name), err) ||
             error_prefix(err, "could not drop database \"%s\"", node->database));
+}
+
+bool target_make_globals(RestoreNode *node, Error *err)
+{
+    AUTO(pg_conn_close)
+    PgConn *conn = node->request->create
+                       ? connect_maintenance(node, err)
+                       : pg_conn_open(&node->spec, node->label, "pgark restore", node->cancel, err);
+    if (conn == NULL)
+        return false;
+    node->touched = true;
+    return globals_create(node->globals, conn, err) || error_node(err, node->label);
 }
 
 bool target_create(RestoreNode *node, Error *err)

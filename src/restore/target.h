@@ -18,6 +18,9 @@ bool target_prepare(RestoreNode *node, Error *err) MUST_CHECK;
 /* target_refuse_content proves that the database is empty. ERR_EXISTS names the first object found. */
 bool target_refuse_content(RestoreNode *node, Error *err) MUST_CHECK;
 
+/* target_make_globals makes the roles and tablespaces of node->globals that are not there. */
+bool target_make_globals(RestoreNode *node, Error *err) MUST_CHECK;
+
 /* target_create runs, with --clean, DROP DATABASE, and then CREATE DATABASE, through the maintenance
  * database. */
 bool target_create(RestoreNode *node, Error *err) MUST_CHECK;
