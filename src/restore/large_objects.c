@@ -276,7 +276,10 @@ typedef struct Pass
     Str *sql;
     size_t objects; /* in sql */
     LargeObjectGroups groups;
-    const char *role; /* what SET LOCAL ROLE goes back to */
+    void *turn;        /* below ctx; for what lives until sql has been run */
+    const char *role;  /* what SET LOCAL ROLE goes back to */
+    const char *owner; /* whom the statements in sql are run as last; NULL: the session's role */
+    bool becomes;      /* statements are run as the owners */
 } Pass;
 
 static bool run_sql(Pass *p, Error *err)
@@ -346,18 +349,67 @@ static bool create_chunk(RestoreNode *node, PgConn *conn, DataLoader *loader, si
 #define MAKE_STAGE                                                                                 \
     "BEGIN; CREATE TEMPORARY TABLE IF NOT EXISTS pgark_large_objects (loid pg_catalog.oid,"        \
     " \"offset\" pg_catalog.int8, data pg_catalog.bytea) WITH (toast_tuple_target = 8160)"         \
-    " ON COMMIT DELETE ROWS; "
+    " ON COMMIT DELETE ROWS; GRANT SELECT ON pg_temp.pgark_large_objects TO PUBLIC; "
+
+#define PUT_STAGED                                                                                 \
+    "SELECT pg_catalog.count(*) FROM (SELECT pg_catalog.lo_put(s.loid, s.\"offset\", s.data)"      \
+    " FROM " STAGE " s%s OFFSET 0) p; "
+
+/* Owners whose rights the session has only when it becomes them (NOINHERIT). */
+#define OWNERS_TO_BECOME                                                                           \
+    "SELECT DISTINCT pg_catalog.pg_get_userbyid(m.lomowner) FROM " STAGE " s"                      \
+    " JOIN pg_catalog.pg_largeobject_metadata m ON m.oid = s.loid"                                 \
+    " WHERE NOT (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user)"           \
+    " AND NOT pg_catalog.pg_has_role(m.lomowner, 'USAGE')"
+
+static bool put_staged(PgConn *conn, Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "put");
+    Str *sql = str_new(tmp);
+    AUTO(PQclear) PGresult *res = pg_query(conn, OWNERS_TO_BECOME, 0, NULL, err);
+    if (res == NULL)
+        return false;
+    bool all = PQntuples(res) == 0;
+    str_addf(sql, PUT_STAGED,
+             all ? ""
+                 : " JOIN pg_catalog.pg_largeobject_metadata m ON m.oid = s.loid"
+                   " WHERE pg_catalog.pg_has_role(m.lomowner, 'USAGE')");
+    for (int i = 0; i < PQntuples(res); i++)
+    {
+        char *owner = pg_quote_ident(tmp, conn, pg_cell(res, i, 0), err);
+        if (owner == NULL)
+            return false;
+        str_addf(sql, "SET LOCAL ROLE %s; ", owner);
+        str_addf(sql, PUT_STAGED,
+                 " JOIN pg_catalog.pg_largeobject_metadata m ON m.oid = s.loid"
+                 " WHERE pg_catalog.pg_get_userbyid(m.lomowner) = current_user");
+    }
+    str_add(sql, "COMMIT");
+    return pg_exec(conn, sql->data, err);
+}
 
 static bool fill_chunk(RestoreNode *node, PgConn *conn, DataLoader *loader, size_t i, Error *err)
 {
     const RestoreTable *t = &node->large_objects->data;
     return (data_load_chunk(loader, t, &node->chunks[t->first_chunk + i], MAKE_STAGE, false, err) &&
-            pg_exec(conn,
-                    "SELECT pg_catalog.count(*) FROM (SELECT"
-                    " pg_catalog.lo_put(s.loid, s.\"offset\", s.data) FROM " STAGE " s OFFSET 0) p;"
-                    " COMMIT",
-                    err)) ||
+            put_staged(conn, err)) ||
            error_prefix(err, "could not write large objects");
+}
+
+/* The role that statements go on as, when the session is no superuser and the owner keeps his name. */
+static bool become(Pass *p, const char *owner, Error *err)
+{
+    if (!p->becomes || str_equal(p->owner, owner))
+        return true;
+    if (p->turn == NULL)
+        p->turn = mem_context(p->ctx, "turn");
+    char *quoted = pg_quote_ident(p->turn, p->conn, owner, err);
+    if (quoted == NULL)
+        return false;
+    str_addf(p->sql, "SET LOCAL ROLE %s; ", quoted);
+    p->owner = mem_strdup(p->turn, owner);
+    p->role = quoted;
+    return true;
 }
 
 /* Comments, labels and rights of what was gathered so far. */
@@ -365,11 +417,16 @@ static bool finish_groups(Pass *p, Error *err)
 {
     for (size_t i = 0; i < p->groups.count; i++)
     {
-        if (!large_object_sql_rights(p->sql, p->conn, &p->groups.items[i],
-                                     !p->node->request->no_owner, p->role, err))
+        const LargeObjectGroup *group = &p->groups.items[i];
+        if (!become(p, group->owner, err) ||
+            !large_object_sql_rights(p->sql, p->conn, group, !p->node->request->no_owner, p->role,
+                                     err))
             return false;
     }
     large_object_groups_clear(&p->groups);
+    mem_free(p->turn);
+    p->turn = NULL;
+    p->owner = NULL;
     if (p->sql->len > 0)
         str_add(p->sql, "COMMIT");
     return run_sql(p, err);
@@ -383,8 +440,11 @@ static bool finish_row(void *arg, const LargeObjectRow *row, Error *err)
         return true;
     if (p->sql->len == 0)
         str_add(p->sql, "BEGIN; ");
-    if ((want.comment != NULL && !large_object_sql_comment(p->sql, p->conn, &want, err)) ||
-        (want.labels != NULL && !large_object_sql_labels(p->sql, p->conn, &want, err)))
+    if (want.comment != NULL &&
+        (!become(p, want.owner, err) || !large_object_sql_comment(p->sql, p->conn, &want, err)))
+        return false;
+    if (want.labels != NULL &&
+        (!become(p, want.owner, err) || !large_object_sql_labels(p->sql, p->conn, &want, err)))
         return false;
     if (want.acl != NULL)
         large_object_groups_add(&p->groups, p->ctx, &want, true);
@@ -393,16 +453,21 @@ static bool finish_row(void *arg, const LargeObjectRow *row, Error *err)
            finish_groups(p, err);
 }
 
-/* The role that SET ROLE has put in place, as SET takes it. */
-static const char *current_role(void *ctx, PgConn *conn, Error *err)
+/* Which role SET ROLE has put in place, as SET takes it, and whether owners are to be become. */
+static bool look_at_role(Pass *p, Error *err)
 {
     AUTO(PQclear)
-    PGresult *res = pg_query(conn, "SELECT pg_catalog.current_setting('role')", 0, NULL, err);
+    PGresult *res = pg_query(p->conn,
+                             "SELECT pg_catalog.current_setting('role'), (SELECT r.rolsuper FROM"
+                             " pg_catalog.pg_roles r WHERE r.rolname = current_user)",
+                             0, NULL, err);
     if (res == NULL)
-        return NULL;
-    return strcmp(pg_cell(res, 0, 0), "none") == 0
-               ? "NONE"
-               : pg_quote_ident(ctx, conn, pg_cell(res, 0, 0), err);
+        return false;
+    p->becomes = !pg_cell_bool(res, 0, 1) && !p->node->request->no_owner;
+    p->role = strcmp(pg_cell(res, 0, 0), "none") == 0
+                  ? "NONE"
+                  : pg_quote_ident(p->ctx, p->conn, pg_cell(res, 0, 0), err);
+    return p->role != NULL;
 }
 
 /* The chunk has been proven twice in this run, so what is committed before its end is right. */
@@ -411,8 +476,7 @@ static bool finish_chunk(RestoreNode *node, PgConn *conn, DataLoader *loader, si
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "finish");
     Pass p = {.node = node, .conn = conn, .ctx = tmp, .sql = str_new(tmp)};
     (void) loader;
-    p.role = current_role(tmp, conn, err);
-    return (p.role != NULL && read_list(node, list_chunk(node, i), finish_row, &p, err) &&
+    return (look_at_role(&p, err) && read_list(node, list_chunk(node, i), finish_row, &p, err) &&
             finish_groups(&p, err)) ||
            error_prefix(err, "comments, labels and rights of large objects");
 }

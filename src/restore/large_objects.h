@@ -11,6 +11,7 @@
  *   contents   COPY into a temporary table, then lo_put of its rows; one transaction per chunk,
  *              committed likewise. A piece of an object is written by one chunk only, so it does
  *              not matter in which order they come.
+ *              A session that has not the owners' rights by itself becomes them.
  *   the rest   comments, security labels and rights, for the objects that have any; many objects
  *              per transaction
  *

@@ -128,6 +128,7 @@ pgark_ok([ 'verify', $key, '--repo', $repo ], 'ordinary role: verify');
 pgark_ok([ 'restore', $key, '--repo', $repo, '-d', conninfo($target, 'owned', ' user=plain') ], 'ordinary role: restore');
 is($target->safe_psql('owned', $objects), $source->safe_psql('owned', $objects), 'ordinary role: all is equal');
 
+my ($repo_owned, $key_owned, $want_owned) = ($repo, $key, $source->safe_psql('owned', $objects));
 $source->safe_psql('owned', q{SELECT lo_from_bytea(60006, 'not for plain')});
 pgark_fails([ 'backup', '--repo', $repo, '-d', $as_plain ], qr/role "plain" may not read large object 60006/,
     'one that the role may not read');
@@ -135,6 +136,48 @@ like($PgarkTest::last_err, qr/--no-large-objects/, 'and what to do about it');
 no_traces('one that the role may not read', [ $repo, $key ], $source);
 $source->safe_psql('owned', 'GRANT SELECT ON LARGE OBJECT 60006 TO PUBLIC');
 backup($repo, '-d', $as_plain);
+
+# ---- redirected -----------------------------------------------------------------------------------
+
+# What restore's options do to them; kinds of rights as above.
+my $kinds_repo = new_repo();
+my $kinds = backup($kinds_repo, '-d', conninfo($source, 'kinds'));
+my @into = ('restore', $kinds, '--repo', $kinds_repo, '-d');
+my $owners = 'SELECT string_agg(DISTINCT pg_get_userbyid(lomowner), \',\') FROM pg_largeobject_metadata';
+my $with_acl = 'SELECT count(lomacl), count(obj_description(oid, \'pg_largeobject\')) FROM pg_largeobject_metadata';
+my $contents = 'SELECT oid, md5(lo_get(oid)) FROM pg_largeobject_metadata ORDER BY oid';
+my $want_contents = $source->safe_psql('kinds', $contents);
+
+$target->safe_psql('postgres', 'ALTER ROLE "odd ""role"", {x}" RENAME TO away');
+pgark_fails([ @into, conninfo($target, 'redirected'), '--create' ], qr/no role "odd "role", \{x\}"/, 'an owner is missing');
+pgark_ok([ @into, conninfo($target, 'redirected'), '--create', '-O', '-x', '--no-comments' ], '-O -x --no-comments');
+$target->safe_psql('postgres', 'ALTER ROLE away RENAME TO "odd ""role"", {x}"');
+is($target->safe_psql('redirected', $owners), $target->safe_psql('redirected', 'SELECT current_user'), '-O: all are the restorer\'s');
+is($target->safe_psql('redirected', $with_acl), '0|0', '-x and --no-comments: nothing else');
+is($target->safe_psql('redirected', $contents), $want_contents, 'but the contents');
+
+pgark_fails([ @into, conninfo($target, 'redirected'), '--append', '-a' ], qr/large object \d+ exists/, '--append: one is there');
+$target->safe_psql('redirected', q{SELECT lo_put(60001, 5, 'changed'), lo_unlink(50001); SELECT lo_from_bytea(77777, 'not of the set')});
+pgark_ok([ @into, conninfo($target, 'redirected'), '--clean', '--if-exists', '-j2' ], '--clean');
+is($target->safe_psql('redirected', 'SELECT lo_unlink(77777)'), 1, '--clean: what is not of the set stays');
+is($target->safe_psql('redirected', $objects), $source->safe_psql('kinds', $objects), '--clean: all others are as at the source');
+$target->safe_psql('redirected', q{SELECT lo_put(60001, 5, 'changed')});
+pgark_ok([ @into, conninfo($target, 'redirected'), '--truncate', '-a' ], '--truncate');
+is($target->safe_psql('redirected', $objects), $source->safe_psql('kinds', $objects), '--truncate: all are as at the source');
+$target->safe_psql('redirected', 'SELECT count(lo_unlink(oid)) FROM pg_largeobject_metadata; TRUNCATE t');
+pgark_ok([ @into, conninfo($target, 'redirected'), '--append', '-a', '-O' ], '-O');
+is($target->safe_psql('redirected', $with_acl), '3|3', '-O: rights of others are kept');
+$target->safe_psql('postgres', 'DROP DATABASE redirected');
+
+# A role that may become the owner, but has none of its rights by itself.
+$target->safe_psql('postgres', <<'SQL');
+CREATE ROLE mover LOGIN NOINHERIT;
+GRANT plain, "odd ""role"", {x}" TO mover;
+CREATE DATABASE moved OWNER mover;
+SQL
+$target->safe_psql('moved', 'ALTER SCHEMA public OWNER TO mover');
+pgark_ok([ 'restore', $key_owned, '--repo', $repo_owned, '-d', conninfo($target, 'moved', ' user=mover') ], 'a role that must become the owner');
+is($target->safe_psql('moved', $objects), $want_owned, 'restores them, too');
 
 # ---- many -----------------------------------------------------------------------------------------
 
