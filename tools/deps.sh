@@ -15,7 +15,7 @@ fi
 list_build="meson ninja-build pkg-config gcc libc6-dev libpq-dev libzstd-dev liblz4-dev zlib1g-dev
     libssl-dev libxxhash-dev libtalloc-dev libjansson-dev libinih-dev libpcre2-dev"
 list_test="libcmocka-dev postgresql-$pg postgresql-client-$pg perl libipc-run-perl procps zstd"
-list_regress="postgresql-server-dev-$pg gcc libc6-dev make"
+list_regress="postgresql-server-dev-$pg gcc libc6-dev make bzip2 xz-utils"
 list_lint="clang libclang-rt-14-dev clang-format-14 clang-tidy-14 shellcheck man-db git"
 
 wanted=

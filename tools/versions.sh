@@ -133,7 +133,9 @@ setup()
     need_root
     suite=$(suite_of "$version")
     root=$(root_of "$version")
-    [ -x "$root/usr/bin/apt-get" ] && [ ! -d "$root/debootstrap" ] || bootstrap "$version" "$suite" "$root"
+    if [ ! -x "$root/usr/bin/apt-get" ] || [ -d "$root/debootstrap" ]; then
+        bootstrap "$version" "$suite" "$root"
+    fi
     prepare "$root"
     copy_in "$root"
     enter "$version" sh -c "cd $inside && tools/deps.sh build test regress" ||
