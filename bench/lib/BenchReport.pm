@@ -142,10 +142,9 @@ sub heading
         '          while pgark and pg_dump do sync what they write)');
     for my $db (@{ $self->{data} })
     {
-        push @lines, sprintf('data      %-8s %s', $db->{name}, $db->{text}), next
-          if defined $db->{text};
-        push @lines, sprintf('data      %-8s %d tables%s', $db->{name}, $db->{tables},
+        my $text = $db->{text} // sprintf('%d tables%s', $db->{tables},
             $db->{total} ? ", $db->{total} rows, " . megabytes($db->{bytes}) : ', no rows');
+        push @lines, sprintf('data      %-8s %s', $db->{name}, $text);
     }
     return join("\n", @lines, '', '');
 }
