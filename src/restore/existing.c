@@ -252,59 +252,82 @@ static uint32_t *made_tables(const RestoreNode *node, void *ctx, size_t *ret_cou
     return oids;
 }
 
-/* Columns of the rows that the table does not have, and whether it has rows. */
-static PGresult *look_at_table(RestoreNode *node, const RestoreTable *t, Error *err)
+typedef struct Findings
+{
+    List missing, columns, full;
+} Findings;
+
+/* Tables that are asked about by one query. */
+#define LOOKS_PER_QUERY 100
+
+/* Appends a query for columns of the rows that the table does not have, and whether it has rows. */
+static bool add_look(RestoreNode *node, size_t at, Str *sql, Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "table");
-    Str *sql = str_new(tmp);
+    const RestoreTable *t = &node->tables[at];
     const char *quoted = pg_quote_table(tmp, node->main, t->schema, t->record->name, err);
 
     if (quoted == NULL)
-        return NULL;
-    str_addf(sql, "SELECT EXISTS (SELECT 1 FROM ONLY %s), (SELECT pg_catalog.string_agg(x, ', ')",
-             quoted);
-    str_add(sql, " FROM pg_catalog.unnest(ARRAY[");
+        return false;
+    str_addf(sql, "%sSELECT %zu, EXISTS (SELECT 1 FROM ONLY %s),",
+             sql->len == 0 ? "" : " UNION ALL ", at, quoted);
+    str_add(sql, " (SELECT pg_catalog.string_agg(x, ', ') FROM pg_catalog.unnest(ARRAY[");
     for (size_t i = 0; i < t->record->column_count; i++)
     {
         const char *name = pg_quote_literal(tmp, node->main, t->record->columns[i], err);
         if (name == NULL)
-            return NULL;
+            return false;
         str_addf(sql, "%s%s", i == 0 ? "" : ", ", name);
     }
     str_addf(sql,
              "]::pg_catalog.text[]) x WHERE x NOT IN (SELECT attname FROM pg_catalog.pg_attribute"
              " WHERE attrelid = %u AND attnum > 0 AND NOT attisdropped))",
              t->target_oid);
-    PGresult *res = pg_query(node->main, sql->data, 0, NULL, err);
-    if (res == NULL)
-        error_prefix(err, "could not look at table %s", quoted);
-    return res;
+    return true;
 }
 
-typedef struct Findings
+static bool run_looks(RestoreNode *node, Str *sql, Findings *f, Error *err)
 {
-    List missing, columns, full;
-} Findings;
-
-static bool check_table(RestoreNode *node, RestoreTable *t, const PGresult *present, Findings *f,
-                        Error *err)
-{
-    int row = find_row(present, t->schema, t->record->name);
-
-    if (row < 0 || strchr("rpf", *pg_cell(present, row, 2)) == NULL)
-    {
-        list_add(&f->missing, "", t->schema, t->record->name);
+    if (sql->len == 0)
         return true;
-    }
-    t->target_oid = (uint32_t) pg_cell_int(present, row, 3);
-    AUTO(PQclear) PGresult *res = look_at_table(node, t, err);
+    AUTO(PQclear) PGresult *res = pg_query(node->main, sql->data, 0, NULL, err);
     if (res == NULL)
-        return false;
-    if (!pg_cell_null(res, 0, 1))
-        list_add(&f->columns, pg_cell(res, 0, 1), t->schema, t->record->name);
-    if (pg_cell_bool(res, 0, 0) && !node->request->truncate && !node->request->append)
-        list_add(&f->full, "", t->schema, t->record->name);
+        return error_prefix(err, "could not look at the tables that are there");
+    for (int i = 0; i < PQntuples(res); i++)
+    {
+        const RestoreTable *t = &node->tables[pg_cell_int(res, i, 0)];
+        if (!pg_cell_null(res, i, 2))
+            list_add(&f->columns, pg_cell(res, i, 2), t->schema, t->record->name);
+        if (pg_cell_bool(res, i, 1) && !node->request->truncate && !node->request->append)
+            list_add(&f->full, "", t->schema, t->record->name);
+    }
+    str_clear(sql);
     return true;
+}
+
+static bool check_tables(RestoreNode *node, const PGresult *present, Findings *f, Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "looks");
+    Str *sql = str_new(tmp);
+    size_t looks = 0;
+
+    for (size_t i = 0; i < node->table_count; i++)
+    {
+        RestoreTable *t = &node->tables[i];
+        int row = t->made ? -1 : find_row(present, t->schema, t->record->name);
+        if (t->made)
+            continue;
+        if (row < 0 || strchr("rpf", *pg_cell(present, row, 2)) == NULL)
+        {
+            list_add(&f->missing, "", t->schema, t->record->name);
+            continue;
+        }
+        t->target_oid = (uint32_t) pg_cell_int(present, row, 3);
+        if (!add_look(node, i, sql, err) ||
+            (++looks % LOOKS_PER_QUERY == 0 && !run_looks(node, sql, f, err)))
+            return false;
+    }
+    return run_looks(node, sql, f, err);
 }
 
 static bool report(const RestoreNode *node, Findings *f, Error *err)
@@ -368,9 +391,8 @@ bool existing_tables(RestoreNode *node, Error *err)
     AUTO(PQclear) PGresult *present = relations(node, err);
     if (present == NULL)
         return false;
-    for (size_t i = 0; i < node->table_count; i++)
-        if (!node->tables[i].made && !check_table(node, &node->tables[i], present, &f, err))
-            return false;
+    if (!check_tables(node, present, &f, err))
+        return false;
     check_views(node, present, made, made_count, &f);
     return report(node, &f, err);
 }

@@ -5,6 +5,9 @@
 
 #define NAMES_SHOWN 5
 
+/* A smaller table is not emptied twice only to be frozen. */
+#define FREEZE_FLOOR ((uint64_t) 1024 * 1024)
+
 /* The tables that are there, as they are named to the server: oids {1,2,3}. */
 static char *oid_array(const RestoreNode *node, void *ctx, size_t *ret_count)
 {
@@ -326,10 +329,12 @@ bool refill_prepare(RestoreNode *node, Error *err)
 
     if (count == 0)
         return true;
-    /* What was emptied by this run may be emptied again, to be frozen. */
+    /* What was emptied by this run may be emptied again, to be frozen: where that is worth it. */
     for (size_t i = 0; i < node->table_count; i++)
         if (!node->tables[i].made)
-            node->tables[i].fresh = node->request->truncate && node->tables[i].record->kind == 'r';
+            node->tables[i].fresh = node->request->truncate &&
+                                    node->tables[i].record->kind == 'r' &&
+                                    node->tables[i].record->logical >= FREEZE_FLOOR;
     return order_tables(node, oids, err) &&
            (!node->request->truncate || check_truncate(node, oids, err)) &&
            (!node->request->disable_triggers || disable_triggers(node, oids, err));
