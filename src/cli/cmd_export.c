@@ -13,6 +13,7 @@ typedef struct ExportRun
     ExportRequest request;
     char key[SET_KEY_LEN];
     StorageLock *lock;
+    Progress *progress;
     ExportResult result;
 } ExportRun;
 
@@ -22,6 +23,7 @@ static bool export_work(void *arg, Error *err)
     char *dir;
     Cancel *cancel = supervise_attempt(run->supervisor, err);
     Repo *repo = cancel == NULL ? NULL : repo_open(run->ctx, options_string(run->o, OPT_REPO), err);
+    progress_phase(run->progress, "writing");
     return repo != NULL &&
            repo_resolve(repo, run->ctx, options_key(run->o), run->key, &dir, &run->lock, err) &&
            export_set(repo, dir, &run->request, cancel, &run->result, err);
@@ -145,6 +147,9 @@ int cmd_export(void *ctx, const Options *o, Supervisor *supervisor, Error *err)
     ExportRun run = {.ctx = ctx, .o = o, .supervisor = supervisor};
     if (!make_request(ctx, o, &run.request, err))
         return EXIT_ERROR;
+    run.progress = progress_new(ctx, cli_progress(o), "export", 1, 1);
+    run.request.progress = progress_node(run.progress, 0);
+    supervise_progress(supervisor, run.progress);
     bool ok = supervise_run(supervisor, export_work, NULL, &run, err);
     storage_unlock(run.lock);
     if (!ok)

@@ -52,8 +52,10 @@ bool export_set(Repo *repo, const char *set_dir, const ExportRequest *request, C
                 ExportResult *ret, Error *err)
 {
     AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "export");
-    ExportSource source = {
-        .storage = repo->storage, .set_dir = set_dir, .without = request->selection->without};
+    ExportSource source = {.storage = repo->storage,
+                           .set_dir = set_dir,
+                           .without = request->selection->without,
+                           .progress = request->progress};
     source.manifest = manifest_read(repo->storage, ctx, set_dir, false, err);
     source.node = source.manifest == NULL ? NULL : find_node(source.manifest, request, err);
     ExportPlan *plan = source.node == NULL ? NULL
@@ -64,6 +66,8 @@ bool export_set(Repo *repo, const char *set_dir, const ExportRequest *request, C
                           .tables = plan->tables,
                           .rows = plan->rows,
                           .logical = plan->logical};
+    if (request->progress != NULL)
+        atomic_store(&request->progress->bytes_total, plan->logical);
     if (request->format == EXPORT_DIRECTORY)
         return export_directory(&source, plan, request, cancel, err);
     return export_plain(&source, plan, request, cancel, err);

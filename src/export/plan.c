@@ -322,7 +322,29 @@ static bool add_data(Planner *p, Error *err)
 static void add_definitions(Planner *p, size_t from, size_t to)
 {
     for (size_t i = from; i < to; i++)
-        add_entry(p, &p->plan->toc->entries[i], EXPORT_DEFINITION);
+    {
+        if (p->filter->keep[i])
+            add_entry(p, &p->plan->toc->entries[i], EXPORT_DEFINITION);
+    }
+}
+
+static void add_refresh(Planner *p, RefreshOrder *order, const TocEntry *view)
+{
+    ExportPlan *plan = p->plan;
+    ExportEntry *e = add_about(p, view, EXPORT_STATEMENT, "MATERIALIZED VIEW DATA", view->schema,
+                               view->tag);
+    Str *sql = str_new(plan);
+    str_add(sql, "REFRESH MATERIALIZED VIEW ");
+    sql_text_add_qualified(sql, view->schema, view->tag);
+    str_add(sql, ";\n");
+    e->toc.defn = sql->data;
+    e->toc.oid = view->oid;
+    e->toc.section = TOC_SECTION_POST_DATA;
+    if (refresh_order_depend(order, plan, view, &e->toc))
+        return;
+    plan->entry_count--;
+    log_warning("materialized view \"%s.%s\" stays without rows, as it reads one that has none",
+                view->schema, view->tag);
 }
 
 static void add_refreshes(Planner *p)
@@ -335,27 +357,18 @@ static void add_refreshes(Planner *p)
     for (size_t i = 0; i < m->table_count; i++)
     {
         const TableRecord *t = &m->tables[i];
-        const TocEntry *view = p->filter->data[i] && t->kind == 'm' && t->populated
-                                   ? find_relation(p, t->oid)
-                                   : NULL;
-        if (view != NULL)
+        bool rows = t->kind == 'm' && t->populated &&
+                    manifest_has(p->source->node, t->content, t->database);
+        const TocEntry *view = rows ? find_relation(p, t->oid) : NULL;
+        if (view == NULL)
+            continue;
+        refresh_order_has_rows(order, view);
+        if (p->filter->data[i])
             views[count++] = view;
     }
-    refresh_order_sort(order, views, count);
+    refresh_order_sort(views, count);
     for (size_t i = 0; i < count; i++)
-    {
-        const TocEntry *view = views[i];
-        ExportEntry *e = add_about(p, view, EXPORT_STATEMENT, "MATERIALIZED VIEW DATA",
-                                   view->schema, view->tag);
-        Str *sql = str_new(p->plan);
-        str_add(sql, "REFRESH MATERIALIZED VIEW ");
-        sql_text_add_qualified(sql, view->schema, view->tag);
-        str_add(sql, ";\n");
-        e->toc.defn = sql->data;
-        e->toc.oid = view->oid;
-        e->toc.section = TOC_SECTION_POST_DATA;
-        refresh_order_depend(order, p->plan, view, &e->toc);
-    }
+        add_refresh(p, order, views[i]);
 }
 
 /* The data lies before the first entry that may need all of it. */
@@ -400,14 +413,14 @@ static bool find_chunks(Planner *p, Error *err)
     return p->plan->chunks != NULL;
 }
 
-/* What is wanted of the archive and of the manifest. */
-static bool apply_selection(Planner *p, ArchiveToc *toc, void *ctx, Error *err)
+/* What is wanted of the archive and of the manifest. The archive stays whole: rows alone need to know
+ * of their tables, too. */
+static bool apply_selection(Planner *p, const ArchiveToc *toc, void *ctx, Error *err)
 {
     p->filter = filter_new(ctx, toc, p->source->manifest, p->source->node, p->request->selection,
                            false, err);
     if (p->filter == NULL)
         return false;
-    filter_apply(p->filter, toc);
     for (size_t i = 0; i < p->filter->left_out_count; i++)
         log_warning("%s is left out, as the table that it refers to is not exported",
                     p->filter->left_out[i]);

@@ -61,7 +61,8 @@ typedef struct ExportSource
     const char *set_dir;
     const Manifest *manifest;
     const NodeRecord *node;
-    unsigned without; /* SelectionWithout, of what large objects have */
+    unsigned without;       /* SelectionWithout, of what large objects have */
+    ProgressNode *progress; /* NULL: none */
 } ExportSource;
 
 /* export_plan_make reads the node's schema archive and chunk file and makes the plan below ctx.

@@ -5,6 +5,7 @@ struct RefreshOrder
 {
     const ArchiveToc *toc;
     int *refresh;    /* dump id of the refresh of the entry at that position, 0: none */
+    bool *has_rows;  /* that entry is a materialized view with rows */
     uint32_t *visit; /* the last search that came by */
     uint32_t *stack; /* positions still to be looked at */
     uint32_t visits;
@@ -15,9 +16,15 @@ RefreshOrder *refresh_order_new(void *ctx, const ArchiveToc *toc)
     RefreshOrder *order = mem_new(ctx, RefreshOrder);
     order->toc = toc;
     order->refresh = mem_array(order, int, toc->entry_count);
+    order->has_rows = mem_array(order, bool, toc->entry_count);
     order->visit = mem_array(order, uint32_t, toc->entry_count);
     order->stack = mem_array(order, uint32_t, toc->entry_count);
     return order;
+}
+
+void refresh_order_has_rows(RefreshOrder *order, const TocEntry *view)
+{
+    order->has_rows[view - order->toc->entries] = true;
 }
 
 static int by_position(const void *a, const void *b)
@@ -27,7 +34,7 @@ static int by_position(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-void refresh_order_sort(RefreshOrder *order UNUSED, const TocEntry **views, size_t count)
+void refresh_order_sort(const TocEntry **views, size_t count)
 {
     if (count > 1)
         qsort(views, count, sizeof(*views), by_position);
@@ -47,7 +54,7 @@ static size_t push_dependencies(RefreshOrder *order, const TocEntry *e, size_t d
     return depth;
 }
 
-void refresh_order_depend(RefreshOrder *order, void *ctx, const TocEntry *view, TocEntry *refresh)
+bool refresh_order_depend(RefreshOrder *order, void *ctx, const TocEntry *view, TocEntry *refresh)
 {
     size_t capacity = 0;
     int *ids = NULL;
@@ -62,10 +69,13 @@ void refresh_order_depend(RefreshOrder *order, void *ctx, const TocEntry *view, 
         uint32_t at = order->stack[--depth];
         if (order->refresh[at] != 0)
             *mem_push(ctx, ids, count, capacity, int) = order->refresh[at];
-        else
+        else if (strcmp(order->toc->entries[at].desc, "MATERIALIZED VIEW") != 0)
             depth = push_dependencies(order, &order->toc->entries[at], depth);
+        else if (!order->has_rows[at])
+            return false;
     }
     order->refresh[view - order->toc->entries] = refresh->dump_id;
     refresh->dependencies = ids;
     refresh->dependency_count = count;
+    return true;
 }

@@ -5,6 +5,7 @@
 #define PGARK_EXPORT_REQUEST_H
 
 #include "io/compress.h"
+#include "report/progress.h"
 #include "select/selection.h"
 
 typedef enum ExportFormat
@@ -30,6 +31,7 @@ typedef struct ExportRequest
     const char *database; /* which of the node's databases; NULL: its only one */
     int jobs;             /* data files written at the same time (directory) */
     bool no_sync;
+    ProgressNode *progress; /* its bytes are counted, as stored before compression; NULL: not */
     const Selection *selection;
     ExportRows rows;
     int rows_per_insert; /* 1 and up */

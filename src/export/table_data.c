@@ -131,6 +131,8 @@ static bool write_chunks(TableData *d, const ExportEntry *entry, Error *err)
             return false;
         if (!write_chunk(d, entry, &entry->chunks[i], err))
             return error_prefix(err, "table \"%s.%s\"", entry->table->schema, entry->table->name);
+        if (d->source->progress != NULL)
+            atomic_fetch_add(&d->source->progress->bytes_done, entry->chunks[i].logical);
     }
     return true;
 }

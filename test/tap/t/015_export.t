@@ -338,6 +338,11 @@ CREATE VIEW app.open_bills AS SELECT * FROM app.bill WHERE NOT paid;
 CREATE FUNCTION app.note() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE 'no'; END$$;
 CREATE TRIGGER note BEFORE INSERT ON app.bill FOR EACH ROW EXECUTE FUNCTION app.note();
 ALTER TABLE app.bill OWNER TO ev_owner;
+CREATE MATERIALIZED VIEW app.z_first AS SELECT count(*) FROM app.bill;
+CREATE VIEW app.between AS SELECT * FROM app.z_first;
+CREATE MATERIALIZED VIEW app.a_second AS SELECT * FROM app.between;
+CREATE MATERIALIZED VIEW app.never AS SELECT 1 AS one WITH NO DATA;
+CREATE EXTENSION hstore SCHEMA app;
 ALTER DATABASE shop SET work_mem = '5MB';
 SQL
 my $repo = new_repo();
