@@ -3,10 +3,14 @@
 
 #include <unistd.h>
 
-#define MB          ((uint64_t) 1024 * 1024)
-#define SHARE_MAX   (1024 * MB)            /* of a budget that nobody asked for */
-#define SETTING_MIN MB                     /* of maintenance_work_mem */
-#define SETTING_MAX ((uint64_t) INT32_MAX) /* likewise, in kB */
+#define MB           ((uint64_t) 1024 * 1024)
+#define SHARE_MAX    (1024 * MB)             /* of a budget that nobody asked for */
+#define PORTION      (8 * MB)                /* of a sort: what caches hold */
+#define MERGE_INPUT  ((uint64_t) 264 * 1024) /* memory per portion that is merged: tuplesort.c */
+#define PARALLEL_MIN (32 * MB)               /* per process, or the planner takes fewer of them */
+#define SORT_MAX     (64 * 1024 * MB)        /* nothing is that large */
+#define SETTING_MIN  MB                      /* of maintenance_work_mem */
+#define SETTING_MAX  ((uint64_t) INT32_MAX)  /* likewise, in kB */
 
 void budget_derive(Budget *ret, const BudgetServer *server, int jobs, uint64_t memory)
 {
@@ -54,7 +58,22 @@ bool budget_read(PgConn *conn, int jobs, uint64_t memory, Budget *ret, Error *er
     return true;
 }
 
-uint64_t budget_bytes(const Budget *b, int shares)
+static int processes_for(const Budget *b, int shares)
+{
+    const BudgetServer *server = &b->server;
+    int processes = server->max_parallel_maintenance_workers + shares - 1;
+    if (server->processors > 0)
+        processes = server->processors * shares / b->jobs - 1;
+    if (processes < 0)
+        processes = 0;
+    int most = server->max_parallel_workers * shares / b->jobs;
+    /* Whoever forbade them altogether meant it. */
+    if (server->max_parallel_maintenance_workers == 0)
+        most = 0;
+    return processes < most ? processes : most;
+}
+
+static uint64_t share_of(const Budget *b, int shares)
 {
     uint64_t bytes = b->share * (uint64_t) shares;
     if (bytes / 1024 > SETTING_MAX)
@@ -62,37 +81,51 @@ uint64_t budget_bytes(const Budget *b, int shares)
     return bytes < SETTING_MIN ? SETTING_MIN : bytes;
 }
 
-int budget_processes(const Budget *b, int shares)
+/* The least memory in which a process sorts so many bytes with one merge. */
+static uint64_t sort_memory(uint64_t bytes)
 {
-    const BudgetServer *server = &b->server;
-    int processes = server->processors > 0 ? server->processors * shares / b->jobs - 1
-                                           : server->max_parallel_maintenance_workers + shares - 1;
-    int most = server->max_parallel_workers * shares / b->jobs;
-    if (processes > most)
-        processes = most;
-    /* Whoever forbade them altogether meant it. */
-    return processes < 0 || server->max_parallel_maintenance_workers == 0 ? 0 : processes;
+    uint64_t memory = PORTION;
+    while (memory < SORT_MAX && memory / MERGE_INPUT * memory < bytes)
+        memory *= 2;
+    return memory;
 }
 
-bool budget_apply(const Budget *b, PgConn *conn, int shares, int *current, Error *err)
+BudgetGrant budget_sort(const Budget *b, int shares, uint64_t bytes)
 {
-    if (*current == shares)
+    BudgetGrant grant = {.bytes = share_of(b, shares), .processes = processes_for(b, shares)};
+    uint64_t parts = (uint64_t) grant.processes + 1;
+    uint64_t each = sort_memory(bytes / parts);
+    if (parts > 1 && each < PARALLEL_MIN)
+        each = PARALLEL_MIN;
+    if (grant.bytes > each * parts)
+        grant.bytes = each * parts;
+    return grant;
+}
+
+BudgetGrant budget_check(const Budget *b, int shares)
+{
+    return (BudgetGrant){.bytes = share_of(b, shares), .processes = processes_for(b, shares)};
+}
+
+bool budget_apply(PgConn *conn, BudgetGrant grant, BudgetGrant *current, Error *err)
+{
+    if (current->bytes == grant.bytes && current->processes == grant.processes)
         return true;
     char sql[160];
     snprintf(sql, sizeof(sql),
              "SET maintenance_work_mem = '%" PRIu64
              "kB'; SET max_parallel_maintenance_workers = %d",
-             budget_bytes(b, shares) / 1024, budget_processes(b, shares));
+             grant.bytes / 1024, grant.processes);
     if (!pg_exec(conn, sql, err))
         return error_prefix(err, "could not set memory and processes");
-    *current = shares;
+    *current = grant;
     return true;
 }
 
-bool budget_reset(PgConn *conn, int *current, Error *err)
+bool budget_reset(PgConn *conn, BudgetGrant *current, Error *err)
 {
-    if (*current == 0)
+    if (current->bytes == 0)
         return true;
-    *current = 0;
+    *current = (BudgetGrant){0};
     return pg_exec(conn, "RESET maintenance_work_mem; RESET max_parallel_maintenance_workers", err);
 }

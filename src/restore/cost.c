@@ -5,12 +5,12 @@
 
 double cost_load(uint64_t rows, uint64_t bytes)
 {
-    return COST_STATEMENT + 0.15 * (double) rows + 0.003 * (double) bytes;
+    return COST_STATEMENT + 0.3 * (double) rows + 0.008 * (double) bytes;
 }
 
-double cost_build(uint64_t rows, uint64_t bytes)
+double cost_build(uint64_t rows, uint64_t bytes, bool slowly)
 {
-    return COST_STATEMENT + 0.3 * (double) rows + 0.0005 * (double) bytes;
+    return COST_STATEMENT + (slowly ? 1.7 : 0.5) * (double) rows + 0.0005 * (double) bytes;
 }
 
 double cost_check(uint64_t rows, uint64_t bytes)

@@ -21,7 +21,7 @@ typedef struct Session
     PgConn *conn;
     const char *tablespace;
     const char *table_am;
-    int shares; /* of the budget; 0: the server's own settings */
+    BudgetGrant grant;
 } Session;
 
 static bool set_once(PgConn *conn, const char **current, const char *wanted, Error *err)
@@ -149,8 +149,11 @@ static bool load(Worker *w, const Task *task, Error *err)
 static bool run_statement(Worker *w, const Task *task, Error *err)
 {
     const DdlEntry *entry = &w->crew->node->ddl->entries[task->entry];
+    const Budget *b = &w->crew->budget;
+    BudgetGrant grant = entry->work == DDL_WORK_BUILD ? budget_sort(b, task->shares, task->bytes)
+                                                      : budget_check(b, task->shares);
     if (entry->work != DDL_WORK_CATALOG &&
-        !budget_apply(&w->crew->budget, w->session.conn, task->shares, &w->session.shares, err))
+        !budget_apply(w->session.conn, grant, &w->session.grant, err))
         return error_node(err, w->crew->node->label);
     return run_entry(w->crew->node, &w->session, entry, err);
 }
@@ -227,7 +230,7 @@ static bool work(void *arg, size_t i, Error *err)
         schedule_done(crew->schedule, &task);
     }
     /* A pooler may give the session to somebody else. */
-    ok = ok && budget_reset(conn, &w.session.shares, err);
+    ok = ok && budget_reset(conn, &w.session.grant, err);
     if (!ok)
         schedule_stop(crew->schedule);
     progress_current(node->progress_all, node->progress_index, i, NULL);

@@ -29,6 +29,7 @@ typedef struct Task
     uint32_t table; /* index into node->tables, for TABLE and CHUNK */
     size_t chunk;   /* index into node->chunks, for CHUNK */
     size_t entry;   /* index into node->ddl->entries, for DDL; into what is analyzed, for ANALYZE */
+    uint64_t bytes; /* of the rows that a statement sorts or compares */
     bool wide;      /* gains from more than one worker's share of processors and memory */
     /* Set when it is given out: */
     int shares; /* of the workers' number that it may use; 1 but for wide ones at the end */

@@ -71,7 +71,7 @@ static const RestoreTable *table_of_build(const Splitter *s, const DdlEntry *ent
         return NULL;
     const RestoreTable *t = restore_node_table(s->node, entry->locks[0].oid);
     bool worth = t != NULL && s->builds[t - s->node->tables] > 1 &&
-                 cost_build(t->record->rows, t->record->logical) > WORTH_COST;
+                 cost_build(t->record->rows, t->record->logical, false) > WORTH_COST;
     return worth ? t : NULL;
 }
 

@@ -2,6 +2,7 @@
 #include "restore/work.h"
 
 #include "restore/cost.h"
+#include "restore/estimate.h"
 
 /* Below this size a table is loaded by one worker even when it is the only one: FREEZE and the
  * order of the source's rows are worth more than a second core for a moment. */
@@ -47,21 +48,6 @@ static size_t table_index(const Work *w, uint32_t oid)
     return table == NULL ? NO_TASK : (size_t) (table - w->node->tables);
 }
 
-static double entry_cost(const Work *w, const DdlEntry *entry)
-{
-    uint64_t rows = 0;
-    uint64_t bytes = 0;
-    for (size_t i = 0; entry->work != DDL_WORK_CATALOG && i < entry->lock_count; i++)
-    {
-        const RestoreTable *table = restore_node_table(w->node, entry->locks[i].oid);
-        rows += table == NULL ? 0 : table->record->rows;
-        bytes += table == NULL ? 0 : table->record->logical;
-    }
-    if (entry->work == DDL_WORK_CATALOG)
-        return COST_STATEMENT;
-    return entry->work == DDL_WORK_BUILD ? cost_build(rows, bytes) : cost_check(rows, bytes);
-}
-
 /* ---- data ---- */
 
 static double table_cost(const RestoreTable *t)
@@ -80,7 +66,7 @@ static double sum_costs(Work *w)
         const DdlEntry *entry = &w->ddl->entries[e];
         if (!is_scheduled(entry))
             continue;
-        double cost = entry_cost(w, entry);
+        double cost = estimate_entry(w->node, entry).cost;
         total += cost;
         size_t table = entry->lock_count == 1 ? table_index(w, entry->locks[0].oid) : NO_TASK;
         if (table != NO_TASK && entry->pass == DDL_INDEX)
@@ -193,9 +179,12 @@ static void wait_for_data(Work *w, size_t task, const DdlEntry *entry)
 static void add_entry(Work *w, size_t e)
 {
     const DdlEntry *entry = &w->ddl->entries[e];
-    double cost = entry_cost(w, entry);
-    Task task = {.kind = TASK_DDL, .entry = e, .wide = entry->work == DDL_WORK_BUILD};
-    size_t added = w->entries[e] = schedule_add(w->schedule, &task, cost, cost);
+    Estimate estimate = estimate_entry(w->node, entry);
+    Task task = {.kind = TASK_DDL,
+                 .entry = e,
+                 .bytes = estimate.bytes,
+                 .wide = entry->work == DDL_WORK_BUILD};
+    size_t added = w->entries[e] = schedule_add(w->schedule, &task, estimate.cost, estimate.cost);
     for (size_t i = 0; i < entry->lock_count; i++)
         schedule_lock(w->schedule, added, entry->locks[i].oid, entry->locks[i].mode);
     if (entry->pass == DDL_REFRESH)

@@ -90,6 +90,7 @@ static size_t add_entry(Scene *s, DdlPass pass, uint32_t a, LockMode mode_a, uin
     e->all_data = pass == DDL_POST_DATA;
     e->work = pass == DDL_INDEX ? DDL_WORK_BUILD : DDL_WORK_CATALOG;
     e->label = "entry";
+    e->sql = "CREATE INDEX i ON t (a)";
     e->locks = mem_array(s, DdlLock, 2);
     if (a != 0)
         e->locks[e->lock_count++] = (DdlLock){a, mode_a};
