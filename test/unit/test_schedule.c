@@ -24,6 +24,7 @@ typedef struct Scene
     RestoreRequest request;
     DdlPlan ddl;
     size_t table_capacity, entry_capacity;
+    AnalyzeList analyze;
 
     Schedule *schedule;
     pthread_mutex_t mutex;             /* guards what follows */
@@ -36,6 +37,7 @@ typedef struct Scene
     size_t sequences;                  /* times they were set */
     size_t acl;                        /* times the privileges were given */
     size_t analyzed;
+    int shares;
     const char *wrong;
     atomic_int steps_left; /* a worker fails when they are used up; negative: never */
 } Scene;
@@ -123,6 +125,49 @@ static bool is_scheduled(const DdlEntry *e)
     return e->pass == DDL_INDEX || e->pass == DDL_POST_DATA || e->pass == DDL_REFRESH;
 }
 
+/* ANALYZE of every table by itself, but of the last three as one. */
+static void add_analyze(Scene *s)
+{
+    size_t tables = s->node.table_count;
+    s->analyze.targets = mem_array(s, AnalyzeTarget, tables);
+    s->analyze.tables = mem_array(s, uint32_t, tables);
+    for (uint32_t i = 0; i < tables; i++)
+    {
+        s->analyze.tables[i] = i;
+        if (i < tables - 2)
+            s->analyze.targets[s->analyze.target_count++].first = i;
+        s->analyze.targets[s->analyze.target_count - 1].count++;
+    }
+    s->analyze.table_count = tables;
+}
+
+/* What ANALYZE looks at must be complete, and nothing may run that its lock excludes. */
+static void begin_analyze(Scene *s, const AnalyzeTarget *target)
+{
+    for (size_t i = target->first; i < target->first + target->count; i++)
+    {
+        note(s, s->open[i] == 0, "ANALYZE before the table's data");
+        for (int mode = 1; mode < LOCK_MODE_COUNT; mode++)
+            note(s,
+                 s->held[i][mode] == 0 ||
+                     !lock_mode_conflicts(LOCK_SHARE_UPDATE_EXCLUSIVE, (LockMode) mode),
+                 "ANALYZE beside what its lock excludes");
+        s->held[i][LOCK_SHARE_UPDATE_EXCLUSIVE]++;
+        for (size_t e = 0; e < s->ddl.entry_count; e++)
+            for (size_t k = 0;
+                 s->ddl.entries[e].pass == DDL_INDEX && k < s->ddl.entries[e].lock_count; k++)
+                note(s, table_at(s, s->ddl.entries[e].locks[k].oid) != i || s->done[e],
+                     "ANALYZE before the table's indexes");
+    }
+}
+
+static void end_analyze(Scene *s, const AnalyzeTarget *target)
+{
+    for (size_t i = target->first; i < target->first + target->count; i++)
+        s->held[i][LOCK_SHARE_UPDATE_EXCLUSIVE]--;
+    s->analyzed++;
+}
+
 static void begin_entry(Scene *s, size_t entry)
 {
     const DdlEntry *e = &s->ddl.entries[entry];
@@ -195,7 +240,7 @@ static void end(Scene *s, const Task *task)
         s->acl++;
         break;
     case TASK_ANALYZE:
-        s->analyzed++;
+        end_analyze(s, &s->analyze.targets[task->entry]);
         break;
     }
 }
@@ -210,10 +255,14 @@ static void *worker_main(void *arg)
         pthread_mutex_lock(&s->mutex);
         if (task.kind == TASK_DDL)
             begin_entry(s, task.entry);
+        if (task.kind == TASK_ANALYZE)
+            begin_analyze(s, &s->analyze.targets[task.entry]);
+        s->shares += task.shares;
+        note(s, s->shares <= s->request.jobs + WORKERS, "more shares than there are");
         pthread_mutex_unlock(&s->mutex);
-        if (task.kind == TASK_DDL)
-            sched_yield();
+        sched_yield();
         pthread_mutex_lock(&s->mutex);
+        s->shares -= task.shares;
         end(s, &task);
         pthread_mutex_unlock(&s->mutex);
         schedule_done(s->schedule, &task);
@@ -229,8 +278,7 @@ static void *worker_main(void *arg)
 static Schedule *plan_scene(Scene *s)
 {
     Error err = ERROR_INIT;
-    AnalyzeList none = {0};
-    Schedule *schedule = work_plan(&s->node, &none, &err);
+    Schedule *schedule = work_plan(&s->node, &s->analyze, &err);
     assert_non_null(schedule);
     return schedule;
 }
@@ -255,6 +303,8 @@ static void run_scene(Scene *s)
 
 static void check_all_done(Scene *s)
 {
+    assert_int_equal(s->analyzed, s->analyze.target_count);
+    assert_int_equal(s->acl, 1);
     if (s->wrong != NULL)
         fail_msg("%s", s->wrong);
     for (size_t i = 0; i < s->node.chunk_count; i++)
@@ -367,12 +417,14 @@ static void fill_scene(Scene *s, unsigned seed)
         for (size_t k = 0; k < 3; k++)
             add_entry(s, DDL_INDEX, oids[i], LOCK_SHARE, 0, LOCK_SHARE);
     }
-    for (size_t i = 0; i < 60; i++)
+    for (size_t i = 0; i < 100; i++)
     {
+        LockMode modes[] = {(LockMode) (1 + rand_r(&seed) % LOCK_ACCESS_EXCLUSIVE),
+                            (LockMode) (1 + rand_r(&seed) % LOCK_ACCESS_EXCLUSIVE)};
         size_t a = (size_t) rand_r(&seed) % TABLES;
         size_t b = (size_t) rand_r(&seed) % TABLES;
-        size_t fk = add_entry(s, DDL_POST_DATA, oids[a], LOCK_ACCESS_EXCLUSIVE, oids[b],
-                              LOCK_ROW_SHARE);
+        size_t fk = add_entry(s, DDL_POST_DATA, oids[a], modes[0], oids[b], modes[1]);
+        s->ddl.entries[fk].all_data = i % 3 == 0;
         add_need(s, fk, keys[b]);
         if (i > 0)
             add_need(s, fk, fk - 1 - (size_t) rand_r(&seed) % 10 % i);
@@ -383,7 +435,17 @@ static void fill_scene(Scene *s, unsigned seed)
                               LOCK_ACCESS_EXCLUSIVE);
     add_need(s, attach, parent);
     add_need(s, attach, keys[5]);
+    size_t view = 0;
+    for (size_t i = 0; i < 8; i++)
+    {
+        size_t next = add_entry(s, DDL_REFRESH, 50000 + (uint32_t) i, LOCK_ACCESS_EXCLUSIVE,
+                                oids[i], LOCK_ACCESS_SHARE);
+        if (i % 3 != 0)
+            add_need(s, next, view);
+        view = next;
+    }
     add_entry(s, DDL_LAST, 0, LOCK_SHARE, 0, LOCK_SHARE);
+    add_analyze(s);
 }
 
 static void test_many_threads(void **state UNUSED)
@@ -410,6 +472,117 @@ static void test_stop(void **state UNUSED)
     }
 }
 
+/* ---- the graph itself ---- */
+
+static size_t add_plain(Schedule *s, double cost)
+{
+    Task task = {.kind = TASK_DDL};
+    return schedule_add(s, &task, cost, cost);
+}
+
+static size_t next_id(Schedule *s)
+{
+    Task task;
+    assert_true(schedule_next(s, &task));
+    return task.id;
+}
+
+static void give_back(Schedule *s, size_t id)
+{
+    Task task = {.id = id};
+    schedule_done(s, &task);
+}
+
+static void test_longest_way_goes_first(void **state UNUSED)
+{
+    AUTO(schedule_free) Schedule *s = schedule_new(2);
+    Error err = ERROR_INIT;
+    size_t alone = add_plain(s, 50);
+    size_t head = add_plain(s, 10); /* short itself, with much behind it */
+    size_t mark = schedule_add_mark(s);
+    size_t tail = add_plain(s, 45);
+    schedule_after(s, mark, head);
+    schedule_after(s, tail, mark);
+    size_t fan = add_plain(s, 1); /* with many behind it that take turns */
+    for (int i = 0; i < 20; i++)
+        schedule_after(s, add_plain(s, 10), fan);
+    assert_true(schedule_begin(s, &err));
+    assert_int_equal(next_id(s), fan);
+    assert_int_equal(next_id(s), head);
+    give_back(s, head);
+    assert_int_equal(next_id(s), alone);
+    give_back(s, fan);
+    assert_int_equal(next_id(s), tail);
+}
+
+static void test_conflicting_locks_take_turns(void **state UNUSED)
+{
+    AUTO(schedule_free) Schedule *s = schedule_new(4);
+    Error err = ERROR_INIT;
+    size_t ids[4];
+    static const LockMode modes[] = {LOCK_SHARE, LOCK_ACCESS_EXCLUSIVE, LOCK_SHARE, LOCK_ROW_SHARE};
+    for (int i = 0; i < 4; i++)
+    {
+        ids[i] = add_plain(s, 100 - i);
+        schedule_lock(s, ids[i], 7, modes[i]);
+    }
+    /* checking a table that refers to itself */
+    schedule_lock(s, ids[3], 7, LOCK_SHARE_UPDATE_EXCLUSIVE);
+    assert_true(schedule_begin(s, &err));
+    assert_int_equal(next_id(s), ids[0]);
+    assert_int_equal(next_id(s), ids[2]); /* not the exclusive one, though it is longer */
+    give_back(s, ids[0]);
+    give_back(s, ids[2]);
+    assert_int_equal(next_id(s), ids[1]);
+    give_back(s, ids[1]);
+    assert_int_equal(next_id(s), ids[3]);
+    give_back(s, ids[3]);
+    Task task;
+    assert_false(schedule_next(s, &task));
+}
+
+static void test_the_last_ones_get_more(void **state UNUSED)
+{
+    AUTO(schedule_free) Schedule *s = schedule_new(8);
+    Error err = ERROR_INIT;
+    Task wide = {.kind = TASK_DDL, .wide = true};
+    Task narrow = {.kind = TASK_DDL};
+    schedule_add(s, &wide, 30, 30);
+    schedule_add(s, &wide, 20, 20);
+    schedule_add(s, &narrow, 10, 10);
+    assert_true(schedule_begin(s, &err));
+    Task task;
+    assert_true(schedule_next(s, &task));
+    assert_int_equal(task.shares, 2); /* of eight, for three */
+    assert_true(schedule_next(s, &task));
+    assert_int_equal(task.shares, 3);
+    assert_true(schedule_next(s, &task));
+    assert_int_equal(task.shares, 1);
+}
+
+static void test_a_circle_is_found(void **state UNUSED)
+{
+    AUTO(schedule_free) Schedule *s = schedule_new(1);
+    Error err = ERROR_INIT;
+    size_t a = add_plain(s, 1);
+    size_t b = add_plain(s, 1);
+    schedule_after(s, a, b);
+    schedule_after(s, b, a);
+    assert_false(schedule_begin(s, &err));
+    assert_int_equal(err.code, ERR_INTERNAL);
+}
+
+/* The conflict table of the manual, "Table-Level Locks". */
+static void test_lock_modes(void **state UNUSED)
+{
+    static const char *const rows[] = {"       X", "      XX", "    XXXX", "   XXXXX",
+                                       "  XX XXX", "  XXXXXX", " XXXXXXX", "XXXXXXXX"};
+    for (int a = 1; a < LOCK_MODE_COUNT; a++)
+        for (int b = 1; b < LOCK_MODE_COUNT; b++)
+            assert_int_equal(lock_mode_conflicts((LockMode) a, (LockMode) b),
+                             rows[a - 1][b - 1] == 'X');
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -419,6 +592,11 @@ int main(void)
         cmocka_unit_test(test_index_waits_for_last_chunk),
         cmocka_unit_test(test_many_threads),
         cmocka_unit_test(test_stop),
+        cmocka_unit_test(test_longest_way_goes_first),
+        cmocka_unit_test(test_conflicting_locks_take_turns),
+        cmocka_unit_test(test_the_last_ones_get_more),
+        cmocka_unit_test(test_a_circle_is_found),
+        cmocka_unit_test(test_lock_modes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
