@@ -186,7 +186,7 @@ bool keeper_keep(Keeper *k)
     keeper_message_add(tmp, &m, "keep");
     bool kept = keeper_message_send(k->socket, &m, &gone) &&
                 keeper_message_receive(k->socket, tmp, clock_ms() + END_MS, NULL, &answer, &gone) &&
-                answer.count == 1;
+                answer.count > 0;
     if (!kept)
     {
         keeper_end(k);

@@ -140,6 +140,125 @@ static void test_whole(void **state UNUSED)
     assert_true(plan.count > LENGTH_OF(large));
 }
 
+/* ---- some chunks are done ---- */
+
+static int by_number(const void *a, const void *b)
+{
+    const Chunk *x = a;
+    const Chunk *y = b;
+    if (x->table != y->table)
+        return x->table < y->table ? -1 : 1;
+    return x->number < y->number ? -1 : 1;
+}
+
+/* Done chunks as they were, and what the plan says, are each table's chunks without gap or overlap. */
+static void check_rest(void *ctx, const ChunkRecord *done, size_t done_count, const Plan *rest,
+                       size_t tables)
+{
+    size_t count = done_count + rest->count;
+    Chunk *all = mem_array(ctx, Chunk, count);
+    for (size_t i = 0; i < done_count; i++)
+        all[i] = (Chunk){.table = done[i].table_oid - 20000,
+                         .number = done[i].chunk,
+                         .from_block = done[i].from_block,
+                         .to_block = done[i].to_block};
+    for (size_t i = 0; i < rest->count; i++)
+        all[done_count + i] = rest->chunks[i];
+    qsort(all, count, sizeof(Chunk), by_number);
+    size_t i = 0;
+    for (size_t t = 0; t < tables; t++)
+    {
+        uint64_t at = 0;
+        size_t first = i;
+        for (; i < count && all[i].table == t; i++)
+        {
+            assert_int_equal(all[i].number, i - first);
+            assert_int_equal(all[i].from_block, at);
+            at = all[i].to_block;
+            assert_true(at == 0 || at > all[i].from_block);
+            assert_true(at != 0 || i + 1 == count || all[i + 1].table != t);
+        }
+        assert_true(i > first && at == 0);
+    }
+    assert_int_equal(i, count);
+}
+
+/* Of a plan some chunks are done; meanwhile the tables have grown, and the chunks' size may differ. */
+static void test_without(void **state UNUSED)
+{
+    static const uint64_t grown[] = {0, 1, 5000};
+    for (unsigned seed = 0; seed < 60; seed++)
+    {
+        AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "test");
+        BackupRequest request = {.jobs = 3, .chunk_size = MB, .chunk_size_exact = true};
+        Relation items[] = {table(1000, 0), table(1, 0), table(7, 60 * MB), table(3000, 0),
+                            table(0, 0)};
+        Plan first = plan_of(ctx, items, LENGTH_OF(items), &request);
+        ChunkRecord *done = mem_array(ctx, ChunkRecord, first.count);
+        size_t count = 0;
+        unsigned random = seed;
+        qsort(first.chunks, first.count, sizeof(Chunk), by_number);
+        for (size_t i = 0; i < first.count; i++)
+        {
+            const Chunk *c = &first.chunks[i];
+            if ((unsigned) rand_r(&random) % 60 >= seed)
+                done[count++] = (ChunkRecord){.table_oid = 20000 + (uint32_t) c->table,
+                                              .chunk = c->number,
+                                              .from_block = c->from_block,
+                                              .to_block = c->to_block};
+        }
+        Relation later[LENGTH_OF(items)];
+        memcpy(later, items, sizeof(items));
+        for (size_t i = 0; i < LENGTH_OF(items); i++)
+        {
+            later[i].blocks += grown[(seed + i) % LENGTH_OF(grown)];
+            later[i].bytes = later[i].blocks * 8192;
+        }
+        request.chunk_size = seed % 2 == 0 ? MB : 3 * MB;
+        Plan rest = plan_of(ctx, later, LENGTH_OF(later), &request);
+        Catalog catalog = {.items = later, .count = LENGTH_OF(later)};
+        plan_without(ctx, &catalog, done, count, &rest);
+        check_rest(ctx, done, count, &rest, LENGTH_OF(items));
+        for (size_t i = 1; i < rest.count; i++)
+            assert_true(rest.chunks[i - 1].bytes >= rest.chunks[i].bytes);
+    }
+}
+
+/* Chunks of oids, whose cuts have moved since. */
+static void test_without_oids(void **state UNUSED)
+{
+    for (size_t n = 0; n <= 4; n++)
+    {
+        AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "test");
+        BackupRequest request = {.jobs = 2, .chunk_size = MB, .chunk_size_exact = true};
+        uint32_t then[] = {100, 200, 300, 400};
+        uint32_t now[] = {110, 190, 250, 300, 320, 400, 500};
+        Relation item[] = {table(512, 0)};
+        item[0].data = DATA_CATALOG;
+        item[0].from = "x l";
+        item[0].cuts = then;
+        item[0].cut_count = LENGTH_OF(then);
+        Plan first = plan_of(ctx, item, 1, &request);
+        qsort(first.chunks, first.count, sizeof(Chunk), by_number);
+        ChunkRecord done[8];
+        size_t count = 0;
+        for (size_t i = 0; i < first.count; i++)
+        {
+            if (i % (n + 1) == 0)
+                done[count++] = (ChunkRecord){.table_oid = 20000,
+                                              .chunk = first.chunks[i].number,
+                                              .from_block = first.chunks[i].from_block,
+                                              .to_block = first.chunks[i].to_block};
+        }
+        item[0].cuts = now;
+        item[0].cut_count = LENGTH_OF(now);
+        Plan rest = plan_of(ctx, item, 1, &request);
+        Catalog catalog = {.items = item, .count = 1};
+        plan_without(ctx, &catalog, done, count, &rest);
+        check_rest(ctx, done, count, &rest, 1);
+    }
+}
+
 /* ---- the queue ---- */
 
 #define TABLES  40
@@ -257,6 +376,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ranges),  cmocka_unit_test(test_what_is_not_cut),
         cmocka_unit_test(test_balance), cmocka_unit_test(test_whole),
+        cmocka_unit_test(test_without), cmocka_unit_test(test_without_oids),
         cmocka_unit_test(test_queue),   cmocka_unit_test(test_queue_left),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
