@@ -51,8 +51,10 @@ static const OptionSpec rows[] = {
         .range = "8kB to 1TB",
         .arg = "SIZE",
         .help = "split larger tables into chunks of this size",
-        .more = "Chunks of one table are dumped and restored in parallel. Units: B, kB, MB, GB "
-                "and TB, in powers of 1024.",
+        .more = "Chunks of one table are dumped and restored in parallel. A size that is given is "
+                "kept to. Without one, a table up to four times the default stays whole where the "
+                "jobs finish together all the same, and smaller chunks are made where a few large "
+                "tables hold most of the data. Units: B, kB, MB, GB and TB, in powers of 1024.",
     },
     {
         .id = OPT_DRY_RUN,
