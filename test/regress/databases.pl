@@ -42,21 +42,33 @@ sub read_differences
     return;
 }
 
-# unexpected DB, LINES of diff - those that no line of expected_differences explains, each as
-# "TABLE: text" with the table whose definition it stands in.
+# unexpected DB, LINES of diff - those that no line of expected_differences explains.
 sub unexpected
 {
     my ($db, @lines) = @_;
     my @patterns = map { $_->[2] }
       grep { ($_->[0] eq '*' || $_->[0] eq $version) && ($_->[1] eq '*' || $_->[1] eq $db) } @differences;
-    my ($table, @left) = ('');
-    for my $line (@lines)
+    my @left;
+    for my $line (grep { /^[-+]/ } @lines)
     {
-        $table = $1 if $line =~ /^@@.*@@ CREATE (?:FOREIGN )?TABLE (\S+)/;
-        my ($sign, $text) = $line =~ /^([-+])(.*)/ or next;
-        push @left, "$sign $table: $text" unless grep { "$table: $text" =~ $_ } @patterns;
+        my $text = substr $line, 1;
+        push @left, $line unless grep { $text =~ $_ } @patterns;
     }
     return @left;
+}
+
+# named TEXT - pg_dump's text with the table's name before each of its columns, so that a difference tells
+# what it is in.
+sub named
+{
+    my ($text) = @_;
+    my $prefix = sub {
+        my ($head, $table, $body) = @_;
+        $body =~ s/^ +/$table: /mg;
+        return "$head$body";
+    };
+    $text =~ s{^(CREATE (?:\w+ )*TABLE ([^\n]+) \(\n)(.*?)(?=^\))}{$prefix->($1, $2, $3)}gmse;
+    return $text;
 }
 
 # fields TEXT - the names of a COPY's column list; quoted ones may contain anything.
@@ -85,7 +97,7 @@ sub by_name
     };
     $text =~ s{^COPY ((?:"(?:[^"]|"")*"|[^("])+) \(((?:"(?:[^"]|"")*"|[^()"])+)\) FROM stdin;\n(.*?)^\\\.\n}
               {$sorted->($1, $2, $3)}gmse;
-    return PgarkTest::sort_rows($text);
+    return PgarkTest::sort_rows(named($text));
 }
 
 # materialized NODE, DB - rows of materialized views, which pg_dump's text does not have.
@@ -120,7 +132,7 @@ sub compare
     my ($want, $got) = ("$ENV{PGARK_SCRATCH}/$db.want", "$ENV{PGARK_SCRATCH}/$db.got");
     PgarkTest::spew_bytes($want, by_name(dump_text($source, $db, '--create')));
     PgarkTest::spew_bytes($got,  by_name(dump_text($target, $db, '--create')));
-    IPC::Run::run([ 'diff', '-U0', '-F', '^CREATE.*TABLE', $want, $got ], '>', \my $diff);
+    IPC::Run::run([ 'diff', '-U0', $want, $got ], '>', \my $diff);
     my @lines = split /\n/, $diff;
     my @left  = unexpected($db, @lines[ 2 .. $#lines ]);
     is(scalar @left, 0, "$db: pg_dump of both sides is equal")
