@@ -29,8 +29,10 @@ static const CommandSpec commands[] = {
         .positional = POSITIONAL_KEY,
         .synopsis = "KEY|latest [OPTION]...",
         .summary = "load a set into a server or a fleet",
-        .about = "KEY is one that \"pgark list\" shows; latest names the newest set. Nothing is "
-                 "loaded whose checksum is wrong, and a database that is not empty is refused.",
+        .about =
+            "KEY is one that \"pgark list\" shows; latest names the newest set. Nothing is "
+            "loaded whose checksum is wrong. A whole set wants an empty database; a part of one "
+            "goes into any where it is not in the way.",
         .examples =
             {
                 {"into a new database", "pgark restore latest --repo /srv/backup -d \"host=new "

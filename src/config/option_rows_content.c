@@ -316,7 +316,8 @@ static const OptionSpec rows[] = {
         .group = GROUP_CONTENT,
         .commands = TARGETS,
         .help = "drop objects before they are created",
-        .more = "Only those that the set (or what is selected of it) holds.",
+        .more = "Only those that the set (or what is selected of it) holds, in one transaction and "
+                "without CASCADE. With --create: drop the database.",
     },
     {
         .id = OPT_IF_EXISTS,
@@ -333,7 +334,9 @@ static const OptionSpec rows[] = {
         .group = GROUP_CONTENT,
         .commands = CMD_RESTORE,
         .help = "empty the tables before they are loaded",
-        .more = "Tables that exist already are not created again.",
+        .more =
+            "Rows only: definitions are left as they are. All tables are emptied at once; foreign "
+            "keys of other tables to them are an error.",
     },
     {
         .id = OPT_APPEND,
@@ -342,7 +345,9 @@ static const OptionSpec rows[] = {
         .group = GROUP_CONTENT,
         .commands = CMD_RESTORE,
         .help = "add rows to those that the tables have",
-        .more = "Without --clean, --truncate and --append a table that is not empty is an error.",
+        .more =
+            "Rows only. Without --clean, --truncate and --append a table that is not empty is an "
+            "error.",
     },
     {
         .id = OPT_ON_ERROR,
@@ -354,7 +359,9 @@ static const OptionSpec rows[] = {
         .words = "stop|continue",
         .arg = "WHAT",
         .help = "what follows a statement that fails",
-        .more = "With continue the run ends with a list of what failed, and exit status 2.",
+        .more =
+            "With continue what depends on it is skipped, the rest restored; the run ends with a "
+            "list of what failed, and exit status 2.",
     },
     {
         .id = OPT_DISABLE_TRIGGERS,

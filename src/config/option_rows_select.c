@@ -313,8 +313,10 @@ static const OptionSpec rows[] = {
         .group = GROUP_SELECTION,
         .commands = CMD_RESTORE,
         .help = "with what the selected objects need",
-        .more = "Types, functions, sequences, parents, the tables that foreign keys refer to, "
-                "and their schemas and extensions.",
+        .more =
+            "Types, functions, sequences, parents, the tables that foreign keys refer to, "
+            "and their schemas and extensions. Rows of those tables come along that foreign keys "
+            "or materialized views count on. What is there already stays as it is.",
     },
     {
         .id = OPT_NO_UNLOGGED_TABLE_DATA,
