@@ -47,8 +47,7 @@ static bool builtin_refused(const char *name)
     static const char *const refused[] = {
         "regproc",   "regprocedure",  "regoper",      "regoperator",    "regclass",     "regtype",
         "regconfig", "regdictionary", "regnamespace", "regrole",        "regcollation", "xml",
-        "aclitem",   "pg_node_tree",  "anyarray",     "pg_ddl_command", "regdatabase",
-        "money"};
+        "aclitem",   "pg_node_tree",  "anyarray",     "pg_ddl_command", "regdatabase",  "money"};
     for (size_t i = 0; i < LENGTH_OF(refused); i++)
     {
         if (strcmp(name, refused[i]) == 0)

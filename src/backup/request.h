@@ -45,9 +45,9 @@ typedef struct BackupRequest
     bool globals;           /* roles, memberships, role settings, tablespaces of every server */
     bool no_role_passwords; /* without the roles' passwords: needs no superuser */
     const Selection *selection;
-    const char *role;              /* SET ROLE after connecting, NULL: none */
-    bool enable_row_security;      /* rows that policies hide are left out instead of refused */
-    const char *const *dump_args;  /* more arguments for pg_dump, NULL-terminated: they change how
+    const char *role;             /* SET ROLE after connecting, NULL: none */
+    bool enable_row_security;     /* rows that policies hide are left out instead of refused */
+    const char *const *dump_args; /* more arguments for pg_dump, NULL-terminated: they change how
                                       definitions are written (--no-tablespaces, ...), not which */
 } BackupRequest;
 

@@ -117,7 +117,7 @@ typedef enum OptionId
     /* backup */
     OPT_ALL_DATABASES,
     OPT_FROM_DATABASE, /* restore, export: one database of a set of several */
-    OPT_GLOBALS, /* and restore */
+    OPT_GLOBALS,       /* and restore */
     OPT_NO_ROLE_PASSWORDS,
     OPT_HOLD,   /* duration */
     OPT_RESUME, /* and restore */

@@ -10,7 +10,8 @@
 typedef struct RestoreResult
 {
     Manifest *manifest;
-    RestoreNode *nodes; /* counts, labels, what failed and what was left out; connections are closed */
+    RestoreNode
+        *nodes; /* counts, labels, what failed and what was left out; connections are closed */
     size_t node_count;
     int64_t elapsed_ms;
 } RestoreResult;

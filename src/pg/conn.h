@@ -37,7 +37,7 @@ typedef struct PgConn
     PGconn *raw;
     const Cancel *cancel;
     char *copy_block; /* of the COPY that runs; made by the first one */
-    char label[160]; /* names the node in errors: "node 1 (db2:5432)" */
+    char label[160];  /* names the node in errors: "node 1 (db2:5432)" */
 } PgConn;
 
 /* pg_conn_open connects and sets the session up: application_name, client_encoding equal to the

@@ -41,7 +41,7 @@ typedef struct SetRecord
     Compress compress;
     char *format; /* "auto", "text", "binary" */
     uint64_t chunk_size;
-    int jobs; /* per node */
+    int jobs;         /* per node */
     int sections;     /* SelectionSection bits: 1 pre-data, 2 data, 4 post-data */
     char **selection; /* options that left objects out, "--schema=foo"; none: the set is whole */
     size_t selection_count;
@@ -64,7 +64,7 @@ typedef struct NodeRecord
     ObjectRecord schema;
     ObjectRecord chunks;  /* node<content>.jsonl */
     ObjectRecord globals; /* roles and tablespaces of the server, compressed SQL; path NULL: none */
-    char **warnings;     /* what the database holds and this set does not */
+    char **warnings;      /* what the database holds and this set does not */
     size_t warning_count;
 } NodeRecord;
 
@@ -84,9 +84,10 @@ typedef struct TableRecord
     uint32_t oid;
     char *schema;
     char *name;
-    char kind;      /* pg_class.relkind; 'r' also for the catalogs that hold large objects:
+    char kind; /* pg_class.relkind; 'r' also for the catalogs that hold large objects:
                        pg_largeobject (its columns loid, offset, data), pg_largeobject_metadata */
-    char *extension; /* whose configuration table it is, NULL: a table of its own. Its rows are added
+    char
+        *extension; /* whose configuration table it is, NULL: a table of its own. Its rows are added
                         to those that CREATE EXTENSION makes */
     bool unlogged;
     bool populated; /* of a materialized view: it is to be refreshed */
@@ -152,8 +153,8 @@ typedef struct HoldRecord
     char *fleet;
     char *host; /* where the process runs that holds */
     int pid;
-    int64_t time_ms;  /* how long it holds when the run has died */
-    int64_t until_us; /* wall clock; 0: the run lives, or nobody knows yet that it does not */
+    int64_t time_ms;    /* how long it holds when the run has died */
+    int64_t until_us;   /* wall clock; 0: the run lives, or nobody knows yet that it does not */
     int64_t started_us; /* of the run */
     char **request;     /* what the run was asked for, as far as another one must agree */
     size_t request_count;
