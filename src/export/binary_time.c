@@ -111,8 +111,8 @@ void value_timestamptz(ValueReader *r, const ValueType *type UNUSED, Str *out)
     add_timestamp(r, "+00", out);
 }
 
-/* As AddPostgresIntPart and EncodeInterval in adt/datetime.c: a part behind a negative one shows its
- * sign. */
+/* As AddPostgresIntPart and EncodeInterval in adt/datetime.c: a part behind a negative one shows
+ * its sign. */
 typedef struct IntervalText
 {
     Str *out;

@@ -1,10 +1,10 @@
 /*
  * export/binary_value.h - one value in a type's binary form becomes its text.
  *
- * Source of the forms: the send functions of PostgreSQL 13 to 18 (utils/adt: int4send, numeric_send,
- * array_send ...); of the texts: their output functions, with DateStyle ISO, IntervalStyle postgres,
- * extra_float_digits above 0, bytea_output hex and, for what has a time zone, UTC. The bytes are
- * hostile: nothing is read beyond them.
+ * Source of the forms: the send functions of PostgreSQL 13 to 18 (utils/adt: int4send,
+ * numeric_send, array_send ...); of the texts: their output functions, with DateStyle ISO,
+ * IntervalStyle postgres, extra_float_digits above 0, bytea_output hex and, for what has a time
+ * zone, UTC. The bytes are hostile: nothing is read beyond them.
  */
 #ifndef PGARK_EXPORT_BINARY_VALUE_H
 #define PGARK_EXPORT_BINARY_VALUE_H
@@ -59,7 +59,7 @@ struct ValueType
     size_t part_count;
 };
 
-/* value_type_new: below ctx; NULL when the binary form of type, or of a part of it, is not known. */
+/* value_type_new: below ctx; NULL: the binary form of type, or of a part of it, is not known. */
 ValueType *value_type_new(void *ctx, const TypeText *type);
 
 /* value_part appends the text of the next len bytes, a value of another type; all of them must be

@@ -73,7 +73,7 @@ static bool write_tables(Work *w, Cancel *cancel, Error *err)
             w->queue[w->count++] = &w->plan->entries[i];
     }
     if (w->count > 1)
-        qsort(w->queue, w->count, sizeof(*w->queue), biggest_first);
+        qsort(w->queue, w->count, sizeof(*w->queue), biggest_first); /* NOLINT: pointers */
     size_t jobs = (size_t) w->request->jobs < w->count ? (size_t) w->request->jobs : w->count;
     return jobs == 0 || parallel_run(jobs, work, w, cancel, err);
 }

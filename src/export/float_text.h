@@ -2,8 +2,8 @@
  * export/float_text.h - the shortest decimal text that is read back as the same number.
  *
  * Of the decimals strictly between the two points half way to the neighbours, the one with the
- * fewest digits, and of those the nearest: what PostgreSQL 12 and later print (common/d2s.c, f2s.c),
- * and in their form: exponents from 15 (float4: 6) up and below -4 are written with e.
+ * fewest digits, and of those the nearest: what PostgreSQL 12 and later print (common/d2s.c,
+ * f2s.c), and in their form: exponents from 15 (float4: 6) up and below -4 are written with e.
  */
 #ifndef PGARK_EXPORT_FLOAT_TEXT_H
 #define PGARK_EXPORT_FLOAT_TEXT_H

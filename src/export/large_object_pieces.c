@@ -2,7 +2,8 @@
 #include "base/str.h"
 #include "export/large_objects.h"
 
-/* As far as a large object reaches: 2^31 pages of 2 kB (storage/large_object.h, MAX_LARGE_OBJECT_SIZE). */
+/* As far as a large object reaches: 2^31 pages of 2 kB (storage/large_object.h,
+ * MAX_LARGE_OBJECT_SIZE). */
 #define OBJECT_MAX (INT64_C(1) << 42)
 
 /* A row is one piece; a backup makes them no longer than this. */

@@ -30,8 +30,8 @@ typedef struct LargeObjectPiece
     size_t size;
 } LargeObjectPiece;
 
-/* large_objects_pieces calls back for every piece, in any order. ERR_CORRUPT for a row that is none,
- * or lies where no large object can reach. */
+/* large_objects_pieces calls back for every piece, in any order. ERR_CORRUPT for a row that is
+ * none, or lies where no large object can reach. */
 typedef bool (*LargeObjectTakePiece)(void *arg, const LargeObjectPiece *piece, Error *err);
 bool large_objects_pieces(TableData *data, const ExportEntry *contents, LargeObjectTakePiece take,
                           void *arg, Error *err) MUST_CHECK;

@@ -33,9 +33,9 @@ OutputDir *output_dir_open(const char *path, bool no_sync, Error *err);
 /* output_dir_file opens a new file in it; commit and free it before the directory. */
 Output *output_dir_file(OutputDir *dir, const char *name, Compress compress, Error *err);
 
-/* output_dir_descriptor is the directory, open as long as dir is, for files that output_dir_file does
- * not suit; -1: it cannot be opened. output_dir_sync_files makes the contents of such files durable,
- * if that is wanted. */
+/* output_dir_descriptor is the directory, open as long as dir is, for files that output_dir_file
+ * does not suit; -1: it cannot be opened. output_dir_sync_files makes the contents of such files
+ * durable, if that is wanted. */
 int output_dir_descriptor(OutputDir *dir, Error *err);
 bool output_dir_sync_files(OutputDir *dir, Error *err) MUST_CHECK;
 

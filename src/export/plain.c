@@ -38,8 +38,8 @@ typedef struct Plain
     Str *table_am;
 } Plain;
 
-/* As _tocEntryRestorePass in pg_backup_archiver.c has it: REFRESH runs functions as the view's owner
- * and needs privileges, and an event trigger would fire for all that comes behind it. */
+/* As _tocEntryRestorePass in pg_backup_archiver.c has it: REFRESH runs functions as the view's
+ * owner and needs privileges, and an event trigger would fire for all that comes behind it. */
 static PlainPass pass_of(const TocEntry *e)
 {
     static const char *const acl[] = {"ACL", "ACL LANGUAGE", "DEFAULT ACL", NULL};
@@ -220,8 +220,8 @@ static bool write_pass(Plain *p, PlainPass pass, Error *err)
 
 /* ---- the database itself ---- */
 
-/* psql takes a conninfo there, whose values are quoted with backslashes, in a psql word, whose quotes
- * are doubled. */
+/* psql takes a conninfo there, whose values are quoted with backslashes, in a psql word, whose
+ * quotes are doubled. */
 static bool write_connect(Plain *p, const char *database, Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "connect");
@@ -352,8 +352,9 @@ bool export_plain(const ExportSource *source, const ExportPlan *plan, const Expo
     AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "plain");
     AUTO(output_free)
     Output *out = output_open(request->file, request->compress, request->no_sync, err);
-    AUTO(table_data_free) TableData *data = NULL;
+    AUTO(table_data_free) TableData *data = table_data_new(source, cancel);
     Plain p = {.plan = plan,
+               .data = data,
                .request = request,
                .cancel = cancel,
                .out = out,
@@ -362,7 +363,6 @@ bool export_plain(const ExportSource *source, const ExportPlan *plan, const Expo
                .table_am = str_new(ctx)};
     if (out == NULL)
         return false;
-    p.data = data = table_data_new(source, cancel);
     p.ddl = ddl_plan(ctx, plan->toc, plan->toc->database, err);
     p.text = (DdlText){.pool = &p.pool,
                        .buffer = str_new(ctx),

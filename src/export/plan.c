@@ -88,8 +88,7 @@ static int by_name(const void *a, const void *b)
     return order != 0 ? order : strcmp(x->tag, y->tag);
 }
 
-/* A column's identity is defined with its sequence: ALTER TABLE ... ADD GENERATED ALWAYS AS IDENTITY.
- */
+/* A column's identity is defined with its sequence: ALTER TABLE ... ADD GENERATED ALWAYS. */
 static bool is_identity(const TocEntry *sequence)
 {
     SqlScanner s = {sequence->defn, true};
@@ -413,8 +412,8 @@ static bool find_chunks(Planner *p, Error *err)
     return p->plan->chunks != NULL;
 }
 
-/* What is wanted of the archive and of the manifest. The archive stays whole: rows alone need to know
- * of their tables, too. */
+/* What is wanted of the archive and of the manifest. The archive stays whole: rows alone need to
+ * know of their tables, too. */
 static bool apply_selection(Planner *p, const ArchiveToc *toc, void *ctx, Error *err)
 {
     p->filter = filter_new(ctx, toc, p->source->manifest, p->source->node, p->request->selection,
@@ -427,8 +426,9 @@ static bool apply_selection(Planner *p, const ArchiveToc *toc, void *ctx, Error 
     return true;
 }
 
-/* An event trigger may forbid to refresh: it waits for the refreshes, entries from first on. pg_restore
- * runs both after everything else, several at the same time, in the order of their dependencies. */
+/* An event trigger may forbid to refresh: it waits for the refreshes, entries from first on.
+ * pg_restore runs both after everything else, several at the same time, in the order of their
+ * dependencies. */
 static void add_last(Planner *p, size_t from, size_t first)
 {
     ExportPlan *plan = p->plan;

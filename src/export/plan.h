@@ -70,7 +70,7 @@ typedef struct ExportSource
 ExportPlan *export_plan_make(void *ctx, const ExportSource *source, const ExportRequest *request,
                              const Cancel *cancel, Error *err);
 
-/* export_plan_find gives the plan's entry of that kind, EXPORT_OBJECTS or EXPORT_CONTENTS, or NULL. */
+/* export_plan_find gives the plan's entry of kind EXPORT_OBJECTS or EXPORT_CONTENTS, or NULL. */
 const ExportEntry *export_plan_find(const ExportPlan *plan, ExportKind kind);
 
 #endif

@@ -37,7 +37,7 @@ static int by_position(const void *a, const void *b)
 void refresh_order_sort(const TocEntry **views, size_t count)
 {
     if (count > 1)
-        qsort(views, count, sizeof(*views), by_position);
+        qsort(views, count, sizeof(*views), by_position); /* NOLINT: pointers */
 }
 
 /* Puts what e depends on, and was not seen yet, on the stack. */

@@ -17,8 +17,8 @@ struct TableData
     bool backslash; /* the first of them is one */
 };
 
-/* COPY never writes a line that begins with \. (a backslash in a value is doubled). For psql it ends
- * the data and what follows is commands: data that has one was made to do harm. */
+/* COPY never writes a line that begins with \. (a backslash in a value is doubled). For psql it
+ * ends the data and what follows is commands: data that has one was made to do harm. */
 static bool has_end_mark(TableData *d, const char *data, size_t len)
 {
     for (const char *end = data + len; data < end;)

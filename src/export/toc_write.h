@@ -14,8 +14,9 @@
 /* The first archive version that knows other methods than gzip: it came with pg_dump 16. */
 #define TOC_VERSION_COMPRESSION 15
 
-/* toc_write writes the plan's table of contents in the version of the set's own archive. at_us is the
- * point in time that it names as that of the dump; data serves to read the list of large objects. */
+/* toc_write writes the plan's table of contents in the version of the set's own archive. at_us is
+ * the point in time that it names as that of the dump; data serves to read the list of large
+ * objects. */
 bool toc_write(Output *out, const ExportPlan *plan, TableData *data, Compress compress,
                int64_t at_us, Error *err) MUST_CHECK;
 

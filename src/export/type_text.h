@@ -1,7 +1,7 @@
 /*
  * export/type_text.h - the types of a table's columns as the manifest has them.
  *
- *   type = NAME                        a built-in base type by its name in pg_type: int4, timestamptz
+ *   type = NAME                        a built-in base type by its name in pg_type: int4
  *        | "array(" type ")"
  *        | "range(" type ")"           by its subtype
  *        | "multirange(" type ")"
