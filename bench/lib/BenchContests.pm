@@ -28,6 +28,7 @@ sub run_all
     $self->restore_contest($report);
     $self->memory_contest($report);
     $self->empty_contest($report);
+    $self->index_contest($report);
     $self->large_object_contest($report);
     return;
 }
@@ -307,6 +308,29 @@ sub memory_contest
         $report->memory_below($id, "memory: peak of pgark $id -j8", $kb, 100);
     }
     remove_tree("$self->{work}/out-pgark");
+    return;
+}
+
+# index_contest - what takes the time of a restore is not the rows.
+sub index_contest
+{
+    my ($self, $report) = @_;
+    for my $making (
+        $self->backup_contender('indexed', 'indexed', 2, keep => 1),
+        $self->dump_contender('indexed-z1', 'indexed', $self->{pg_dump}, 1, keep => 1))
+    {
+        $self->run_once($making, 1);
+    }
+    my $contest = $self->contest('restore of indexes and foreign keys', $self->{runs},
+        $self->restore_like('indexed', 'pgark', 'pgark restore -j2',
+            $self->{pgark}, 'restore', 'latest', '--repo', "$self->{work}/out-indexed", '-j2',
+            '--no-analyze', '--quiet'),
+        $self->restore_like('indexed', 'pg_restore', 'pg_restore -j2, -Z1 archive',
+            'pg_restore', '-j2', "$self->{work}/out-indexed-z1"));
+    $report->contest($contest);
+    $report->at_least('pg_restore', 'restore with indexes and foreign keys: pg_restore : pgark',
+        times_of($contest, 'pg_restore', 'pgark'), 1.3);
+    remove_tree("$self->{work}/out-$_") for qw(indexed indexed-z1);
     return;
 }
 

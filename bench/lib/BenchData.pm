@@ -3,6 +3,7 @@
 #   balanced   t1..t8, of millions of rows as below, times the scale
 #   skewed     the same tables and number of rows, nine tenths of them in t1
 #   empty      many tables without a row
+#   indexed    200 tables with indexes and foreign keys, 60 % of the rows in one of them
 #   large      a million large objects of 100 bytes, times the scale
 package BenchData;
 
@@ -11,6 +12,11 @@ use warnings;
 
 my @millions     = (2, 1.5, 1, 3, 4, 1, 1, 5);
 my $empty_tables = 20_000;
+
+# Tables, and foreign keys among them; 5 million rows times the scale.
+my $indexed_tables = 200;
+my $indexed_keys   = 150;
+my $indexed_rows   = 5e6;
 
 sub new
 {
@@ -25,6 +31,8 @@ sub new
         scale  => $scale,
         total  => $total,
         rows   => { balanced => \@balanced, skewed => \@skewed },
+        big    => whole($indexed_rows * 0.6 * $scale),
+        small  => whole($indexed_rows * 0.4 / ($indexed_tables - 1) * $scale),
     }, $class;
 }
 
@@ -39,7 +47,7 @@ sub large_objects { return whole(1e6 * $_[0]{scale}); }
 sub empty_tables { return $empty_tables; }
 sub total        { return $_[0]{total}; }
 
-# space_needed - bytes on disk at the worst time: both databases, a restored one, archives of one of
+# space_needed - bytes on disk at the worst time: all databases, a restored one, archives of one of
 # them, and WAL, of which the server keeps as much as it wrote since the last checkpoint but one.
 sub space_needed
 {
@@ -47,7 +55,8 @@ sub space_needed
     my $database = $self->{total} * 75;
     my $wal      = 4 * $database;
     $wal = 9e9 if $wal > 9e9;
-    return 6 * $database + $wal + 1.5e9;
+    my $indexed = $self->{big} * 600;
+    return 6 * $database + 2 * $indexed + $wal + 1.5e9;
 }
 
 sub load
@@ -58,6 +67,7 @@ sub load
         $self->load_tables($db);
     }
     $self->load_empty;
+    $self->load_indexed;
     $self->load_large_objects;
     $self->{server}->checkpoint;
     return;
@@ -119,10 +129,55 @@ sub load_large_objects
     return;
 }
 
+# i0 is the big one. Each table refers to rows that every table has.
+sub load_indexed
+{
+    my ($self) = @_;
+    my $server = $self->{server};
+    print STDERR "bench: indexed: $indexed_tables tables, $self->{big} rows in one of them\n";
+    $server->create_database('indexed');
+    for my $number (0 .. $indexed_tables - 1)
+    {
+        my $table = "i$number";
+        my $rows  = $number == 0 ? $self->{big} : $self->{small};
+        my @index = ('a', 'b', $number == 0 ? ('at', 'a, at', 'n') : ());
+        $server->sql('indexed',
+            "CREATE TABLE $table (id int, a int, b text, at timestamp, ref int, n bigint)",
+            "INSERT INTO $table SELECT i, (random() * 1e6)::int, md5(random()::text), "
+              . "timestamp '2020-01-01' + i * interval '1 s', 1 + i % $self->{small}, "
+              . "(random() * 1e9)::bigint FROM generate_series(1, $rows) i",
+            "ALTER TABLE $table ADD PRIMARY KEY (id)",
+            map { "CREATE INDEX ON $table ($_)" } @index);
+    }
+    for my $number (0 .. $indexed_keys - 1)
+    {
+        my $to = $number % 10 == 1 ? 0 : 1 + $number * 7 % ($indexed_tables - 1);
+        $server->sql('indexed', "ALTER TABLE i$number ADD FOREIGN KEY (ref) REFERENCES i$to");
+    }
+    $server->sql('indexed', 'VACUUM ANALYZE');
+    $self->{bytes}{indexed} = $server->sql('indexed', 'SELECT pg_database_size(current_database())');
+    return;
+}
+
+# check_indexed DB - dies unless DB has all rows, indexes and proven foreign keys of "indexed".
+sub check_indexed
+{
+    my ($self, $db) = @_;
+    my $got = $self->{server}->sql($db,
+        'SELECT (SELECT count(*) FROM i0), (SELECT count(*) FROM i199), '
+          . "(SELECT count(*) FROM pg_index WHERE indisvalid AND indrelid >= 16384 "
+          . "AND indrelid::regclass::text ~ '^i'), "
+          . "(SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND convalidated)");
+    my $want = join '|', $self->{big}, $self->{small}, 3 * $indexed_tables + 3, $indexed_keys;
+    die "the restored database is wrong: it has $got, not $want\n" if $got ne $want;
+    return;
+}
+
 # check_rows DB, LIKE - dies unless DB has as many rows in each table as LIKE was given.
 sub check_rows
 {
     my ($self, $db, $like) = @_;
+    return $self->check_indexed($db) if $like eq 'indexed';
     my $number = 0;
     if ($like eq 'large')
     {
@@ -153,8 +208,16 @@ sub description
             total  => $self->{total},
             bytes  => $self->{bytes}{$_} + 0,
     } } sort keys %{ $self->{rows} };
+    my $indexed = {
+        name   => 'indexed',
+        tables => $indexed_tables,
+        rows   => [ $self->{big}, ($self->{small}) x ($indexed_tables - 1) ],
+        total  => $self->{big} + $self->{small} * ($indexed_tables - 1),
+        bytes  => $self->{bytes}{indexed} + 0,
+    };
     return [
         @databases,
+        $indexed,
         { name => 'empty', tables => $empty_tables, rows => [], total => 0 },
         { name => 'large', tables => 0, rows => [], total => 0,
             text => $self->large_objects . ' large objects of 100 bytes' },
