@@ -93,7 +93,7 @@ typedef struct TableRecord
     bool populated; /* of a materialized view: it is to be refreshed */
     char **columns; /* in COPY's order; generated ones left out */
     size_t column_count;
-    char **types; /* of the columns, as format_type() names them without a modifier */
+    char **types; /* of the columns, as doc/format.md, 2.1, writes them */
     size_t type_count;
     bool binary; /* COPY format of all its chunks */
     uint64_t chunks;
