@@ -27,13 +27,12 @@ typedef struct BackupNode
     const BackupRequest *request;
     const PgConnSpec *spec;
     int content;
-    bool
-        shared_server; /* other databases of the same server are backed up, too: its connections are
-                           few, so the workers come and go with each database's data */
+    /* Other databases of the same server are backed up, too: its connections are few, so the
+     * workers come and go with each database's data. */
+    bool shared_server;
     bool with_globals; /* this is the one of them that stores roles and tablespaces */
-    const HoldNodeRecord
-        *held;              /* set between node_connect and node_adopt: the run goes on with a dead
-                                   one's set */
+    /* Set between node_connect and node_adopt: the run goes on with a dead one's set. */
+    const HoldNodeRecord *held;
     char label[160];        /* "node 1" until connected, then "node 1 (host:port)" */
     Cancel *cancel;         /* of the attempt: raised by whoever fails first */
     ProgressNode *progress; /* never NULL */
