@@ -197,8 +197,9 @@ static const OptionSpec rows[] = {
         .range = "1s to 24d",
         .arg = "TIME",
         .help = "keep the snapshots this long if the run dies, for --resume",
-        .more = "A process stays behind that owns locks and snapshots, until the set is finished "
-                "or the time is over.",
+        .more = "A process beside the run has the same snapshots and locks. Should the run die, or "
+                "lose a server or the repository, it keeps them until the set is finished or the "
+                "time is over.",
     },
     {
         .id = OPT_RESUME,
@@ -207,8 +208,9 @@ static const OptionSpec rows[] = {
         .group = GROUP_CONTENT,
         .commands = CMD_BACKUP | CMD_RESTORE,
         .help = "go on where a run that died has ended",
-        .more = "A backup needs --key and the --hold of the run that died. A restore is given "
-                "the same set and target, and loads no row twice.",
+        .more = "A backup needs --key, the --hold of the run that died, and that run's options; it "
+                "shows the state at that run's cut. A restore is given the same set and target, "
+                "and loads no row twice.",
     },
     {
         .id = OPT_EXPORT_FORMAT,

@@ -4,7 +4,8 @@
  * Who owns what: a run holds its fleet's lock and its set's run.lock exclusively from before the
  * set's directory has content until the end of the process, however that comes. A reader holds
  * run.lock shared. So "exclusively locked" means "a run makes it", and whoever wants to remove a
- * set takes run.lock exclusively first.
+ * set takes run.lock exclusively first. A run that died may have left somebody who holds the set's
+ * hold.lock (hold.h): then another run may take run.lock and go on, and nobody may remove it.
  */
 #include <unistd.h>
 
