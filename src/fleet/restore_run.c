@@ -214,17 +214,17 @@ static void say_what_is_left(const RestoreRun *run, Error *err)
     }
     if (changed == 0)
         return;
-    if (run->request->truncate)
+    if (run->request->create)
+        error_hint(err,
+                   "The restore is not complete: drop the new database%s (\"%s\"%s) before "
+                   "another try.",
+                   changed > 1 ? "s" : "", first->database, changed > 1 ? ", ..." : "");
+    else if (run->request->truncate)
         error_hint(err, "The restore is not complete; the same again empties the tables and loads "
                         "them anew.");
     else if (!first->whole)
         error_hint(err, "The restore is not complete, and what it did before stays: try again with "
                         "--clean --if-exists, or with less.");
-    else if (run->request->create)
-        error_hint(err,
-                   "The restore is not complete: drop the new database%s (\"%s\"%s) before "
-                   "another try.",
-                   changed > 1 ? "s" : "", first->database, changed > 1 ? ", ..." : "");
     else
         error_hint(err,
                    "The restore is not complete: empty the target database%s before another try.",

@@ -214,6 +214,8 @@ static void collect(const RestoreNode *node, const ArchiveToc *toc, Needs *n)
     }
     for (size_t i = 0; node->large_objects != NULL && i < node->large_objects->role_count; i++)
         add_name(&n->names[NEED_ROLE], node->large_objects->roles[i]);
+    if (node->request->role != NULL)
+        add_name(&n->names[NEED_ROLE], node->request->role);
     for (int kind = 0; kind < NEED_KINDS; kind++)
         sort_unique(&n->names[kind]);
 }
