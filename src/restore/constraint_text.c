@@ -184,6 +184,7 @@ bool constraint_text_key(void *ctx, const char *sql, bool std_strings, KeyText *
     need(&r, r.token.kind == SQL_TOKEN_SEMICOLON);
     if (!r.good)
         return false;
+    ret->primary = primary;
     ret->index = mem_printf(ctx, "CREATE UNIQUE INDEX %s ON %s USING btree %s %s%s %s;\n",
                             h.name_text, h.table_text, columns, include,
                             nulls ? " NULLS NOT DISTINCT" : "", with);
@@ -269,6 +270,18 @@ bool constraint_text_names(const char *sql, bool std_strings, const char *name)
         if (!take_word(&r, "constraint"))
             step(&r);
         else if (is_name(&r.token) && strcmp(sql_token_name(tmp, &r.token), name) == 0)
+            return true;
+    }
+    return false;
+}
+
+bool constraint_text_inherits(const char *sql, bool std_strings)
+{
+    SqlScanner scanner = {sql, std_strings};
+    SqlToken token;
+    while (sql_token_next(&scanner, &token))
+    {
+        if (sql_token_is(&token, "inherits"))
             return true;
     }
     return false;

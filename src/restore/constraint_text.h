@@ -23,6 +23,7 @@ typedef struct TableName
  * that follow (CLUSTER, REPLICA IDENTITY). */
 typedef struct KeyText
 {
+    bool primary;
     const char *index;
     const char *constraint;
 } KeyText;
@@ -53,5 +54,9 @@ const char *constraint_text_index(void *ctx, const char *sql, bool std_strings,
 
 /* constraint_text_names tells whether sql names a constraint so: CONSTRAINT name. */
 bool constraint_text_names(const char *sql, bool std_strings, const char *name);
+
+/* constraint_text_inherits tells whether sql, a CREATE TABLE, has the word INHERITS; it may be a
+ * column's name. */
+bool constraint_text_inherits(const char *sql, bool std_strings);
 
 #endif

@@ -61,6 +61,36 @@ static void set_locks(Splitter *s, Part *part, const DdlLock *locks, size_t coun
     part->entry.lock_count = count;
 }
 
+/* ---- tables of the archive ---- */
+
+static int table_order(const void *a, const void *b)
+{
+    uint32_t x = (*(const TocEntry *const *) a)->oid;
+    uint32_t y = (*(const TocEntry *const *) b)->oid;
+    return x < y ? -1 : x > y;
+}
+
+static void list_tables(Splitter *s)
+{
+    const ArchiveToc *toc = s->plan->toc;
+    s->tables = mem_array(s->ctx, const TocEntry *, toc->entry_count);
+    for (size_t i = 0; i < toc->entry_count; i++)
+        if (entry_is(&toc->entries[i], "TABLE"))
+            s->tables[s->table_count++] = &toc->entries[i];
+    if (s->table_count > 1)
+        qsort(s->tables, s->table_count, sizeof(const TocEntry *), table_order);
+}
+
+static const TocEntry *table_entry(const Splitter *s, uint32_t oid)
+{
+    TocEntry key = {.oid = oid};
+    const TocEntry *wanted = &key;
+    const TocEntry **found = s->table_count == 0 ? NULL
+                                                 : bsearch(&wanted, s->tables, s->table_count,
+                                                           sizeof(const TocEntry *), table_order);
+    return found == NULL ? NULL : *found;
+}
+
 /* ---- keys and indexes ---- */
 
 /* The one table of the node that the entry builds on, when that takes time and others build there,
@@ -75,6 +105,16 @@ static const RestoreTable *table_of_build(const Splitter *s, const DdlEntry *ent
     return worth ? t : NULL;
 }
 
+/* Since 18, USING INDEX makes a NOT NULL that the table has inherited one of its own, which ADD PRIMARY
+ * KEY does not (transformIndexConstraint in parse_utilcmd.c). */
+static bool must_stay_whole(const Splitter *s, const KeyText *key, const RestoreTable *t)
+{
+    if (!key->primary || PQserverVersion(s->node->main->raw) < 180000)
+        return false;
+    const TocEntry *table = table_entry(s, t->record->oid);
+    return table == NULL || constraint_text_inherits(table->defn, s->plan->std_strings);
+}
+
 static bool split_build(Splitter *s, const DdlEntry *entry)
 {
     const RestoreTable *t = table_of_build(s, entry);
@@ -86,7 +126,7 @@ static bool split_build(Splitter *s, const DdlEntry *entry)
         key.constraint = constraint_text_index(s->plan, entry->sql, std_strings, &key.index);
     else if (!constraint_text_key(s->plan, entry->sql, std_strings, &key))
         return false;
-    if (key.constraint == NULL)
+    if (key.constraint == NULL || must_stay_whole(s, &key, t))
         return false;
     DdlLock lock = {.oid = t->record->oid, .mode = LOCK_SHARE};
     set_locks(s, add_part(s, entry, key.index, DDL_WORK_BUILD), &lock, 1);
@@ -148,34 +188,6 @@ static bool is_below(const DdlPlan *plan, uint32_t oid, uint32_t ancestor)
 static bool has_constraint(const Splitter *s, const TocEntry *table, const char *name)
 {
     return table == NULL || constraint_text_names(table->defn, s->plan->std_strings, name);
-}
-
-static int table_order(const void *a, const void *b)
-{
-    uint32_t x = (*(const TocEntry *const *) a)->oid;
-    uint32_t y = (*(const TocEntry *const *) b)->oid;
-    return x < y ? -1 : x > y;
-}
-
-static void list_tables(Splitter *s)
-{
-    const ArchiveToc *toc = s->plan->toc;
-    s->tables = mem_array(s->ctx, const TocEntry *, toc->entry_count);
-    for (size_t i = 0; i < toc->entry_count; i++)
-        if (entry_is(&toc->entries[i], "TABLE"))
-            s->tables[s->table_count++] = &toc->entries[i];
-    if (s->table_count > 1)
-        qsort(s->tables, s->table_count, sizeof(const TocEntry *), table_order);
-}
-
-static const TocEntry *table_entry(const Splitter *s, uint32_t oid)
-{
-    TocEntry key = {.oid = oid};
-    const TocEntry *wanted = &key;
-    const TocEntry **found = s->table_count == 0 ? NULL
-                                                 : bsearch(&wanted, s->tables, s->table_count,
-                                                           sizeof(const TocEntry *), table_order);
-    return found == NULL ? NULL : *found;
 }
 
 static bool split_partitioned(Splitter *s, const DdlEntry *entry, const ForeignKeyText *fk,

@@ -59,9 +59,18 @@ static void keys_are_taken_apart(void **state UNUSED)
             fail_msg("%s", cases[i].sql);
         if (!good)
             continue;
+        assert_int_equal(key.primary, strstr(cases[i].sql, "PRIMARY") != NULL);
         assert_string_equal(key.index, cases[i].index);
         assert_string_equal(key.constraint, cases[i].constraint);
     }
+}
+
+static void heirs_are_seen(void **state UNUSED)
+{
+    assert_true(constraint_text_inherits(
+        "CREATE TABLE public.heir (\n    extra integer\n)\nINHERITS (public.located);\n", true));
+    assert_false(constraint_text_inherits(
+        "CREATE TABLE t (a text DEFAULT 'INHERITS', \"INHERITS\" int); -- INHERITS\n", true));
 }
 
 static void foreign_keys_are_read(void **state UNUSED)
@@ -147,6 +156,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keys_are_taken_apart),
+        cmocka_unit_test(heirs_are_seen),
         cmocka_unit_test(foreign_keys_are_read),
         cmocka_unit_test(other_foreign_keys_are_left_alone),
         cmocka_unit_test(an_index_ends_with_its_statement),
