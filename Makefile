@@ -21,7 +21,7 @@ help:
 #: make demo          a fleet of three servers is backed up, thrown away, restored, and proven whole
 #: make check         all suites
 #: make check-unit | check-tap | check-fault | check-san      one part of them
-#: make check-versions   VERSIONS="17 18": unit tests and suites with these versions of PostgreSQL, in chroots
+#: make check-versions   VERSIONS="13 17 18": unit tests and suites with these versions of PostgreSQL, in chroots
 #: make regress       the databases of PostgreSQL's own suites: backed up, restored, compared
 #: make bench         SCALE=1 RUNS=5: pgark against pg_dump and pg_restore
 #: make lint          formatting, static analysis, layers, scripts, documentation

@@ -54,7 +54,7 @@ for program in src/cli/pgark test/tools/money test/tools/runstat; do
     cp "$source_dir/$build/$program" "$scratch/bin/"
 done
 
-# The newest server wins; pg_config of the same version knows where its test modules are.
+# The newest server wins, unless another one is asked for.
 pg_bin=${PGARK_PG_BIN:-}
 if [ -z "$pg_bin" ]; then
     for dir in $(printf '%s\n' /usr/lib/postgresql/*/bin | sort -t/ -k5 -n); do
@@ -81,12 +81,17 @@ if [ "$(id -u)" = 0 ]; then
     run_as=(runuser -u "$user" --)
 fi
 
+# The newest test modules can drive older servers.
 pgxs=$(dirname "$("$pg_bin/pg_config" --pgxs)")/../..
+modules=$pgxs/src/test/perl
+for dir in $(printf '%s\n' /usr/lib/postgresql/*/lib/pgxs/src/test/perl | sort -t/ -k5 -n); do
+    [ ! -d "$dir" ] || modules=$dir
+done
 environment=(
     HOME="$scratch/home" TMPDIR="$scratch/tmp" LC_ALL=C.UTF-8
     PATH="$pg_bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
     PGARK="$scratch/bin/pgark" PGARK_TOOLS="$scratch/bin" PGARK_SCRATCH="$scratch"
-    PERL5LIB="$pgxs/src/test/perl:$scratch/test/tap"
+    PERL5LIB="$modules:$scratch/test/tap"
     PG_REGRESS="$pgxs/src/test/regress/pg_regress"
     TESTDIR="$scratch" TESTDATADIR="$scratch/tmp_check" TESTLOGDIR="$scratch/tmp_check/log"
     PG_TEST_PORT_DIR="$scratch/ports"

@@ -50,7 +50,7 @@ scripts()
     while read -r file; do
         perl -I test/tap -I "$test_perl" -cw "$file" 2>&1 | grep -v 'syntax OK$' && failed=1
     done < <(sources '*.pl' '*.pm' '*.t' 'tools/check_layers')
-    sources '*.sh' '.ci/run' | xargs -r shellcheck -S warning || failed=1
+    sources '*.sh' '.ci/run' 'test/regress/run' | xargs -r shellcheck -S warning || failed=1
     return "$failed"
 }
 pg_config=$(printf '%s\n' /usr/lib/postgresql/*/bin/pg_config | sort -t/ -k5 -n | tail -n 1)

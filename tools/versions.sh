@@ -33,10 +33,18 @@ fail()
 suite_of()
 {
     case $1 in
+        13) echo bookworm ;;
         17) echo trixie ;;
         18) echo sid ;;
-        *) fail "no Debian suite is known that has PostgreSQL $1 (known: 17, 18)" ;;
+        *) fail "no Debian suite is known that has PostgreSQL $1 (known: 13, 17, 18)" ;;
     esac
+}
+
+# older_suite_of VERSION - one more suite to take packages from: PostgreSQL 13 is in Debian 11, whose
+# other packages are too old to build with.
+older_suite_of()
+{
+    [ "$1" != 13 ] || echo bullseye
 }
 
 root_of()
@@ -100,10 +108,14 @@ bootstrap()
     fi
 }
 
-# prepare ROOT - the host's way to the network, and no servers that are started by packages.
+# prepare VERSION ROOT - the host's way to the network, and no servers that are started by packages.
 prepare()
 {
-    local root=$1
+    local root=$2 older
+    older=$(older_suite_of "$1")
+    [ -z "$older" ] ||
+        printf 'deb [signed-by=%s] %s %s main\n' /usr/share/keyrings/debian-archive-keyring.gpg \
+            "$mirror" "$older" >"$root/etc/apt/sources.list.d/older.list"
     apt-config dump 2>/dev/null | grep -E '^Acquire::(Check-|http|https|Retries)' \
         >"$root/etc/apt/apt.conf.d/90host" || true
     cp -L /etc/resolv.conf "$root/etc/resolv.conf" 2>/dev/null || true
@@ -136,7 +148,7 @@ setup()
     if [ ! -x "$root/usr/bin/apt-get" ] || [ -d "$root/debootstrap" ]; then
         bootstrap "$version" "$suite" "$root"
     fi
-    prepare "$root"
+    prepare "$version" "$root"
     copy_in "$root"
     enter "$version" sh -c "cd $inside && tools/deps.sh build test regress" ||
         fail "packages for PostgreSQL $version could not be installed in $root"
@@ -172,7 +184,7 @@ case $verb in
     has) [ $# = 1 ] && has "$1" ;;
     run) [ $# -gt 1 ] && run "$@" ;;
     check)
-        [ $# -gt 0 ] || set -- 17 18
+        [ $# -gt 0 ] || set -- 13 17 18
         check "$@"
         ;;
     *) fail "versions.sh setup|has|run|check" ;;
