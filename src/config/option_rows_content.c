@@ -396,9 +396,9 @@ static const OptionSpec rows[] = {
         .max = TB,
         .range = "16MB to 1TB",
         .arg = "SIZE",
-        .help = "what all index builds together may use",
+        .help = "what index builds and checks of all jobs together may use",
         .more = "maintenance_work_mem and max_parallel_maintenance_workers of the jobs are set "
-                "from it. By default it is what the server's settings allow the jobs, or its "
+                "from it; a sort takes less where that is faster. By default it is what the server's settings allow the jobs, or its "
                 "shared_buffers, if that is more, but not more than 1 GB for each job.",
     },
 };

@@ -52,6 +52,7 @@ typedef struct DdlEntry
     DdlLock *locks;
     size_t lock_count;
     bool all_data; /* runs when all data is in; else when that of the tables in locks is */
+    bool failed;   /* set when it is run: it did not work, or was passed over */
     size_t *needs; /* indexes in DdlPlan.entries that must be done before (post-data only) */
     size_t need_count;
 } DdlEntry;

@@ -44,9 +44,25 @@ static void hint_dependencies(const RestoreNode *node, Error *err)
         error_hint(err, "Use --with-dependencies to restore what the chosen objects depend on.");
 }
 
-static bool run_entry(RestoreNode *node, Session *session, const DdlEntry *entry, Error *err)
+/* Parts of one object follow each other; when one has failed or was passed over, that has been said. */
+static bool is_part_of_failed(const RestoreNode *node, const DdlEntry *entry)
 {
-    if (!outcome_begin(node->outcome, entry->toc, entry->label))
+    for (size_t i = 0; i < entry->need_count; i++)
+    {
+        const DdlEntry *before = &node->ddl->entries[entry->needs[i]];
+        if (before->toc == entry->toc && before->failed)
+            return true;
+    }
+    return false;
+}
+
+static bool run_entry(RestoreNode *node, Session *session, DdlEntry *entry, Error *err)
+{
+    entry->failed = is_part_of_failed(node, entry);
+    if (entry->failed)
+        return true;
+    entry->failed = !outcome_begin(node->outcome, entry->toc, entry->label);
+    if (entry->failed)
         return true;
     if (set_once(session->conn, &session->tablespace, entry->set_tablespace, err) &&
         set_once(session->conn, &session->table_am, entry->set_table_am, err) &&
@@ -56,6 +72,7 @@ static bool run_entry(RestoreNode *node, Session *session, const DdlEntry *entry
         return true;
     }
     char label[200];
+    entry->failed = true;
     if (outcome_failed(node->outcome, entry->toc, entry->label, err))
         return true;
     error_prefix(err, "%s", str_one_line(label, sizeof(label), entry->label));
@@ -67,7 +84,7 @@ static bool run_pass(RestoreNode *node, Session *session, DdlPass pass, Error *e
 {
     for (size_t i = 0; i < node->ddl->entry_count; i++)
     {
-        const DdlEntry *entry = &node->ddl->entries[i];
+        DdlEntry *entry = &node->ddl->entries[i];
         if (entry->pass == pass &&
             (!cancel_check(node->cancel, err) || !run_entry(node, session, entry, err)))
             return false;
@@ -148,7 +165,7 @@ static bool load(Worker *w, const Task *task, Error *err)
 
 static bool run_statement(Worker *w, const Task *task, Error *err)
 {
-    const DdlEntry *entry = &w->crew->node->ddl->entries[task->entry];
+    DdlEntry *entry = &w->crew->node->ddl->entries[task->entry];
     const Budget *b = &w->crew->budget;
     BudgetGrant grant = entry->work == DDL_WORK_BUILD ? budget_sort(b, task->shares, task->bytes)
                                                       : budget_check(b, task->shares);

@@ -134,7 +134,7 @@ CREATE TABLE heir (extra int) INHERITS (located);
 INSERT INTO heir SELECT i, i, i, i FROM generate_series(200000, 300000) i;
 ALTER TABLE heir ADD PRIMARY KEY (id), ADD UNIQUE (extra);
 SQL
-round_trip($source, 'parts', $target, 'partitions', restore => [ '-j', '4' ], keep => 1, check => sub {
+round_trip($source, 'parts', $target, 'partitions', restore => [ '-j', '4', '--memory', '64MB' ], keep => 1, check => sub {
     my ($copy) = @_;
     my $log = new_log();
     is(count_in($log, qr/FOREIGN KEY .* NOT VALID/), 3, 'partitions: of the large leaves one by one');
@@ -176,6 +176,10 @@ SQL
                 '-j', $jobs ],
             qr/must; hold/, "$name foreign key that does not hold, $jobs workers");
     }
+    my ($code, undef, $err) = pgark('restore', $key, '--repo', $repo, '-d', conninfo($target, "broken_${name}_go"),
+        '--create', '-j', 4, '--on-error=continue');
+    is($code, 2, "$name: one that is passed over") or diag($err);
+    is(count_in($err, qr/FK CONSTRAINT public\.c must; hold/), 1, "$name: is told once");
     $source->safe_psql('postgres', 'DROP DATABASE broken');
 }
 new_log();
