@@ -263,7 +263,7 @@ static bool check_objects(Left *l, Error *err)
             sorted[count++] = &c->chunks[i];
     }
     if (count > 1)
-        qsort(sorted, count, sizeof(sorted[0]), by_object);
+        qsort(sorted, count, sizeof(void *), by_object);
     for (size_t first = 0, end; first < count; first = end)
     {
         const char *object = sorted[first]->object;

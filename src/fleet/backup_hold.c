@@ -46,14 +46,15 @@ static bool leave_to_others(BackupRun *run, const Error *failure)
     bool held = run->keeper != NULL ? keeper_keep(run->keeper)
                                     : hold_is_alive(run->repo, run->set->dir);
     run->keeper = NULL;
+    const HoldFile *left = run->left;
+    int64_t time_ms = run->request->hold_ms;
+    if (time_ms == 0 && left != NULL)
+        time_ms = left->hold.time_ms;
     if (held)
         log_message(LOG_WARNING,
                     "what is stored of set %s stays, with its snapshots, for %s: "
                     "\"pgark backup --resume --key=%s\" goes on with it",
-                    run->set->key,
-                    str_format_duration(time, run->request->hold_ms > 0 ? run->request->hold_ms
-                                                                        : run->left->hold.time_ms),
-                    run->set->key);
+                    run->set->key, str_format_duration(time, time_ms), run->set->key);
     return held;
 }
 

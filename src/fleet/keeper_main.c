@@ -80,15 +80,20 @@ static bool receive_order(Keep *k, Error *err)
         return false;
     if (m.count <= HEAD_TEXTS || (m.count - HEAD_TEXTS) % NODE_TEXTS != 0 || m.texts[0] == NULL ||
         m.texts[1] == NULL || m.texts[2] == NULL)
-        return error_set(err, ERR_USAGE, "this command is only for pgark itself");
+    {
+        error_set(err, ERR_USAGE, "this command is only for pgark itself");
+        return false;
+    }
     k->repo = repo_open(k->ctx, m.texts[0], err);
+    if (k->repo == NULL)
+        return false;
     k->set_dir = m.texts[1];
     k->time_ms = strtoll(m.texts[2], NULL, 10);
     k->count = (m.count - HEAD_TEXTS) / NODE_TEXTS;
     k->seats = mem_array(k->ctx, Seat, k->count);
     for (size_t i = 0; i < k->count; i++)
         take_seat(&k->seats[i], &m.texts[HEAD_TEXTS + i * NODE_TEXTS]);
-    return k->repo != NULL;
+    return true;
 }
 
 /* ---- one database ---- */
