@@ -398,7 +398,8 @@ static const OptionSpec rows[] = {
         .arg = "SIZE",
         .help = "what index builds and checks of all jobs together may use",
         .more = "maintenance_work_mem and max_parallel_maintenance_workers of the jobs are set "
-                "from it; a sort takes less where that is faster. By default it is what the server's settings allow the jobs, or its "
+                "from it; a sort takes less where that is faster. By default it is what the "
+                "server's settings allow the jobs, or its "
                 "shared_buffers, if that is more, but not more than 1 GB for each job.",
     },
 };
