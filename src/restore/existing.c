@@ -145,7 +145,8 @@ static bool has_sequence(const RestoreNode *node, const TocEntry **list, size_t 
 {
     TocEntry wanted = {.tag = s->name, .schema = node_schema(node, s->schema)};
     const TocEntry *key = &wanted;
-    return count > 0 && bsearch(&key, list, count, sizeof(*list), name_order) != NULL;
+    return count > 0 &&
+           bsearch(&key, list, count, sizeof(*list), name_order) != NULL; /* NOLINT: pointers */
 }
 
 /* Rows of a table that stays are not restored, nor are values of such a sequence. */
@@ -172,7 +173,7 @@ static void drop_data(RestoreNode *node)
     if (table_count > 1)
         qsort(tables, table_count, sizeof(uint32_t), oid_order);
     if (sequence_count > 1)
-        qsort(sequences, sequence_count, sizeof(*sequences), name_order);
+        qsort(sequences, sequence_count, sizeof(*sequences), name_order); /* NOLINT: pointers */
     for (size_t i = 0; i < m->table_count; i++)
         if (has_oid(tables, table_count, m->tables[i].oid))
             node->filter->data[i] = false;

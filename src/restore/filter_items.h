@@ -19,14 +19,13 @@ FilterItems *filter_items_new(void *ctx, const ArchiveToc *toc, const Manifest *
                               const NodeRecord *node, const Selection *selection, Error *err);
 
 /* filter_items_definition: the relation at that position of the archive is wanted. */
-bool filter_items_definition(const FilterItems *items, uint32_t position);
+bool filter_items_definition(const FilterItems *f, uint32_t position);
 
 /* filter_items_data sets the flags of the manifest's tables and sequences whose rows and values are
  * wanted. */
-void filter_items_data(const FilterItems *items, bool *tables, bool *sequences);
+void filter_items_data(const FilterItems *f, bool *tables, bool *sequences);
 
 /* filter_items_add_data sets the flag of the one at that position of the archive. */
-void filter_items_add_data(const FilterItems *items, uint32_t position, bool *tables,
-                           bool *sequences);
+void filter_items_add_data(const FilterItems *f, uint32_t position, bool *tables, bool *sequences);
 
 #endif
