@@ -68,6 +68,7 @@ static void choose_ways(const Options *o, RestoreRequest *r)
     r->if_exists = options_flag(o, OPT_IF_EXISTS);
     r->truncate = options_flag(o, OPT_TRUNCATE);
     r->append = options_flag(o, OPT_APPEND);
+    r->resume = options_flag(o, OPT_RESUME);
     r->disable_triggers = options_flag(o, OPT_DISABLE_TRIGGERS);
     r->via_root = options_flag(o, OPT_LOAD_VIA_PARTITION_ROOT);
     r->on_error = str_equal(options_string(o, OPT_ON_ERROR), "continue") ? ON_ERROR_CONTINUE

@@ -209,8 +209,8 @@ static const OptionSpec rows[] = {
         .commands = CMD_BACKUP | CMD_RESTORE,
         .help = "go on where a run that died has ended",
         .more = "A backup needs --key, the --hold of the run that died, and that run's options; it "
-                "shows the state at that run's cut. A restore is given the same set and target, "
-                "and loads no row twice.",
+                "shows the state at that run's cut. A restore is given the same set, target and "
+                "options, and loads no row twice.",
     },
     {
         .id = OPT_EXPORT_FORMAT,

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/parallel.h"
 #include "base/str.h"
+#include "restore/journal.h"
 #include "restore/target.h"
 
 typedef struct RestoreRun
@@ -22,6 +23,11 @@ typedef struct RestoreRun
     size_t *servers; /* first node of each server, and behind the last one the number of nodes */
     size_t server_count;
 } RestoreRun;
+
+static bool connect_one(void *arg, size_t i, Error *err)
+{
+    return restore_node_connect(&((RestoreRun *) arg)->result->nodes[i], err);
+}
 
 static bool prepare_one(void *arg, size_t i, Error *err)
 {
@@ -203,6 +209,7 @@ static bool check_targets_differ(const RestoreRun *run, Error *err)
 static void say_what_is_left(const RestoreRun *run, Error *err)
 {
     const RestoreNode *first = NULL;
+    bool journal = true;
     size_t changed = 0;
     for (size_t i = 0; i < run->result->node_count; i++)
     {
@@ -210,11 +217,14 @@ static void say_what_is_left(const RestoreRun *run, Error *err)
         if (!node->touched)
             continue;
         first = first == NULL ? node : first;
+        journal = journal && node->journal != NULL;
         changed++;
     }
     if (changed == 0)
         return;
-    if (run->request->create)
+    if (journal)
+        error_hint(err, "The restore is not complete: the same command with --resume goes on.");
+    else if (run->request->create)
         error_hint(err,
                    "The restore is not complete: drop the new database%s (\"%s\"%s) before "
                    "another try.",
@@ -231,13 +241,55 @@ static void say_what_is_left(const RestoreRun *run, Error *err)
                    changed > 1 ? "s" : "");
 }
 
+/* Journals are removed when all nodes are complete, and say so before. Thus a node that has none was
+ * not begun, or was complete where another says so. */
+static bool find_begun(RestoreRun *run, Error *err)
+{
+    RestoreNode *nodes = run->result->nodes;
+    size_t begun = 0;
+    bool over = false;
+    for (size_t i = 0; i < run->result->node_count; i++)
+    {
+        begun += nodes[i].journal != NULL ? 1 : 0;
+        over = over || journal_is(nodes[i].journal, JOURNAL_OVER);
+    }
+    if (begun == 0)
+    {
+        error_set(err, ERR_NOT_FOUND, "database \"%s\" holds no restore that could go on",
+                  nodes[0].database);
+        return error_hint(err, "Run the command without --resume.");
+    }
+    for (size_t i = 0; over && i < run->result->node_count; i++)
+        if (nodes[i].journal == NULL)
+            journal_take_over(&nodes[i]);
+    return true;
+}
+
+static bool note_over(void *arg, size_t i, Error *err)
+{
+    const RestoreNode *node = &((RestoreRun *) arg)->result->nodes[i];
+    JournalItem item = {.kind = JOURNAL_STEP, .id = JOURNAL_OVER};
+    return journal_done(node->journal, node->main, item, err) || error_node(err, node->label);
+}
+
+static bool finish_one(void *arg, size_t i, Error *err)
+{
+    return restore_node_finish(&((RestoreRun *) arg)->result->nodes[i], err);
+}
+
 static bool restore_all(RestoreRun *run, Progress *progress, Error *err)
 {
     size_t count = run->result->node_count;
     progress_phase(progress, "checking");
-    if (!parallel_run(count, prepare_one, run, run->cancel, err) || !check_targets_differ(run, err))
+    if (!parallel_run(count, connect_one, run, run->cancel, err) ||
+        !check_targets_differ(run, err) || (run->request->resume && !find_begun(run, err)) ||
+        !parallel_run(count, prepare_one, run, run->cancel, err))
         return false;
-    return parallel_run(run->server_count, restore_server, run, run->cancel, err);
+    if (!parallel_run(run->server_count, restore_server, run, run->cancel, err))
+        return false;
+    if (count > 1 && !parallel_run(count, note_over, run, run->cancel, err))
+        return false;
+    return parallel_run(count, finish_one, run, run->cancel, err);
 }
 
 static bool restore_work(void *arg, Error *err)
@@ -252,6 +304,8 @@ static bool restore_work(void *arg, Error *err)
     make_nodes(run, progress);
     supervise_progress(run->supervisor, progress);
     bool ok = restore_all(run, progress, err);
+    for (size_t i = 0; !ok && i < run->result->node_count; i++)
+        journal_forget(&run->result->nodes[i]);
     if (!ok)
         say_what_is_left(run, err);
     for (size_t i = 0; i < run->result->node_count; i++)

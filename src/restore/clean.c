@@ -52,7 +52,8 @@ bool clean_statement(Str *sql, const TocEntry *e, bool if_exists)
 
 static bool drop_entry(RestoreNode *node, const TocEntry *e, Str *sql, bool pass_over, Error *err)
 {
-    if (!clean_statement(sql, e, node->request->if_exists))
+    /* A run before this one may have dropped some. */
+    if (!clean_statement(sql, e, node->request->if_exists || node->resumed))
         return true;
     if (!cancel_check(node->cancel, err))
         return false;

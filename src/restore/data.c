@@ -4,6 +4,7 @@
 #include "base/str.h"
 #include "pg/copy.h"
 #include "repo/chunk_reader.h"
+#include "restore/journal.h"
 
 struct DataLoader
 {
@@ -89,12 +90,14 @@ bool data_load_chunk(DataLoader *loader, const RestoreTable *t, const ChunkRef *
     return ok || error_prefix(err, "chunk %u", chunk.chunk);
 }
 
-/* What begins a transaction that loads into t. */
-static const char *begin(void *ctx, const RestoreTable *t, bool empty)
+/* What begins a transaction that loads into t, and notes it. */
+static const char *begin(const RestoreNode *node, void *ctx, const RestoreTable *t, bool empty,
+                         JournalItem item)
 {
     const char *before = t->before == NULL ? "" : t->before;
-    return empty ? mem_printf(ctx, "BEGIN; %sTRUNCATE ONLY %s; ", before, t->quoted)
-                 : mem_printf(ctx, "BEGIN; %s", before);
+    const char *note = journal_note(ctx, node->journal, item);
+    return empty ? mem_printf(ctx, "BEGIN; %s%sTRUNCATE ONLY %s; ", note, before, t->quoted)
+                 : mem_printf(ctx, "BEGIN; %s%s", note, before);
 }
 
 static bool commit(DataLoader *loader, const RestoreTable *t, Error *err)
@@ -103,34 +106,63 @@ static bool commit(DataLoader *loader, const RestoreTable *t, Error *err)
            pg_exec(loader->conn, "COMMIT", err);
 }
 
-static bool load_table(DataLoader *loader, const RestoreTable *t, Error *err)
+static JournalItem chunk_item(const RestoreTable *t, const ChunkRef *ref)
 {
-    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "table");
-    /* FREEZE wants a table that this transaction emptied. Routed rows go to several partitions,
-     * which other workers fill at the same time, so nothing may be emptied there. */
-    bool fresh = t->fresh && t->route == NULL;
-    for (size_t i = 0; i < t->chunk_count; i++)
-    {
-        const ChunkRef *ref = &loader->node->chunks[t->first_chunk + i];
-        if (!data_load_chunk(loader, t, ref, i == 0 ? begin(tmp, t, fresh) : "", fresh, err))
-            return false;
-    }
-    return commit(loader, t, err);
+    return (JournalItem){.kind = JOURNAL_CHUNK,
+                         .id = t->record->oid,
+                         .part = ref->number,
+                         .unlogged = t->record->unlogged};
 }
 
 static bool load_one_chunk(DataLoader *loader, const RestoreTable *t, const ChunkRef *ref,
                            Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "chunk");
-    return data_load_chunk(loader, t, ref, begin(tmp, t, false), false, err) &&
-           commit(loader, t, err);
+    RestoreNode *node = loader->node;
+    JournalItem item = chunk_item(t, ref);
+    return journal_has(node->journal, item) ||
+           (data_load_chunk(loader, t, ref, begin(node, tmp, t, false, item), false, err) &&
+            commit(loader, t, err));
+}
+
+/* The workers of a run before this one shared the table: it may be half loaded. */
+static bool load_rest(DataLoader *loader, const RestoreTable *t, Error *err)
+{
+    for (size_t i = 0; i < t->chunk_count; i++)
+        if (!load_one_chunk(loader, t, &loader->node->chunks[t->first_chunk + i], err))
+            return false;
+    return true;
+}
+
+static bool load_table(DataLoader *loader, const RestoreTable *t, Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "table");
+    RestoreNode *node = loader->node;
+    if (journal_has_any(node->journal, JOURNAL_CHUNK, t->record->oid))
+        return load_rest(loader, t, err);
+    JournalItem item = {
+        .kind = JOURNAL_TABLE, .id = t->record->oid, .unlogged = t->record->unlogged};
+    /* FREEZE wants a table that this transaction emptied. Routed rows go to several partitions,
+     * which other workers fill at the same time, so nothing may be emptied there. An unlogged
+     * table that a crash has emptied may have foreign keys to it by now: these forbid it. */
+    bool fresh = t->fresh && t->route == NULL && !(node->resumed && t->record->unlogged);
+    for (size_t i = 0; i < t->chunk_count; i++)
+    {
+        const ChunkRef *ref = &node->chunks[t->first_chunk + i];
+        const char *before = i == 0 ? begin(node, tmp, t, fresh, item) : "";
+        if (!data_load_chunk(loader, t, ref, before, fresh, err))
+            return false;
+    }
+    return commit(loader, t, err);
 }
 
 bool data_load(DataLoader *loader, const Task *task, Error *err)
 {
     const RestoreTable *t = &loader->node->tables[task->table];
     bool ok;
-    if (task->kind == TASK_TABLE)
+    if (journal_has_any(loader->node->journal, JOURNAL_TABLE, t->record->oid))
+        ok = true;
+    else if (task->kind == TASK_TABLE)
         ok = load_table(loader, t, err);
     else
         ok = load_one_chunk(loader, t, &loader->node->chunks[task->chunk], err);

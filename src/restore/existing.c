@@ -3,6 +3,7 @@
 
 #include "base/str.h"
 #include "restore/entry.h"
+#include "restore/journal.h"
 #include "restore/owner.h"
 #include "restore/target.h"
 
@@ -97,6 +98,12 @@ static bool is_drop_wanted(const RestoreNode *node, size_t i)
     return node->request->clean && !node->filter->needed[i];
 }
 
+/* What a run before this one has made was not in the target when that began. */
+static bool is_made(const RestoreNode *node, const TocEntry *e)
+{
+    return journal_has_any(node->journal, JOURNAL_DEFINITION, e->dump_id);
+}
+
 /* Clears keep of what stays as it is in the target, and lists what is in the way. */
 static void mark_definitions(RestoreNode *node, const PGresult *present, const PGresult *schemas,
                              List *in_way)
@@ -107,10 +114,10 @@ static void mark_definitions(RestoreNode *node, const PGresult *present, const P
         if (entry_is_about_database(e))
             continue;
         if (entry_is(e, "SCHEMA") && !is_drop_wanted(node, i))
-            node->filter->keep[i] = find_row(schemas, e->tag, "") < 0;
+            node->filter->keep[i] = is_made(node, e) || find_row(schemas, e->tag, "") < 0;
         else if (stays_with(node, e))
             node->filter->keep[i] = false;
-        else if (is_kept_relation(e) && !is_drop_wanted(node, i) &&
+        else if (is_kept_relation(e) && !is_drop_wanted(node, i) && !is_made(node, e) &&
                  find_row(present, e->schema == NULL ? "" : e->schema, e->tag) >= 0)
         {
             node->filter->keep[i] = !node->filter->needed[i];
@@ -226,7 +233,8 @@ bool existing_keys(RestoreNode *node, Error *err)
 bool existing_definitions(RestoreNode *node, Error *err)
 {
     node->whole = is_whole(node);
-    if (node->request->create)
+    if (node->request->create || (node->whole && node->resumed) ||
+        journal_is(node->journal, JOURNAL_COMPLETE))
         return true;
     return node->whole ? target_refuse_content(node, err) : check_definitions(node, err);
 }
@@ -299,7 +307,8 @@ static bool run_looks(RestoreNode *node, Str *sql, Findings *f, Error *err)
         const RestoreTable *t = &node->tables[pg_cell_int(res, i, 0)];
         if (!pg_cell_null(res, i, 2))
             list_add(&f->columns, pg_cell(res, i, 2), t->schema, t->record->name);
-        if (pg_cell_bool(res, i, 1) && !node->request->truncate && !node->request->append)
+        if (pg_cell_bool(res, i, 1) && !node->request->truncate && !node->request->append &&
+            !node->resumed)
             list_add(&f->full, "", t->schema, t->record->name);
     }
     str_clear(sql);

@@ -6,6 +6,7 @@
 #include "repo/chunk_reader.h"
 #include "repo/large_object_tables.h"
 #include "restore/data.h"
+#include "restore/journal.h"
 #include "restore/large_object_sql.h"
 
 #define STAGE "pg_temp.pgark_large_objects"
@@ -214,8 +215,9 @@ bool large_objects_prepare(RestoreNode *node, Error *err)
         return false;
     if (!selection_wants_blobs(node->request->selection))
         return true;
-    survey.look_there = o->occupied && !node->request->clean && !node->request->truncate;
-    o->occupied = o->occupied && !survey.look_there;
+    bool replace = node->request->clean || node->request->truncate;
+    survey.look_there = o->occupied && !replace && !node->resumed;
+    o->occupied = o->occupied && replace;
     o->data.route = mem_strdup(o, STAGE);
     o->data.column_list = mem_strdup(o, "loid, \"offset\", data");
     node->large_objects = o;
@@ -290,6 +292,11 @@ static bool run_sql(Pass *p, Error *err)
     return ok;
 }
 
+static JournalItem item_of(JournalObjects what, const ChunkRef *ref)
+{
+    return (JournalItem){.kind = JOURNAL_OBJECTS, .id = what, .part = ref->number};
+}
+
 static bool unlink_groups(Pass *p, Error *err)
 {
     for (size_t i = 0; i < p->groups.count; i++)
@@ -337,8 +344,12 @@ static bool create_chunk(RestoreNode *node, PgConn *conn, DataLoader *loader, si
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "create");
     Pass p = {.node = node, .conn = conn, .ctx = tmp, .sql = str_new(tmp)};
+    JournalItem item = item_of(JOURNAL_OBJECTS_CREATED, list_chunk(node, i));
     (void) loader;
-    return (pg_exec(conn, "BEGIN", err) &&
+    if (journal_has(node->journal, item))
+        return true;
+    const char *begin = mem_printf(tmp, "BEGIN; %s", journal_note(tmp, node->journal, item));
+    return (pg_exec(conn, begin, err) &&
             read_list(node, list_chunk(node, i), create_row, &p, err) && create_groups(&p, err) &&
             pg_exec(conn, "COMMIT", err)) ||
            error_prefix(err, "could not create large objects");
@@ -347,7 +358,7 @@ static bool create_chunk(RestoreNode *node, PgConn *conn, DataLoader *loader, si
 /* The rows wait as they are: a page of a large object is longer than what the server would move out
  * of line and compress otherwise (toast_tuple_target). */
 #define MAKE_STAGE                                                                                 \
-    "BEGIN; CREATE TEMPORARY TABLE IF NOT EXISTS pgark_large_objects (loid pg_catalog.oid,"        \
+    "CREATE TEMPORARY TABLE IF NOT EXISTS pgark_large_objects (loid pg_catalog.oid,"               \
     " \"offset\" pg_catalog.int8, data pg_catalog.bytea) WITH (toast_tuple_target = 8160)"         \
     " ON COMMIT DELETE ROWS; GRANT SELECT ON pg_temp.pgark_large_objects TO PUBLIC; "
 
@@ -390,9 +401,15 @@ static bool put_staged(PgConn *conn, Error *err)
 
 static bool fill_chunk(RestoreNode *node, PgConn *conn, DataLoader *loader, size_t i, Error *err)
 {
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "fill");
     const RestoreTable *t = &node->large_objects->data;
-    return (data_load_chunk(loader, t, &node->chunks[t->first_chunk + i], MAKE_STAGE, false, err) &&
-            put_staged(conn, err)) ||
+    const ChunkRef *ref = &node->chunks[t->first_chunk + i];
+    JournalItem item = item_of(JOURNAL_OBJECTS_FILLED, ref);
+    if (journal_has(node->journal, item))
+        return true;
+    const char *begin = mem_printf(tmp, "BEGIN; %s" MAKE_STAGE,
+                                   journal_note(tmp, node->journal, item));
+    return (data_load_chunk(loader, t, ref, begin, false, err) && put_staged(conn, err)) ||
            error_prefix(err, "could not write large objects");
 }
 
@@ -475,9 +492,12 @@ static bool finish_chunk(RestoreNode *node, PgConn *conn, DataLoader *loader, si
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "finish");
     Pass p = {.node = node, .conn = conn, .ctx = tmp, .sql = str_new(tmp)};
+    JournalItem item = item_of(JOURNAL_OBJECTS_FINISHED, list_chunk(node, i));
     (void) loader;
+    if (journal_has(node->journal, item))
+        return true;
     return (look_at_role(&p, err) && read_list(node, list_chunk(node, i), finish_row, &p, err) &&
-            finish_groups(&p, err)) ||
+            finish_groups(&p, err) && journal_done(node->journal, conn, item, err)) ||
            error_prefix(err, "comments, labels and rights of large objects");
 }
 
@@ -487,10 +507,14 @@ bool large_objects_restore(RestoreNode *node, Error *err)
     if (o == NULL)
         return true;
     progress_phase(node->progress_all, "large objects");
-    Step unlink = {.chunk = unlink_chunk, .count = o->occupied ? o->list.chunk_count : 0};
+    JournalItem unlinked = {.kind = JOURNAL_STEP, .id = JOURNAL_UNLINKED};
+    bool occupied = o->occupied && !journal_has(node->journal, unlinked);
+    Step unlink = {.chunk = unlink_chunk, .count = occupied ? o->list.chunk_count : 0};
     Step create = {.chunk = create_chunk, .count = o->list.chunk_count, .counts = true};
     Step fill = {.chunk = fill_chunk, .count = o->data.chunk_count, .counts = true};
     Step finish = {.chunk = finish_chunk, .count = o->extras ? o->list.chunk_count : 0};
-    return run_step(node, &unlink, err) && run_step(node, &create, err) &&
-           run_step(node, &fill, err) && run_step(node, &finish, err);
+    return run_step(node, &unlink, err) &&
+           (!occupied || journal_done(node->journal, node->main, unlinked, err)) &&
+           run_step(node, &create, err) && run_step(node, &fill, err) &&
+           run_step(node, &finish, err);
 }

@@ -5,6 +5,7 @@
 #include "restore/adapt.h"
 #include "restore/entry.h"
 #include "restore/existing.h"
+#include "restore/journal.h"
 #include "restore/large_objects.h"
 #include "restore/needs.h"
 #include "restore/refill.h"
@@ -262,14 +263,21 @@ static bool read_globals(RestoreNode *node, Error *err)
     return node->globals != NULL;
 }
 
-bool restore_node_prepare(RestoreNode *node, Error *err)
+bool restore_node_connect(RestoreNode *node, Error *err)
 {
     node->ctx = mem_context(NULL, "restore node");
     set_sections(node);
-    bool ok = target_prepare(node, err) && read_globals(node, err) && choose(node, err) &&
-              list_tables(node) && existing_tables(node, err) && list_chunks(node, err) &&
-              refill_prepare(node, err) && large_objects_prepare(node, err) &&
-              needs_check(node, node->toc, err) && plan(node, err);
+    return target_prepare(node, err) || error_node(err, node->label);
+}
+
+bool restore_node_prepare(RestoreNode *node, Error *err)
+{
+    node->resumed = node->journal != NULL;
+    bool ok = (node->resumed || target_check(node, err)) && read_globals(node, err) &&
+              choose(node, err) && list_tables(node) && existing_tables(node, err) &&
+              list_chunks(node, err) && refill_prepare(node, err) &&
+              large_objects_prepare(node, err) && needs_check(node, node->toc, err) &&
+              plan(node, err);
     /* It may be a while until all nodes have got here, and CREATE DATABASE wants nobody near its
      * template. */
     pg_conn_close(node->main);

@@ -66,12 +66,15 @@ typedef struct RestoreNode
 
     /* Filled on the way: */
     void *ctx;
-    char *database;    /* that is restored into */
-    char identity[96]; /* system identifier and start time: tells servers apart */
-    bool created;      /* by this run */
-    bool touched;      /* something may have been changed there */
-    bool whole;        /* the target had to be empty: nothing was left out by name */
-    PgConn *main;      /* pre-data, sequences, ACLs */
+    char *database;          /* that is restored into */
+    char identity[96];       /* system identifier and start time: tells servers apart */
+    bool created;            /* by this run */
+    bool touched;            /* something may have been changed there */
+    bool resumed;            /* goes on with what a run before this one began */
+    bool over;               /* that run has done everything */
+    bool whole;              /* the target had to be empty: nothing was left out by name */
+    struct Journal *journal; /* restore/journal.h; NULL: none */
+    PgConn *main;            /* pre-data, sequences, ACLs */
     PgConn **workers;
     Selection selection;      /* the request's, with the sections that this set has */
     ArchiveToc *toc;          /* what is restored of the archive, as it is run */
@@ -97,14 +100,21 @@ typedef struct RestoreNode
     uint64_t statements;
 } RestoreNode;
 
+/* restore_node_connect finds the target (restore/target.h), and whether a restore into it was begun
+ * (restore/journal.h). To be called first. */
+bool restore_node_connect(RestoreNode *node, Error *err) MUST_CHECK;
+
 /* restore_node_prepare proves that this node can be restored, before anything is changed anywhere:
  * the archive and the chunk file are whole, the target answers, it has what the definitions count
  * on, and nothing that is in the way (restore/existing.h). */
 bool restore_node_prepare(RestoreNode *node, Error *err) MUST_CHECK;
 
 /* restore_node_run does it: database, pre-data, chunks in parallel, indexes as their tables are
- * complete, the rest of post-data when all data is in, sequences, ANALYZE, ACLs, event triggers. */
+ * complete, the rest of post-data when all data is in, sequences, ANALYZE, ACLs.
+ * restore_node_finish, when all nodes have got there: event triggers, which would see whatever comes
+ * behind them, in the transaction that removes the journal. */
 bool restore_node_run(RestoreNode *node, Error *err) MUST_CHECK;
+bool restore_node_finish(RestoreNode *node, Error *err) MUST_CHECK;
 
 /* restore_node_table finds one of node->tables by the oid it had at the source; NULL: there is none. */
 RestoreTable *restore_node_table(const RestoreNode *node, uint32_t oid);

@@ -2,6 +2,7 @@
 #include "restore/refill.h"
 
 #include "base/str.h"
+#include "restore/journal.h"
 
 #define NAMES_SHOWN 5
 
@@ -236,7 +237,7 @@ bool refill_truncate(RestoreNode *node, Error *err)
     const char *params[] = {oid_array(node, tmp, &count)};
     Str *sql = str_new(tmp);
 
-    if (!node->request->truncate || count == 0)
+    if (!node->request->truncate || count == 0 || journal_is(node->journal, JOURNAL_EMPTIED))
         return true;
     AUTO(PQclear)
     PGresult *res = pg_query(node->main,
@@ -247,6 +248,8 @@ bool refill_truncate(RestoreNode *node, Error *err)
                              1, params, err);
     if (res == NULL)
         return false;
+    JournalItem emptied = {.kind = JOURNAL_STEP, .id = JOURNAL_EMPTIED};
+    str_add(sql, journal_note(tmp, node->journal, emptied));
     for (int i = 0; i < PQntuples(res); i++)
     {
         const char *name = pg_quote_table(tmp, node->main, pg_cell(res, i, 0), pg_cell(res, i, 1),

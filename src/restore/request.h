@@ -64,6 +64,7 @@ typedef struct RestoreRequest
     bool truncate;  /* empty the tables first */
     bool append;    /* add to the rows that are there */
     bool disable_triggers;
+    bool resume;   /* go on with a restore that is not complete */
     bool via_root; /* load partitions through the root of their tree */
     OnError on_error;
 } RestoreRequest;

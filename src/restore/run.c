@@ -5,6 +5,7 @@
 #include "restore/clean.h"
 #include "restore/data.h"
 #include "restore/entry.h"
+#include "restore/journal.h"
 #include "restore/large_objects.h"
 #include "restore/node.h"
 #include "restore/refill.h"
@@ -58,15 +59,23 @@ static bool is_part_of_failed(const RestoreNode *node, const DdlEntry *entry)
 
 static bool run_entry(RestoreNode *node, Session *session, DdlEntry *entry, Error *err)
 {
+    JournalItem item = journal_definition(entry);
+    if (journal_has(node->journal, item))
+    {
+        atomic_fetch_add(&node->progress->chunks_done, 1);
+        return true;
+    }
     entry->failed = is_part_of_failed(node, entry);
     if (entry->failed)
         return true;
     entry->failed = !outcome_begin(node->outcome, entry->toc, entry->label);
     if (entry->failed)
         return true;
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "definition");
+    const char *note = journal_note(tmp, node->journal, item);
     if (set_once(session->conn, &session->tablespace, entry->set_tablespace, err) &&
         set_once(session->conn, &session->table_am, entry->set_table_am, err) &&
-        pg_exec(session->conn, entry->sql, err))
+        pg_exec(session->conn, mem_printf(tmp, "%s%s", note, entry->sql), err))
     {
         atomic_fetch_add(&node->progress->chunks_done, 1);
         return true;
@@ -179,8 +188,13 @@ static bool analyze(Worker *w, const Task *task, Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "analyze");
     const char *name = w->crew->analyze.targets[task->entry].quoted;
+    const Journal *journal = w->crew->node->journal;
+    JournalItem item = journal_analyze(name);
+    if (journal_has(journal, item))
+        return true;
     const char *sql = mem_printf(tmp, "ANALYZE %s", name);
-    return pg_exec(w->session.conn, sql, err) ||
+    const char *note = journal_note(tmp, journal, item);
+    return pg_exec(w->session.conn, mem_printf(tmp, "%s%s", note, sql), err) ||
            outcome_other_failed(w->crew->node->outcome, sql, err) || error_prefix(err, "%s", sql);
 }
 
@@ -188,8 +202,12 @@ static bool analyze(Worker *w, const Task *task, Error *err)
 static bool run_on_main(RestoreNode *node, TaskKind kind, Error *err)
 {
     Session session = {.conn = node->main};
-    return kind == TASK_SEQUENCES ? sequences_set(node, err)
-                                  : run_pass(node, &session, DDL_ACL, err);
+    /* Some may be unlogged, and begin anew after a crash. */
+    JournalItem item = {.kind = JOURNAL_STEP, .id = JOURNAL_SEQUENCES, .unlogged = true};
+    if (kind == TASK_ACL)
+        return run_pass(node, &session, DDL_ACL, err);
+    return journal_has(node->journal, item) ||
+           (sequences_set(node, err) && journal_done(node->journal, node->main, item, err));
 }
 
 static const char *task_name(const Crew *crew, const Task *task)
@@ -302,20 +320,34 @@ static bool make_schemas(RestoreNode *node, Error *err)
     return true;
 }
 
-/* What is in the way, and what the new objects go into. */
+/* What is in the way, and what the new objects go into. A journal is begun when the first of what
+ * cannot be taken back has been done, or nothing of it. */
 static bool make_room(RestoreNode *node, Error *err)
 {
-    bool clean = node->request->clean && !node->request->create;
-    return (!clean || clean_target(node, err)) && make_schemas(node, err) &&
-           refill_truncate(node, err);
+    bool clean = node->request->clean && !node->request->create && !node->resumed;
+    return (!clean || clean_target(node, err)) && journal_begin(node, err) &&
+           make_schemas(node, err) && refill_truncate(node, err);
+}
+
+static bool note_complete(RestoreNode *node, Error *err)
+{
+    JournalItem item = {.kind = JOURNAL_STEP, .id = JOURNAL_COMPLETE};
+    count_result(node);
+    atomic_store(&node->progress->finished, true);
+    return journal_is(node->journal, JOURNAL_COMPLETE) ||
+           journal_done(node->journal, node->main, item, err);
 }
 
 bool restore_node_run(RestoreNode *node, Error *err)
 {
     Session session = {.conn = NULL};
     progress_phase(node->progress_all, "schema");
-    if ((node->request->create && !target_create(node, err)) || !connect_all(node, err))
+    bool create = node->request->create && !node->resumed;
+    node->created = node->request->create;
+    if ((create && !target_create(node, err)) || !connect_all(node, err))
         return error_node(err, node->label);
+    if (journal_is(node->journal, JOURNAL_COMPLETE))
+        return note_complete(node, err);
     session.conn = node->main;
     atomic_store(&node->progress->chunks_total, node->ddl->entry_count + node->chunk_count);
     if (!make_room(node, err))
@@ -333,9 +365,41 @@ bool restore_node_run(RestoreNode *node, Error *err)
     if (!run_tasks(node, err))
         return error_node(err, node->label);
     progress_phase(node->progress_all, "finishing");
-    if (!run_pass(node, &session, DDL_LAST, err) || !set_properties(node, err))
+    if (!set_properties(node, err))
         return error_node(err, node->label);
-    count_result(node);
-    atomic_store(&node->progress->finished, true);
+    return note_complete(node, err) || error_node(err, node->label);
+}
+
+/* Within a transaction, which a statement that fails and is passed over must not end. */
+static bool run_last(RestoreNode *node, Error *err)
+{
+    Session session = {.conn = node->main};
+    for (size_t i = 0; i < node->ddl->entry_count; i++)
+    {
+        DdlEntry *entry = &node->ddl->entries[i];
+        if (entry->pass != DDL_LAST)
+            continue;
+        if (!pg_exec(node->main, "SAVEPOINT pgark_last", err) ||
+            !run_entry(node, &session, entry, err))
+            return false;
+        if (PQtransactionStatus(node->main->raw) == PQTRANS_INERROR &&
+            !pg_exec(node->main, "ROLLBACK TO SAVEPOINT pgark_last", err))
+            return false;
+    }
     return true;
+}
+
+bool restore_node_finish(RestoreNode *node, Error *err)
+{
+    Journal *journal = node->journal;
+    if (node->over)
+        return true;
+    bool ok = pg_exec(node->main, "BEGIN", err) && journal_remove(node, err);
+    /* What comes now cannot be noted, and need not. */
+    node->journal = NULL;
+    if (ok && run_last(node, err) && pg_exec(node->main, "COMMIT", err))
+        return true;
+    node->journal = journal;
+    pg_rollback(node->main);
+    return error_node(err, node->label);
 }

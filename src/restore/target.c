@@ -1,6 +1,8 @@
 /* restore/target.c - the database that is restored into; the contract is in target.h. */
 #include "restore/target.h"
 
+#include "restore/journal.h"
+
 /* The database that a spec names, "" for none. */
 static char *named_database(void *ctx, const PgConnSpec *spec)
 {
@@ -127,7 +129,7 @@ static bool prepare_existing(RestoreNode *node, Error *err)
     if (!take_connection(node, conn, err))
         return false;
     node->database = mem_strdup(node->ctx, PQdb(node->main->raw));
-    return true;
+    return journal_open(node, node->main, err);
 }
 
 static PgConn *connect_maintenance(RestoreNode *node, Error *err)
@@ -180,6 +182,24 @@ static bool check_new(RestoreNode *node, Error *err)
            error_set(err, ERR_USAGE, "role \"%s\" may not create databases", pg_cell(res, 0, 2));
 }
 
+/* A restore that is to go on has made the database already. */
+static bool find_begun(RestoreNode *node, Error *err)
+{
+    const char *params[] = {node->database};
+    AUTO(PQclear)
+    PGresult *res = pg_query(node->main,
+                             "SELECT FROM pg_catalog.pg_database WHERE datname = $1 AND"
+                             " datallowconn",
+                             1, params, err);
+    if (res == NULL || PQntuples(res) == 0)
+        return res != NULL;
+    PgConnSpec spec = node->spec;
+    spec.database = node->database;
+    AUTO(pg_conn_close)
+    PgConn *conn = pg_conn_open(&spec, node->label, "pgark restore", node->cancel, err);
+    return conn != NULL && journal_open(node, conn, err);
+}
+
 static bool prepare_new(RestoreNode *node, Error *err)
 {
     char *named = named_database(node->ctx, &node->spec);
@@ -188,7 +208,12 @@ static bool prepare_new(RestoreNode *node, Error *err)
     node->database = named[0] == '\0' || is_maintenance(named) || node->own_name
                          ? mem_strdup(node->ctx, node->record->database)
                          : named;
-    return check_new(node, err);
+    return !node->request->resume || find_begun(node, err);
+}
+
+bool target_check(RestoreNode *node, Error *err)
+{
+    return !node->request->create || check_new(node, err);
 }
 
 bool target_prepare(RestoreNode *node, Error *err)

@@ -6,14 +6,18 @@
 
 #include "restore/node.h"
 
-/* target_prepare decides the database's name (node->database) and proves that it is there, or with
- * --create that it is not yet (or may be dropped, with --clean). Without a name in the target's
+/* target_prepare decides the database's name (node->database) and proves that it is there; with
+ * --create it need not be. Where it is, node->journal is opened. Without a name in the target's
  * conninfo, or with that of an existing maintenance database (postgres, template1), --create makes a
  * database of the set's own name. A standby, a server older than the source (unless failures are to
  * be passed over, or only rows restored), and a role that may not create the database, are refused.
  * node->main is then a connection there, to the target or to a maintenance database, and node->spec
  * names that one server only. */
 bool target_prepare(RestoreNode *node, Error *err) MUST_CHECK;
+
+/* target_check proves, with --create, that the database is not there (or may be dropped), where no
+ * restore into it goes on. ERR_EXISTS, ERR_NOT_FOUND, ERR_USAGE. */
+bool target_check(RestoreNode *node, Error *err) MUST_CHECK;
 
 /* target_refuse_content proves that the database is empty. ERR_EXISTS names the first object found. */
 bool target_refuse_content(RestoreNode *node, Error *err) MUST_CHECK;
