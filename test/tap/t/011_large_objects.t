@@ -187,7 +187,7 @@ SELECT count(lo_from_bytea(100000 + i, convert_to(rpad(md5(i::text), 100, 'x'), 
 SQL
 # One transaction for each batch: the server's lock table is small.
 $source->safe_psql('many', "DO \$\$ BEGIN FOR i IN 1..5000 LOOP EXECUTE format(q, 100000 + i); IF i % 1000 = 0 THEN COMMIT; END IF; END LOOP; END \$\$" =~ s/format\(q/format('COMMENT ON LARGE OBJECT %1\$s IS ''number %1\$s'''/r);
-$source->safe_psql('many', "DO \$\$ BEGIN FOR i IN 1..20000 LOOP EXECUTE format('GRANT SELECT ON LARGE OBJECT %s TO %I', 100000 + i, CASE WHEN i % 2 = 0 THEN 'other' ELSE 'plain' END); END LOOP; END \$\$");
+$source->safe_psql('many', "DO \$\$ BEGIN FOR i IN 1..20000 LOOP EXECUTE format('GRANT SELECT ON LARGE OBJECT %s TO %I', 100000 + i, CASE WHEN i % 2 = 0 THEN 'other' ELSE 'plain' END); IF i % 1000 = 0 THEN COMMIT; END IF; END LOOP; END \$\$");
 $repo = new_repo();
 my $memory = "$ENV{TESTDIR}/memory_$$";
 

@@ -112,7 +112,8 @@ my $types = q{CREATE SCHEMA sales; CREATE TYPE sales.mood AS ENUM ('sad', 'ok');
 as_pg_dump('everything', undef, [], []);
 as_pg_dump('one schema', undef, [qw(-n parts)], []);
 as_pg_dump('a pattern of schemas', undef, [ '-n', 'pa*' ], []);
-as_pg_dump('without a schema', 'CREATE SCHEMA other', [qw(-N other -N parts -N sales)], []);
+# (newer pg_dumps add the tables of schemas left out to publications, which then fails)
+as_pg_dump('without a schema', 'CREATE SCHEMA other', [qw(-N other -N parts -N sales --no-publications)], []);
 as_pg_dump('a table', $types, [qw(-t sales.region)], []);
 as_pg_dump('two tables and their key', $types, [qw(-t sales.region -t sales.customer)], []);
 as_pg_dump('all tables of a schema but one', $types, [ '-t', 'sales.*', '-T', 'sales.v' ], [], 1);
@@ -136,7 +137,7 @@ as_pg_dump('another role', undef, [], [ '--role=keeper_of_all', '-O' ])
 # ---- one table
 my $db = restored('a table alone', $types, '-t', 'sales.orders');
 is($target->safe_psql($db, 'SELECT count(*) FROM sales.orders'), 2000, 'a table alone: rows');
-is($target->safe_psql($db, q{SELECT string_agg(conname, ' ' ORDER BY conname) FROM pg_constraint WHERE conrelid = 'sales.orders'::regclass}),
+is($target->safe_psql($db, q{SELECT string_agg(conname, ' ' ORDER BY conname) FROM pg_constraint WHERE conrelid = 'sales.orders'::regclass AND contype <> 'n'}),
     'orders_parent_fkey orders_pkey', 'a table alone: its own constraints, no foreign key to what is not there');
 is($target->safe_psql($db, q{SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE nspname IN ('sales', 'parts', 'other') AND relkind IN ('r', 'v', 'm', 'p')}),
     1, 'a table alone: nothing else');
