@@ -4,7 +4,8 @@
 #   versions.sh setup VERSION            make the chroot of that major version, or complete it
 #   versions.sh has VERSION              is it there?
 #   versions.sh run VERSION COMMAND...   copy the checkout into it, and run a command in the copy
-#   versions.sh check [VERSION]...       build there and run the unit tests and all suites; default: all
+#   versions.sh check [VERSION]...       build there, run the unit tests, all suites and the demo;
+#                                        default: all that are known
 #
 # The chroots lie below ${PGARK_CHROOTS:-/var/lib/pgark-chroots} and are kept: the first run downloads
 # some hundred megabytes each, by debootstrap and apt-get with the host's settings. Only root can make and
@@ -171,7 +172,10 @@ check()
     for version in "$@"; do
         setup "$version"
         say "PostgreSQL $version: building, then unit tests and suites"
-        run "$version" tools/check.sh build unit tap fault || failed+=("$version")
+        if ! run "$version" tools/check.sh build unit tap fault ||
+            ! run "$version" tools/as_user.sh -b build -- demo/demo.sh; then
+            failed+=("$version")
+        fi
     done
     [ ${#failed[@]} = 0 ] || fail "PostgreSQL ${failed[*]}: see above"
     say "all passed with PostgreSQL $*"
