@@ -4,7 +4,7 @@ BUILD  ?= build
 PREFIX ?= /usr/local
 SCALE  ?= 1
 RUNS   ?= 5
-export BUILD SCALE RUNS
+export BUILD SCALE RUNS CONTESTS
 
 .PHONY: all deps setup install demo check check-unit check-tap check-fault check-san check-versions \
 	regress bench lint format fuzz clean help
@@ -23,7 +23,8 @@ help:
 #: make check-unit | check-tap | check-fault | check-san      one part of them
 #: make check-versions   VERSIONS="13 17 18": unit tests and suites with these versions of PostgreSQL, in chroots
 #: make regress       the databases of PostgreSQL's own suites: backed up, restored, compared
-#: make bench         SCALE=1 RUNS=5: pgark against pg_dump and pg_restore
+#: make bench         SCALE=1 RUNS=5 CONTESTS="tables empty indexes large-objects": pgark against
+#:                    pg_dump and pg_restore
 #: make lint          formatting, static analysis, layers, scripts, documentation
 #: make format        reformat the sources
 #: make fuzz          SECONDS_EACH=60: every fuzzer for that long

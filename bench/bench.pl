@@ -3,6 +3,7 @@
 #
 #   SCALE   1 = 18.5 million rows in eight tables; may be a fraction
 #   RUNS    rounds, in each of which every program runs once
+#   CONTESTS   of tables, empty, indexes and large-objects only these; all without it
 #   PGARK_BENCH_PG_DUMP   one more pg_dump (16 or newer) to run against
 #
 # The report goes to standard output and, as JSON, to ./results; progress to standard error. Missing
@@ -34,6 +35,7 @@ sub bench
 {
     my $scale = positive('SCALE', 1, qr/\A(?:\d+(?:\.\d*)?|\.\d+)\z/);
     my $runs  = positive('RUNS', 5, qr/\A\d+\z/);
+    my @groups = BenchContests->groups($ENV{CONTESTS} // '');
     for my $name (qw(PGARK PGARK_TOOLS))
     {
         die "$name is not set: run this by \"make bench\"\n" unless defined $ENV{$name};
@@ -55,14 +57,14 @@ sub bench
     $contests->need_space($data->space_needed);
 
     $server->start;
-    $data->load;
+    $data->load(@groups);
     my $report = BenchReport->new(
         scale    => $scale,
         runs     => $runs,
         programs => $contests->programs,
         settings => $server->settings,
         data     => $data->description);
-    $contests->run_all($report);
+    $contests->run($report, @groups);
 
     make_path('results');
     my $json = $report->write_json('results');

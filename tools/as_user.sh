@@ -97,7 +97,7 @@ environment=(
     PG_TEST_PORT_DIR="$scratch/ports"
 )
 [ -z "$mounted" ] || environment+=(PGARK_TEST_TMPFS="$mounted")
-for name in SCALE RUNS JOBS PROVE_FLAGS ASAN_OPTIONS UBSAN_OPTIONS TSAN_OPTIONS LSAN_OPTIONS \
+for name in SCALE RUNS CONTESTS JOBS PROVE_FLAGS ASAN_OPTIONS UBSAN_OPTIONS TSAN_OPTIONS LSAN_OPTIONS \
     PG_TEST_NOCLEAN PGARK_TEST_FULL PGARK_BENCH_PG_DUMP; do
     [ -z "${!name:-}" ] || environment+=("$name=${!name}")
 done

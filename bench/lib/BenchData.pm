@@ -59,16 +59,17 @@ sub space_needed
     return 6 * $database + 2 * $indexed + $wal + 1.5e9;
 }
 
+# load GROUP... - the databases of these groups of contests (%groups in BenchContests.pm).
 sub load
 {
-    my ($self) = @_;
-    for my $db (sort keys %{ $self->{rows} })
-    {
-        $self->load_tables($db);
-    }
-    $self->load_empty;
-    $self->load_indexed;
-    $self->load_large_objects;
+    my ($self, @groups) = @_;
+    my %loads = (
+        tables => sub { $self->load_tables($_) for sort keys %{ $self->{rows} } },
+        empty  => sub { $self->load_empty },
+        indexes         => sub { $self->load_indexed },
+        'large-objects' => sub { $self->load_large_objects },
+    );
+    $loads{$_}->() for @groups;
     $self->{server}->checkpoint;
     return;
 }
@@ -206,14 +207,14 @@ sub description
             tables => scalar @{ $self->{rows}{$_} },
             rows   => $self->{rows}{$_},
             total  => $self->{total},
-            bytes  => $self->{bytes}{$_} + 0,
+            bytes  => ($self->{bytes}{$_} // 0) + 0,
     } } sort keys %{ $self->{rows} };
     my $indexed = {
         name   => 'indexed',
         tables => $indexed_tables,
         rows   => [ $self->{big}, ($self->{small}) x ($indexed_tables - 1) ],
         total  => $self->{big} + $self->{small} * ($indexed_tables - 1),
-        bytes  => $self->{bytes}{indexed} + 0,
+        bytes  => ($self->{bytes}{indexed} // 0) + 0,
     };
     return [
         @databases,
