@@ -23,7 +23,7 @@ use Test::More;
 use Time::HiRes qw(time usleep);
 
 our @EXPORT = qw(
-  make_server drop_server conninfo session
+  needs_version make_server drop_server conninfo session
   proxy_start proxy_stop proxied
   pgark pgark_ok pgark_fails pgark_json pgark_start pgark_finish pgark_env
   new_repo backup set_dir set_files repo_sets manifest chunks slurp_bytes spew_bytes
@@ -37,6 +37,15 @@ our $last_out = '';
 our $last_err = '';
 
 # ---- servers -------------------------------------------------------------------------------------
+
+# needs_version MAJOR, WHY - skips the whole suite with an older PostgreSQL.
+sub needs_version
+{
+    my ($major, $why) = @_;
+    my ($have) = `pg_config --version` =~ /(\d+)/;
+    plan skip_all => "PostgreSQL $have: $why" if $have < $major;
+    return;
+}
 
 # make_server NAME [, conf => TEXT, extra => [initdb options], start => 0] makes and starts a server
 # that is small, careless about crashes, and open for two-phase commit. It has a socket directory of

@@ -8,6 +8,8 @@ use PgarkTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+needs_version(14, 'a table is one chunk, there is no middle of a backup');
+
 my $source = make_server('source');
 my $second = make_server('second');
 my $target = make_server('target');

@@ -79,7 +79,7 @@ for my $text ("[pgark]\nnonsense = 1\n", "jobs = many\n", "[\n", "jobs 3\n", "\0
 pgark_fails([ 'backup', '-d', conninfo($source, 'nowhere'), '--repo', $repo ], qr/nowhere/, 'no such database');
 pgark_fails([ 'backup', '-d', conninfo($source, 'shop', 'user=nobody_here'), '--repo', $repo ],
     qr/nobody_here/, 'no such role');
-$source->safe_psql('postgres', 'CREATE ROLE secret LOGIN PASSWORD $$hush$$');
+$source->safe_psql('postgres', q{SET password_encryption = 'scram-sha-256'; CREATE ROLE secret LOGIN PASSWORD 'hush'});
 {
     my $hba = $source->data_dir . '/pg_hba.conf';
     my $before = slurp_bytes($hba);

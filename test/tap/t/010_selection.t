@@ -8,6 +8,8 @@ use PgarkTest;
 use PostgreSQL::Test::Utils ();
 use Test::More;
 
+needs_version(14, 'its pg_dump has no -e to compare with');
+
 my $node = make_server('selection');
 my $repo = new_repo();
 my $dir  = PostgreSQL::Test::Utils::tempdir('selection');

@@ -66,7 +66,7 @@ for my $format (qw(auto text))
             is($json->{totals}{large_objects}, 11, 'as JSON, too');
             cmp_ok($json->{totals}{large_object_bytes}, '>', 20e6, 'with their size');
             my ($data) = grep { $_->{name} eq 'pg_largeobject' } @{ manifest($repo, $key)->{table} };
-            cmp_ok($data->{chunks}, '>', 1, 'they are in several chunks');
+            cmp_ok($data->{chunks}, '>', 1, 'they are in several chunks') if $source->pg_version >= 14;
             $target->safe_psql('postgres', "DROP DATABASE $copy");
         });
 }

@@ -4,6 +4,8 @@ use warnings;
 use PgarkTest;
 use Test::More;
 
+needs_version(15, 'no NULLS NOT DISTINCT');
+
 my $source = make_server('source');
 my $target = make_server('target', conf => "log_statement = ddl\nlog_line_prefix = ''\n");
 

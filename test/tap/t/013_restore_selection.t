@@ -6,6 +6,8 @@ use PgarkTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+needs_version(14, 'its pg_dump attaches a partition in the definition of the table');
+
 my $source = make_server('source');
 my $target = make_server('target');
 my $repo   = new_repo();

@@ -5,6 +5,8 @@ use warnings;
 use PgarkTest;
 use Test::More;
 
+needs_version(14, 'its archives do not tell which table is a partition');
+
 my $source = make_server('source', conf => "wal_level = logical\n");
 my $target = make_server('target', conf => "wal_level = logical\n");
 my $dir    = PostgreSQL::Test::Utils::tempdir('export');
