@@ -93,10 +93,11 @@ static void add_timestamp(ValueReader *r, const char *zone, Str *out)
         str_add(out, us == INT64_MAX ? "infinity" : "-infinity");
         return;
     }
-    int64_t days = floor_divide(us, US_PER_DAY);
-    add_date(out, days, &bc);
+    /* Not us minus the days: near the lowest value that product is none. */
+    int64_t of_day = us % US_PER_DAY;
+    add_date(out, floor_divide(us, US_PER_DAY), &bc);
     str_addc(out, ' ');
-    add_time(out, (uint64_t) (us - days * US_PER_DAY));
+    add_time(out, (uint64_t) (of_day < 0 ? of_day + US_PER_DAY : of_day));
     str_add(out, zone);
     str_add(out, bc ? " BC" : "");
 }
