@@ -68,8 +68,8 @@ static bool import(BackupNode *node, Error *err)
 static bool lock_tables(BackupNode *node, Error *err)
 {
     int64_t wait_ms = node->request->lock_wait_ms;
-    if (!catalog_read_relations(node->scout, node->ctx, node->request->selection, &node->catalog,
-                                err))
+    if (!scope_read(node->scout, node->ctx, node->request->selection, node->scope, &node->catalog,
+                    err))
         return false;
     node->locked = catalog_to_lock(node->ctx, &node->catalog);
     if (!pg_exec(node->holder, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", err))

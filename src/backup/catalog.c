@@ -6,10 +6,11 @@
 
 /* Every relation that could be selected, with what selection_apply looks at. What an extension owns
  * is in the list only where the extension has it as its configuration, whatever the schema. */
-static PGresult *query_relations(PgConn *conn, Error *err)
+static PGresult *query_relations(PgConn *conn, const char *hide, Error *err)
 {
-    return pg_query(
-        conn,
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "relations");
+    const char *sql = mem_printf(
+        tmp, "%s%s%s ORDER BY c.oid",
         "SELECT c.oid, c.relkind, n.nspname, c.relname, c.relpersistence, c.relispopulated,"
         " e.extname, e.condition, o.refobjid, s.srvname,"
         " (SELECT pg_catalog.string_agg(i.inhparent::text, ' ') FROM pg_catalog.pg_inherits i"
@@ -34,9 +35,9 @@ static PGresult *query_relations(PgConn *conn, Error *err)
         " WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND c.relpersistence <> 't'"
         " AND CASE WHEN e.objid IS NULL"
         "  THEN n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'"
-        "  ELSE c.oid = ANY (e.extconfig) END"
-        " ORDER BY c.oid",
-        0, NULL, err);
+        "  ELSE c.oid = ANY (e.extconfig) END",
+        hide == NULL ? "" : " AND NOT ", hide == NULL ? "" : hide);
+    return pg_query(conn, sql, 0, NULL, err);
 }
 
 enum
@@ -156,12 +157,12 @@ static void take_sequence(const SelectionItem *item, Catalog *ret, size_t *capac
     s->name = mem_strdup(ret->selected, item->name);
 }
 
-bool catalog_read_relations(PgConn *conn, void *ctx, const Selection *selection, Catalog *ret,
-                            Error *err)
+bool catalog_read_relations(PgConn *conn, void *ctx, const Selection *selection, const char *hide,
+                            Catalog *ret, Error *err)
 {
     size_t sequences = 0;
     memset(ret, 0, sizeof(*ret));
-    AUTO(PQclear) PGresult *res = query_relations(conn, err);
+    AUTO(PQclear) PGresult *res = query_relations(conn, hide, err);
     if (res == NULL)
         return error_prefix(err, "could not list the tables");
     ret->selected_count = (size_t) PQntuples(res);

@@ -70,10 +70,11 @@ typedef struct Catalog
 } Catalog;
 
 /* catalog_read_relations lists the relations that the connection's snapshot shows and that the
- * selection wants, those of large objects first: not temporary, in no system schema, of an extension only where they are its
- * configuration tables. Below ctx. ERR_USAGE: the selection matches nothing. */
-bool catalog_read_relations(PgConn *conn, void *ctx, const Selection *selection, Catalog *ret,
-                            Error *err) MUST_CHECK;
+ * selection wants, those of large objects first: not temporary, in no system schema, of an extension
+ * only where they are its configuration tables, and none that hide, an SQL condition on c.oid, is
+ * true of (NULL: no condition). Below ctx. ERR_USAGE: the selection matches nothing. */
+bool catalog_read_relations(PgConn *conn, void *ctx, const Selection *selection, const char *hide,
+                            Catalog *ret, Error *err) MUST_CHECK;
 
 /* catalog_to_lock gives, below ctx, the relations of all that the holder locks; they share strings.
  */

@@ -19,6 +19,8 @@ typedef struct SchemaThread
 
 static bool dump_definitions(BackupNode *node, Error *err)
 {
+    if (!node_has_catalogue(node))
+        return true;
     const SchemaDump dump = {.request = node->request,
                              .pg_dump = &node->pg_dump,
                              .conn = node->scout,
@@ -72,7 +74,8 @@ static bool begin(BackupNode *node, Storage *st, const char *set_dir, Error *err
 {
     node->storage = st;
     node->set_dir = set_dir;
-    node->record.schema.path = mem_printf(node->ctx, "%s/schema.dump", node->node_dir);
+    if (node_has_catalogue(node))
+        node->record.schema.path = mem_printf(node->ctx, "%s/schema.dump", node->node_dir);
     node->record.chunks.path = chunk_file(node);
     if (!storage_make_dir(st, mem_printf(node->ctx, "%s/%s", set_dir, node->node_dir), false, err))
         return false;
@@ -140,7 +143,7 @@ static bool check_names(BackupNode *node, Error *err)
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "names");
     Catalog now;
     Catalog moved;
-    if (!catalog_read_relations(node->probe, tmp, node->request->selection, &now, err))
+    if (!scope_read(node->probe, tmp, node->request->selection, node->scope, &now, err))
         return false;
     catalog_missing(tmp, &node->catalog, &now, &moved);
     return moved.count == 0 || error_set(err, ERR_CHANGED, "table %s is no longer under that name",

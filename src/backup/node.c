@@ -17,6 +17,7 @@ void node_init(BackupNode *node, const BackupRequest *request, const PgConnSpec 
     node->progress_all = progress;
     node->progress = progress_node(progress, index);
     node->progress_index = index;
+    node->dbid = content + 1;
     snprintf(node->label, sizeof(node->label), "node %d", content);
 }
 
@@ -35,7 +36,7 @@ static bool read_identity(BackupNode *node, Error *err)
     if (res == NULL)
         return error_prefix(err, "could not ask the server who it is");
     r->content = node->content;
-    r->dbid = node->content + 1;
+    r->dbid = node->dbid;
     r->system_identifier = mem_strdup(node->ctx, pg_cell(res, 0, 0));
     r->server_version = mem_strdup(node->ctx, pg_cell(res, 0, 1));
     r->server_version_num = (int) pg_cell_int(res, 0, 2);
@@ -87,10 +88,15 @@ static bool open_probe(BackupNode *node, Error *err)
 static bool list_tables(BackupNode *node, Error *err)
 {
     Catalog all;
-    if (!catalog_read_relations(node->probe, node->ctx, node->request->selection, &all, err))
+    if (!scope_read(node->probe, node->ctx, node->request->selection, node->scope, &all, err))
         return false;
     node->locked = catalog_to_lock(node->ctx, &all);
     return true;
+}
+
+bool node_list(BackupNode *node, Error *err)
+{
+    return list_tables(node, err) || error_node(err, node->label);
 }
 
 bool node_open_workers(BackupNode *node, Error *err)
@@ -154,10 +160,12 @@ bool node_connect(BackupNode *node, bool probe_only, Error *err)
     atomic_store(&node->progress->bytes_done, 0);
     atomic_store(&node->progress->chunks_done, 0);
     atomic_store(&node->progress->finished, false);
+    bool definitions = node_has_catalogue(node);
     bool ok = open_probe(node, err) && list_tables(node, err) &&
-              catalog_read_left_out(node->probe, node->ctx, node->request->selection,
-                                    &node->record.warnings, &node->record.warning_count, err);
-    ok = ok && (probe_only || (node_find_pg_dump(node, err) &&
+              (!definitions ||
+               catalog_read_left_out(node->probe, node->ctx, node->request->selection,
+                                     &node->record.warnings, &node->record.warning_count, err));
+    ok = ok && (probe_only || ((!definitions || node_find_pg_dump(node, err)) &&
                                locks_check_capacity(node->probe, node->locked.count, err) &&
                                open_others(node, err) && check_export(node, err)));
     return ok || error_node(err, node->label);
@@ -239,8 +247,8 @@ bool node_confirm(BackupNode *node, int64_t slice_ms, bool *ret_same, Error *err
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "new tables");
     Catalog missing;
-    if (!catalog_read_relations(node->scout, node->ctx, node->request->selection, &node->catalog,
-                                err))
+    if (!scope_read(node->scout, node->ctx, node->request->selection, node->scope, &node->catalog,
+                    err))
         return error_node(err, node->label);
     catalog_missing(tmp, &node->catalog, &node->locked, &missing);
     *ret_same = missing.count == 0;
@@ -281,7 +289,7 @@ static void make_tables(BackupNode *node)
 bool node_plan(BackupNode *node, PgConn *conn, Error *err)
 {
     if (conn == node->probe &&
-        !catalog_read_relations(conn, node->ctx, node->request->selection, &node->catalog, err))
+        !scope_read(conn, node->ctx, node->request->selection, node->scope, &node->catalog, err))
         return error_node(err, node->label);
     if (!catalog_read_tables(conn, node->request->format, &node->catalog, err))
         return error_node(err, node->label);

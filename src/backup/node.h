@@ -17,6 +17,7 @@
 #include "backup/catalog.h"
 #include "backup/left.h"
 #include "backup/plan.h"
+#include "backup/scope.h"
 #include "pg/program.h"
 #include "report/progress.h"
 #include "storage/storage.h"
@@ -31,6 +32,8 @@ typedef struct BackupNode
      * workers come and go with each database's data. */
     bool shared_server;
     bool with_globals; /* this is the one of them that stores roles and tablespaces */
+    int dbid;
+    const NodeScope *scope; /* NULL: all that the selection wants */
     /* Set between node_connect and node_adopt: the run goes on with a dead one's set. */
     const HoldNodeRecord *held;
     char label[160];        /* "node 1" until connected, then "node 1 (host:port)" */
@@ -76,6 +79,12 @@ static inline bool node_keeps(const BackupNode *node)
     return node->request->hold_ms > 0 || node->request->resume;
 }
 
+/* node_has_catalogue: the definitions of its database are part of the set. */
+static inline bool node_has_catalogue(const BackupNode *node)
+{
+    return node->scope == NULL || node->scope->catalogue;
+}
+
 /* node_init fills what the caller gives, of a zeroed node, but for the cancel flag, which every attempt has
  * anew. index is the node's place in progress. */
 void node_init(BackupNode *node, const BackupRequest *request, const PgConnSpec *spec, int content,
@@ -101,6 +110,10 @@ bool node_lock(BackupNode *node, int64_t slice_ms, bool *ret_locked, Error *err)
 
 /* node_unlock gives all locks back, for another try. */
 void node_unlock(BackupNode *node);
+
+/* node_list lists the tables to lock, as the probe sees them; node_connect does it, and it is to be
+ * done again when node->scope has changed. */
+bool node_list(BackupNode *node, Error *err) MUST_CHECK;
 
 /* node_confirm compares what the scout's snapshot shows with what is locked. *ret_same false:
  * tables have come since; they are locked now, too, and the cut has to be taken again. ERR_CHANGED:

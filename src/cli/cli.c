@@ -3,8 +3,9 @@
 
 #include "base/log.h"
 #include "base/str.h"
+#include "fleet/engine.h"
 
-Fleet *cli_fleet(void *ctx, const Options *o, Error *err)
+static FleetRequest fleet_request(const Options *o)
 {
     FleetRequest request = {.dbname = options_string(o, OPT_DBNAME),
                             .host = options_string(o, OPT_HOST),
@@ -14,8 +15,25 @@ Fleet *cli_fleet(void *ctx, const Options *o, Error *err)
                             .never_prompt = options_flag(o, OPT_NO_PASSWORD),
                             .force_prompt = options_flag(o, OPT_PASSWORD)};
     request.nodes = options_list(o, OPT_NODE, &request.node_count);
+    return request;
+}
+
+Fleet *cli_fleet(void *ctx, const Options *o, Error *err)
+{
+    FleetRequest request = fleet_request(o);
     Fleet *fleet = fleet_discover(ctx, &request, err);
     return fleet != NULL && fleet_passwords(ctx, fleet, &request, err) ? fleet : NULL;
+}
+
+Fleet *cli_source(void *ctx, const Options *o, Error *err)
+{
+    FleetRequest request = fleet_request(o);
+    NameMap *hosts;
+    if (!cli_name_map(ctx, o, OPT_HOST_MAP, &hosts, &request.host_map_count, err))
+        return NULL;
+    request.host_map = hosts;
+    Fleet *fleet = cli_fleet(ctx, o, err);
+    return fleet != NULL && engine_discover(ctx, fleet, &request, err) ? fleet : NULL;
 }
 
 bool cli_json(const Options *o)

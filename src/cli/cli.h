@@ -32,6 +32,10 @@ int cmd_export(void *ctx, const Options *o, Supervisor *supervisor, Error *err);
 /* cli_fleet makes the fleet from -d, --node, --fleet and friends, and prompts for passwords. */
 Fleet *cli_fleet(void *ctx, const Options *o, Error *err);
 
+/* cli_source is cli_fleet for what is read from: where -d names the coordinator of a fleet, all of its
+ * nodes. */
+Fleet *cli_source(void *ctx, const Options *o, Error *err);
+
 /* cli_selection makes a Selection, below ctx, of the options and files that choose objects. ERR_USAGE:
  * a pattern or a file that cannot be read, sections that leave nothing, a file of wanted names without
  * a name. */

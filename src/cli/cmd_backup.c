@@ -148,7 +148,7 @@ int cmd_backup(void *ctx, const Options *o, Supervisor *supervisor, Error *err)
     BackupResult result;
     if (!make_request(ctx, o, &request, err))
         return EXIT_ERROR;
-    Fleet *fleet = cli_fleet(ctx, o, err);
+    Fleet *fleet = cli_source(ctx, o, err);
     if (fleet == NULL || (request.all_databases && !fleet_all_databases(ctx, fleet, err)))
         return EXIT_ERROR;
     ProgressMode mode = request.dry_run ? PROGRESS_NONE : cli_progress(o);

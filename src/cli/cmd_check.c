@@ -44,7 +44,7 @@ int cmd_check(void *ctx, const Options *o, Supervisor *supervisor, Error *err)
                              .selection = selection_new(ctx),
                              .pg_dump = options_string(o, OPT_PG_DUMP)};
     CheckResult result;
-    Fleet *fleet = cli_fleet(ctx, o, err);
+    Fleet *fleet = cli_source(ctx, o, err);
     if (fleet == NULL || !check_run(ctx, fleet, &request, supervisor, &result, err))
         return EXIT_ERROR;
     if (cli_json(o))

@@ -50,6 +50,18 @@ static const OptionSpec rows[] = {
                 "section [node N] for each node, numbered from 0, holds its conninfo.",
     },
     {
+        .id = OPT_HOST_MAP,
+        .name = "host-map",
+        .type = OPTION_LIST,
+        .group = GROUP_CONNECTION,
+        .commands = CMD_BACKUP | CMD_CHECK | CMD_RESTORE,
+        .file_commands = CMD_BACKUP | CMD_CHECK | CMD_RESTORE,
+        .arg = "OLD=NEW",
+        .help = "reach the node that a coordinator knows as OLD under NEW, repeated",
+        .more = "Either may be HOST or HOST:PORT. For nodes of a Citus cluster that have other names "
+                "or ports here than on their coordinator.",
+    },
+    {
         .id = OPT_MAP,
         .name = "map",
         .type = OPTION_LIST,

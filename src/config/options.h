@@ -31,6 +31,7 @@ typedef enum OptionId
     OPT_DBNAME,      /* -d --dbname=CONNINFO */
     OPT_NODE,        /* --node=CONNINFO, repeated */
     OPT_FLEET,       /* --fleet=FILE */
+    OPT_HOST_MAP,    /* --host-map=OLD=NEW, repeated */
     OPT_MAP,         /* --map=CONTENT=CONNINFO, repeated (restore) */
     OPT_HOST,        /* -h */
     OPT_PORT,        /* -p */

@@ -80,6 +80,66 @@ static void copy_tables(Manifest *m, const BackupNode *node)
     }
 }
 
+/* What an engine knows of the tables that are in the set; its relations are the parts of the nodes. */
+static void copy_map(Manifest *m, const BackupRun *run)
+{
+    const EngineMap *map = run->map;
+    const Catalog *catalog = &run->nodes[0].catalog;
+    size_t item = 0;
+    for (size_t i = 0; i < map->distribution_count; i++)
+    {
+        /* Both lists are sorted by oid. */
+        while (item < catalog->count && catalog->items[item].oid < map->distributions[i].table_oid)
+            item++;
+        if (item == catalog->count || catalog->items[item].oid != map->distributions[i].table_oid)
+            continue;
+        DistributionRecord *d = mem_push(m, m->distributions, m->distribution_count,
+                                         m->distribution_capacity, DistributionRecord);
+        *d = map->distributions[i];
+        d->database = mem_strdup(m, d->database);
+        d->method = mem_strdup(m, d->method);
+        d->column = mem_strdup(m, d->column);
+        d->tenant_schema = mem_strdup(m, d->tenant_schema);
+    }
+    for (size_t i = 0; i < map->schema_count; i++)
+    {
+        DistributedSchemaRecord *s = mem_push(m, m->schemas, m->schema_count, m->schema_capacity,
+                                              DistributedSchemaRecord);
+        *s = map->schemas[i];
+        s->database = mem_strdup(m, s->database);
+        s->schema = mem_strdup(m, s->schema);
+    }
+    for (size_t i = 0; i < map->function_count; i++)
+    {
+        DistributedFunctionRecord *f = mem_push(m, m->functions, m->function_count,
+                                                m->function_capacity, DistributedFunctionRecord);
+        *f = map->functions[i];
+        f->database = mem_strdup(m, f->database);
+        f->schema = mem_strdup(m, f->schema);
+        f->name = mem_strdup(m, f->name);
+        f->arguments = mem_strdup(m, f->arguments);
+        f->argument = mem_strdup(m, f->argument);
+    }
+}
+
+static void copy_parts(Manifest *m, const BackupNode *node)
+{
+    for (size_t i = 0; i < node->catalog.count; i++)
+    {
+        const ScopePart *part = scope_part(node->scope, &node->catalog.items[i]);
+        if (part == NULL)
+            continue;
+        ShardRecord *s = mem_push(m, m->shards, m->shard_count, m->shard_capacity, ShardRecord);
+        *s = (ShardRecord){.content = node->content,
+                           .database = mem_strdup(m, node->record.database),
+                           .oid = node->catalog.items[i].oid,
+                           .table_oid = part->table_oid,
+                           .shard_id = part->shard_id,
+                           .min = mem_strdup(m, part->min),
+                           .max = mem_strdup(m, part->max)};
+    }
+}
+
 /* Gathers from the nodes what the manifest says; it outlives their connections. */
 static Manifest *make_manifest(const BackupRun *run)
 {
@@ -103,7 +163,10 @@ static Manifest *make_manifest(const BackupRun *run)
         copy_node(m, mem_push(m, m->nodes, m->node_count, m->node_capacity, NodeRecord),
                   &run->nodes[i].record);
         copy_tables(m, &run->nodes[i]);
+        copy_parts(m, &run->nodes[i]);
     }
+    if (run->map != NULL)
+        copy_map(m, run);
     fill_totals(run, m);
     return m;
 }
@@ -118,6 +181,14 @@ static bool write_manifest(ManifestWriter *w, const Manifest *m, Error *err)
         ok = manifest_write_table(w, &m->tables[i], err);
     for (size_t i = 0; ok && i < m->sequence_count; i++)
         ok = manifest_write_sequence(w, &m->sequences[i], err);
+    for (size_t i = 0; ok && i < m->distribution_count; i++)
+        ok = manifest_write_distribution(w, &m->distributions[i], err);
+    for (size_t i = 0; ok && i < m->shard_count; i++)
+        ok = manifest_write_shard(w, &m->shards[i], err);
+    for (size_t i = 0; ok && i < m->schema_count; i++)
+        ok = manifest_write_distributed_schema(w, &m->schemas[i], err);
+    for (size_t i = 0; ok && i < m->function_count; i++)
+        ok = manifest_write_distributed_function(w, &m->functions[i], err);
     return ok && manifest_write_totals(w, &m->totals, err) && manifest_writer_commit(w, NULL, err);
 }
 

@@ -74,6 +74,23 @@ static bool dump_server(void *arg, size_t i, Error *err)
     return node_dump(&run->nodes[first], run->repo->storage, run->set->dir, err);
 }
 
+/* What a node is asked for until the coordinator's catalogue has been read. */
+static const NodeScope nothing_yet;
+
+static bool list_one(void *arg, size_t i, Error *err)
+{
+    return node_list(&((BackupRun *) arg)->nodes[i], err);
+}
+
+/* What belongs to which node, as the coordinator's probe or scout sees it. */
+static bool map_nodes(BackupRun *run, PgConn *coordinator, Error *err)
+{
+    run->map = run->fleet->engine->map(run->nodes[0].ctx, run->nodes, run->count, coordinator, err);
+    for (size_t i = 0; run->map != NULL && i < run->count; i++)
+        run->nodes[i].scope = &run->map->scopes[i];
+    return run->map != NULL;
+}
+
 static bool plan_one(void *arg, size_t i, Error *err)
 {
     BackupRun *run = arg;
@@ -101,9 +118,11 @@ static bool check_distinct(const BackupRun *run, Error *err)
             if (strcmp(a->started, b->started) == 0)
                 return error_set(err, ERR_USAGE, "%s and %s are the same server", a->label,
                                  b->label);
-            log_warning("%s and %s have the same system identifier: is one a copy or a standby of "
-                        "the other?",
-                        a->label, b->label);
+            if (run->fleet->engine == NULL)
+                log_warning(
+                    "%s and %s have the same system identifier: is one a copy or a standby of "
+                    "the other?",
+                    a->label, b->label);
         }
     }
     return true;
@@ -182,6 +201,16 @@ static bool lock_all(BackupRun *run, Error *err)
     }
 }
 
+/* The nodes are there: of one fleet, if it has a coordinator, and of none otherwise. */
+static bool find_parts(BackupRun *run, Error *err)
+{
+    const FleetEngine *engine = run->fleet->engine;
+    if (engine == NULL)
+        return engine_refuse(run->nodes, run->count, err);
+    return engine->check(run->nodes, run->count, err) && map_nodes(run, run->nodes[0].probe, err) &&
+           each(run, list_one, err);
+}
+
 /* The cut, again as long as tables come between the list that was locked and the snapshots. */
 static bool take_cut(BackupRun *run, Error *err)
 {
@@ -191,11 +220,13 @@ static bool take_cut(BackupRun *run, Error *err)
         int tries = run->cut.tries;
         int64_t stall = run->cut.stall_us;
         if (!cut_take(run->nodes, run->count, run->request->cut, run->request->cut_timeout_ms,
-                      run->cancel, &run->cut, err))
+                      run->fleet->engine, run->cancel, &run->cut, err))
             return false;
         run->cut.tries += tries;
         if (stall > run->cut.stall_us)
             run->cut.stall_us = stall;
+        if (run->fleet->engine != NULL && !map_nodes(run, run->nodes[0].scout, err))
+            return false;
         if (!each(run, confirm_one, err))
             return false;
         for (size_t i = 0; i < run->count; i++)
@@ -254,8 +285,8 @@ static bool resume(BackupRun *run, Error *err)
 static bool attempt(BackupRun *run, Error *err)
 {
     progress_phase(run->progress, "connecting");
-    if (!each(run, connect_one, err) || !check_distinct(run, err) || !check_locks(run, err) ||
-        !cut_check(run->nodes, run->count, run->request->cut, err))
+    if (!each(run, connect_one, err) || !check_distinct(run, err) || !find_parts(run, err) ||
+        !check_locks(run, err) || !cut_check(run->nodes, run->count, run->request->cut, err))
         return false;
     if (run->request->dry_run)
         return each(run, plan_one, err);
@@ -282,8 +313,10 @@ static void make_nodes(BackupRun *run)
         bool first = i == 0 || nodes[i - 1].content != nodes[i].content;
         bool last = i + 1 == run->count || nodes[i + 1].content != nodes[i].content;
         node_init(&run->nodes[i], run->request, &nodes[i].spec, nodes[i].content, run->progress, i);
+        run->nodes[i].dbid = nodes[i].dbid;
         run->nodes[i].shared_server = !first || !last;
-        run->nodes[i].with_globals = first && run->request->globals;
+        run->nodes[i].with_globals = first && run->request->globals &&
+                                     (i == 0 || run->fleet->engine == NULL);
         if (first)
             run->servers[run->server_count++] = i;
     }
@@ -341,7 +374,10 @@ static bool run_work(void *arg, Error *err)
         if (run->cancel == NULL)
             return false;
         for (size_t n = 0; n < run->count; n++)
+        {
             run->nodes[n].cancel = run->cancel;
+            run->nodes[n].scope = run->fleet->engine != NULL && n > 0 ? &nothing_yet : NULL;
+        }
         bool ok = attempt(run, &failure);
         end_attempt(run, &failure);
         if (ok)

@@ -6,6 +6,7 @@
 #define PGARK_FLEET_BACKUP_RUN_PARTS_H
 
 #include "fleet/backup_run.h"
+#include "fleet/engine.h"
 #include "fleet/keeper.h"
 
 typedef struct BackupRun
@@ -27,6 +28,8 @@ typedef struct BackupRun
     size_t server_count;
     bool *same;   /* per node: node_confirm's answer */
     bool *locked; /* per node: node_lock's answer */
+    EngineMap
+        *map; /* with an engine: what lies where, as of the cut at last; below the first node's */
     CutRecord cut;
     int64_t started_us;
     const HoldFile *left; /* of the run that died, whose set is resumed; NULL: a set of our own */

@@ -52,6 +52,12 @@
  *    - Nothing but locks is waited for while locks are held: transactions and statements are
  *      ready before, and the snapshots are one round trip.
  *
+ * 3. With an engine (fleet/engine.h) two-phase commits are its own: it says, of the gids that (b)
+ *    lists, whether any is half committed in the snapshots; of all others 1 goes on to hold. Its
+ *    barrier is cheap, as it holds back the decisions of two-phase commits alone, so the proof of 1 is
+ *    taken inside of it: with everything else still being committed, it is not an instant by itself.
+ *    The coordinator's tables that have no parts on other nodes are locked with it, as in 2.
+ *
  * Tables that came after the list was locked are caught by node_confirm: the cut is taken again.
  */
 #include "fleet/cut.h"
@@ -63,12 +69,14 @@
 
 #define TRY_FIRST_MS 60
 #define TRY_LAST_MS  1000
+#define HOLD_MS      80    /* the longest that an engine's barrier waits for a proof */
 #define ANSWER_MS    10000 /* a node that does not answer a snapshot within this is gone */
 
 typedef struct Cut
 {
     BackupNode *nodes;
     size_t count;
+    const FleetEngine *engine; /* NULL: none */
     const Cancel *cancel;
     CutRecord *record;
     int64_t deadline_ms;
@@ -108,12 +116,40 @@ static bool begin_scouts(const Cut *cut, Error *err)
            collect_all(cut, true, err);
 }
 
+/* A condition on pg_prepared_xacts p: gids that 1 judges, or those that the engine does. */
+static const char *gid_condition(void *ctx, const Cut *cut, bool own)
+{
+    if (cut->engine == NULL)
+        return own ? "false" : "true";
+    return mem_printf(ctx, "p.gid %sLIKE '%s'", own ? "" : "NOT ", cut->engine->cut.own_gids);
+}
+
 static void note_prepared(Cut *cut, const BackupNode *node, const char *gids)
 {
     char line[300];
     snprintf(cut->obstacle, sizeof(cut->obstacle),
              "a prepared transaction on node %d may be half committed: %s", node->content,
              str_one_line(line, sizeof(line), gids));
+}
+
+/* The snapshot's name and text, the gids that 1 judges, and whether all of these are undecided: among
+ * the running xids, or at or behind xmax (xids of 32 bits go round, so "behind" is by the distance). */
+static const char *snapshot_sql(void *ctx, const Cut *cut)
+{
+    const char *judged = gid_condition(ctx, cut, false);
+    return mem_printf(
+        ctx,
+        "SELECT pg_catalog.pg_export_snapshot(), pg_catalog.pg_current_snapshot(),"
+        " (SELECT pg_catalog.string_agg(p.gid, chr(10) ORDER BY p.gid)"
+        "  FROM pg_catalog.pg_prepared_xacts p"
+        "  WHERE p.database = pg_catalog.current_database() AND %s),"
+        " (SELECT pg_catalog.bool_and(p.transaction = ANY (ARRAY(SELECT x::xid FROM"
+        "  pg_catalog.pg_snapshot_xip(s.s) x)) OR (p.transaction::text::bigint"
+        "  - pg_catalog.pg_snapshot_xmax(s.s)::text::bigint %% 4294967296 + 4294967296)"
+        "  %% 4294967296 < 2147483648)"
+        "  FROM pg_catalog.pg_prepared_xacts p, (SELECT pg_catalog.pg_current_snapshot()) s(s)"
+        "  WHERE p.database = pg_catalog.current_database() AND %s)",
+        judged, judged);
 }
 
 /* Asks all scouts for their snapshots at once. *ret_even: the prepared transactions forbid nothing.
@@ -123,21 +159,7 @@ static bool take_snapshots(Cut *cut, bool *ret_even, Error *err)
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "prepared");
     const char *first = NULL;
     *ret_even = true;
-    if (!send_all(cut, true,
-                  "SELECT pg_catalog.pg_export_snapshot(), pg_catalog.pg_current_snapshot(),"
-                  " (SELECT pg_catalog.string_agg(p.gid, chr(10) ORDER BY p.gid)"
-                  "  FROM pg_catalog.pg_prepared_xacts p"
-                  "  WHERE p.database = pg_catalog.current_database()),"
-                  /* Undecided: among the running xids, or at or behind xmax (xids of 32 bits go
-                   * round, so "behind" is by the distance). */
-                  " (SELECT pg_catalog.bool_and(p.transaction = ANY (ARRAY(SELECT x::xid FROM"
-                  "  pg_catalog.pg_snapshot_xip(s.s) x)) OR (p.transaction::text::bigint"
-                  "  - pg_catalog.pg_snapshot_xmax(s.s)::text::bigint % 4294967296 + 4294967296)"
-                  "  % 4294967296 < 2147483648)"
-                  "  FROM pg_catalog.pg_prepared_xacts p,"
-                  "  (SELECT pg_catalog.pg_current_snapshot()) s(s)"
-                  "  WHERE p.database = pg_catalog.current_database())",
-                  err))
+    if (!send_all(cut, true, snapshot_sql(tmp, cut), err))
         return false;
     cut->record->at_us = clock_wall_us();
     for (size_t i = 0; i < cut->count; i++)
@@ -163,22 +185,47 @@ static bool take_snapshots(Cut *cut, bool *ret_even, Error *err)
     return true;
 }
 
+/* One round trip: first the lists, then the snapshot that shows that nothing has ended before it
+ * either, so that all that was prepared at T is in the lists. */
+static const char *second_sql(void *ctx, const Cut *cut)
+{
+    static const char list[] =
+        "coalesce((SELECT pg_catalog.string_agg(p.gid, chr(10) ORDER BY p.gid)"
+        " FROM pg_catalog.pg_prepared_xacts p"
+        " WHERE p.database = pg_catalog.current_database()";
+    return mem_printf(ctx,
+                      "SELECT pg_catalog.set_config('pgark.prepared', %s AND %s), ''), false),"
+                      " pg_catalog.set_config('pgark.own', %s AND %s), ''), false);"
+                      " SELECT pg_catalog.pg_current_snapshot(),"
+                      " pg_catalog.current_setting('pgark.prepared'),"
+                      " pg_catalog.current_setting('pgark.own')",
+                      list, gid_condition(ctx, cut, false), list, gid_condition(ctx, cut, true));
+}
+
+/* Whether a node's second look agrees with its snapshot, and its gids with the first node's. */
+static bool is_same(Cut *cut, const BackupNode *node, const PGresult *res, const char *first)
+{
+    const char *gids = pg_cell(res, 0, 1);
+    if (strcmp(node->record.snapshot, pg_cell(res, 0, 0)) != 0)
+    {
+        snprintf(cut->obstacle, sizeof(cut->obstacle),
+                 "transactions committed on node %d during every try", node->content);
+        return false;
+    }
+    if (strcmp(first, gids) == 0)
+        return true;
+    note_prepared(cut, gids[0] != '\0' ? node : &cut->nodes[0], gids[0] != '\0' ? gids : first);
+    return false;
+}
+
 /* Asks all probes for a second look. */
 static bool look_again(Cut *cut, bool *ret_same, Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "prepared");
     const char *first = NULL;
+    char **own = mem_array(tmp, char *, cut->count);
     *ret_same = true;
-    /* One round trip: first the list, then the snapshot that shows that nothing has ended before it
-     * either, so that all that was prepared at T is in the list. */
-    if (!send_all(cut, false,
-                  "SELECT pg_catalog.set_config('pgark.prepared', coalesce("
-                  " (SELECT pg_catalog.string_agg(p.gid, chr(10) ORDER BY p.gid)"
-                  "  FROM pg_catalog.pg_prepared_xacts p"
-                  "  WHERE p.database = pg_catalog.current_database()), ''), false);"
-                  " SELECT pg_catalog.pg_current_snapshot(),"
-                  " pg_catalog.current_setting('pgark.prepared')",
-                  err))
+    if (!send_all(cut, false, second_sql(tmp, cut), err))
         return false;
     for (size_t i = 0; i < cut->count; i++)
     {
@@ -186,23 +233,14 @@ static bool look_again(Cut *cut, bool *ret_same, Error *err)
         AUTO(PQclear) PGresult *res = pg_collect(node->probe, clock_ms() + ANSWER_MS, err);
         if (res == NULL)
             return error_prefix(err, "could not prove the snapshot");
-        if (*ret_same && strcmp(node->record.snapshot, pg_cell(res, 0, 0)) != 0)
-        {
-            *ret_same = false;
-            snprintf(cut->obstacle, sizeof(cut->obstacle),
-                     "transactions committed on node %d during every try", node->content);
-        }
-        const char *gids = pg_cell(res, 0, 1);
         if (first == NULL)
-            first = mem_strdup(tmp, gids);
-        if (*ret_same && strcmp(first, gids) != 0)
-        {
-            note_prepared(cut, gids[0] != '\0' ? node : &cut->nodes[0],
-                          gids[0] != '\0' ? gids : first);
-            *ret_same = false;
-        }
+            first = mem_strdup(tmp, pg_cell(res, 0, 1));
+        own[i] = mem_strdup(tmp, pg_cell(res, 0, 2));
+        *ret_same = *ret_same && is_same(cut, node, res, first);
     }
-    return true;
+    return !*ret_same || cut->engine == NULL ||
+           cut->engine->cut.settle(cut->nodes, cut->count, own, ret_same, cut->obstacle,
+                                   sizeof(cut->obstacle), err);
 }
 
 static void pause_between_tries(Cut *cut, int base_ms)
@@ -327,33 +365,73 @@ static void cancel_autovacuum(const BackupNode *node)
         log_debug("%s: cancelled autovacuum, pid %s", node->label, pg_cell(res, i, 0));
 }
 
-/* Locks all tables of one node; *ret_locked false: not within the try's time. */
+/* What a barrier locks on one node, in statements of so many tables that they can be sent. */
+typedef struct BarrierLocks
+{
+    char **statements;
+    size_t count, capacity;
+} BarrierLocks;
+
+static void add_locks(void *ctx, const Catalog *tables, BarrierLocks *ret)
+{
+    for (size_t first = 0; first < tables->count; first += LOCKS_PER_STATEMENT)
+    {
+        size_t left = tables->count - first;
+        *mem_push(ctx, ret->statements, ret->count, ret->capacity, char *) = locks_statement(
+            ctx, tables, first, left < LOCKS_PER_STATEMENT ? left : LOCKS_PER_STATEMENT, "SHARE");
+    }
+}
+
+/* With an engine: its own locks, and of the tables those that have all their rows on one node. */
+static BarrierLocks list_locks(void *ctx, const Cut *cut, const BackupNode *node)
+{
+    BarrierLocks locks = {.statements = NULL};
+    if (cut->engine == NULL)
+    {
+        add_locks(ctx, &node->locked, &locks);
+        return locks;
+    }
+    const char *own = cut->engine->cut.barrier(ctx, node);
+    Catalog whole = scope_whole(ctx, node->scope, &node->locked);
+    if (own != NULL)
+        *mem_push(ctx, locks.statements, locks.count, locks.capacity, char *) = mem_strdup(ctx,
+                                                                                           own);
+    add_locks(ctx, &whole, &locks);
+    return locks;
+}
+
+static bool barrier_refused(const Cut *cut, Error *err)
+{
+    error_prefix(err, "could not take the barrier's locks");
+    return error_hint(err, cut->engine == NULL
+                               ? "SHARE locks need UPDATE, DELETE or TRUNCATE rights on the tables "
+                                 "of a primary server."
+                               : "They need a superuser on every node.");
+}
+
+/* Takes all locks of one node; *ret_locked false: not within the try's time. */
 static bool lock_node(Cut *cut, BackupNode *node, int64_t try_end_ms, bool *ret_locked, Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "barrier");
     Str *sql = str_new(tmp);
+    BarrierLocks locks = list_locks(tmp, cut, node);
     *ret_locked = true;
-    for (size_t first = 0; first < node->locked.count; first += LOCKS_PER_STATEMENT)
+    for (size_t i = 0; i < locks.count; i++)
     {
-        size_t left = node->locked.count - first;
         int64_t ms = try_end_ms - clock_ms();
         Error refused = ERROR_INIT;
         str_clear(sql);
         /* Should this host vanish now, the servers let the writers go by themselves. */
         str_addf(sql, "%sSET LOCAL statement_timeout = %d; %s",
-                 first == 0 ? "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '10s'; " : "",
-                 ms < 1 ? 1 : (int) ms,
-                 locks_statement(tmp, &node->locked, first,
-                                 left < LOCKS_PER_STATEMENT ? left : LOCKS_PER_STATEMENT, "SHARE"));
+                 i == 0 ? "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '10s'; " : "",
+                 ms < 1 ? 1 : (int) ms, locks.statements[i]);
         if (pg_exec(node->probe, sql->data, &refused))
             continue;
         *ret_locked = false;
         if (!lock_refused(&refused) && !pg_sqlstate_is(&refused, PG_STATE_UNDEFINED_TABLE))
         {
             *err = refused;
-            error_prefix(err, "could not take the barrier's locks");
-            return error_hint(err, "SHARE locks need UPDATE, DELETE or TRUNCATE rights on the "
-                                   "tables of a primary server.");
+            return barrier_refused(cut, err);
         }
         pg_rollback(node->probe);
         note_lock_obstacle(cut, node);
@@ -363,11 +441,34 @@ static bool lock_node(Cut *cut, BackupNode *node, int64_t try_end_ms, bool *ret_
     return true;
 }
 
+/* The locks are held: snapshots, and with an engine their proof, for which commits that it does not
+ * hold back must pause for a moment by themselves. */
+static bool prove_inside(Cut *cut, bool *ret_proven, Error *err)
+{
+    int64_t until = clock_ms() + HOLD_MS;
+    bool even;
+    bool same = true;
+    for (;;)
+    {
+        int64_t start = clock_us();
+        if (!take_snapshots(cut, &even, err) ||
+            (cut->engine != NULL && !look_again(cut, &same, err)))
+            return false;
+        cut->record->window_us = clock_us() - start;
+        *ret_proven = even && same;
+        if (*ret_proven || cut->engine == NULL || clock_ms() >= until)
+            return true;
+        if (!begin_scouts(cut, err))
+            return false;
+    }
+}
+
 static bool barrier_try(Cut *cut, int64_t try_ms, bool *ret_proven, Error *err)
 {
     bool locked = true;
-    bool even = true;
     *ret_proven = false;
+    if (cut->engine != NULL)
+        cut->engine->cut.recover(cut->nodes, cut->count);
     if (!begin_scouts(cut, err))
         return false;
     int64_t start = clock_us();
@@ -378,16 +479,13 @@ static bool barrier_try(Cut *cut, int64_t try_ms, bool *ret_proven, Error *err)
                        &locked, err))
             return error_node(err, cut->nodes[i].label);
     }
-    int64_t snapshots = clock_us();
-    bool ok = !locked || take_snapshots(cut, &even, err);
-    cut->record->window_us = clock_us() - snapshots;
+    bool ok = !locked || prove_inside(cut, ret_proven, err);
     for (size_t i = 0; i < cut->count; i++)
         pg_rollback(cut->nodes[i].probe);
     int64_t stall = clock_us() - start;
     if (stall > cut->record->stall_us)
         cut->record->stall_us = stall;
     cut->record->tries++;
-    *ret_proven = locked && even;
     return ok;
 }
 
@@ -451,19 +549,22 @@ bool cut_check(const BackupNode *nodes, size_t count, CutMode mode, Error *err)
 }
 
 bool cut_take(BackupNode *nodes, size_t count, CutMode mode, int64_t timeout_ms,
-              const Cancel *cancel, CutRecord *record, Error *err)
+              const FleetEngine *engine, const Cancel *cancel, CutRecord *record, Error *err)
 {
     memset(record, 0, sizeof(*record));
     int64_t now = clock_ms();
     Cut cut = {.nodes = nodes,
                .count = count,
+               .engine = engine,
                .cancel = cancel,
                .record = record,
                .deadline_ms = now + timeout_ms,
                .seed = (unsigned) clock_wall_us()};
-    /* One node's snapshot is an instant by itself. */
-    if (mode == CUT_NONE || (mode == CUT_STRICT && count == 1))
+    /* One node's snapshot is an instant by itself, unless it is all nodes of its fleet at once. */
+    if (mode == CUT_NONE || (mode == CUT_STRICT && count == 1 && engine == NULL))
         return snapshots_only(&cut, err);
+    if (engine != NULL)
+        engine->cut.recover(nodes, count);
     bool proven = false;
     if (mode == CUT_STRICT && !double_collect(&cut, now + timeout_ms / 2, &proven, err))
         return false;

@@ -4,17 +4,18 @@
 #ifndef PGARK_FLEET_CUT_H
 #define PGARK_FLEET_CUT_H
 
-#include "backup/node.h"
+#include "fleet/engine.h"
 
 /* cut_check refuses, before anything is locked, what cannot succeed: a standby in a fleet whose cut
  * has to be proven, or behind a barrier. ERR_CUT. All nodes are connected. */
 bool cut_check(const BackupNode *nodes, size_t count, CutMode mode, Error *err) MUST_CHECK;
 
-/* cut_take gives every node a snapshot (exported by its scout, id in snapshot_id, text in
+/* engine: of the fleet, NULL: none. cut_take gives every node a snapshot (exported by its scout, id in snapshot_id, text in
  * record.snapshot), proven by the method that mode asks for and the number of nodes allows; record
  * says how. All nodes are connected and locked. ERR_CUT: not within the time; the message says what
  * was in the way. May be called again for another try after node_confirm. */
 bool cut_take(BackupNode *nodes, size_t count, CutMode mode, int64_t timeout_ms,
-              const Cancel *cancel, CutRecord *record, Error *err) MUST_CHECK;
+              const FleetEngine *engine, const Cancel *cancel, CutRecord *record, Error *err)
+    MUST_CHECK;
 
 #endif

@@ -1,5 +1,5 @@
 /* fleet/databases.c - all databases of the servers of a fleet (fleet_all_databases in topology.h). */
-#include "fleet/topology.h"
+#include "fleet/engine.h"
 #include "pg/query.h"
 
 static bool add_databases(void *ctx, const FleetNode *node, FleetNode **nodes, size_t *count,
@@ -34,6 +34,12 @@ bool fleet_all_databases(void *ctx, Fleet *fleet, Error *err)
     FleetNode *nodes = NULL;
     size_t count = 0;
     size_t capacity = 0;
+    if (fleet->engine != NULL)
+    {
+        error_set(err, ERR_USAGE, "--all-databases: this database is that of a coordinator (%s)",
+                  fleet->topology);
+        return error_hint(err, "Back up each such database by itself, with -d.");
+    }
     for (size_t i = 0; i < fleet->node_count; i++)
     {
         if (!add_databases(ctx, &fleet->nodes[i], &nodes, &count, &capacity, err))

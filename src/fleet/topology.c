@@ -58,6 +58,7 @@ static bool add_nodes(Fleet *fleet, const char *const *conninfo, size_t count, E
         if (!fleet_check_conninfo(conninfo[i], what, err))
             return false;
         fleet->nodes[i].content = (int) i;
+        fleet->nodes[i].dbid = (int) i + 1;
         fleet->nodes[i].spec.conninfo = mem_strdup(fleet, conninfo[i]);
     }
     return true;
@@ -74,12 +75,15 @@ static bool from_file(Fleet *fleet, const char *path, Error *err)
                          file->node_count);
     fleet->topology = strcmp(file->topology, "shards") == 0 || file->node_count > 1 ? "shards"
                                                                                     : "single";
+    fleet->automatic = file->node_count == 1 && strcmp(file->topology, "single") != 0 &&
+                       strcmp(file->topology, "shards") != 0;
     return add_nodes(fleet, (const char *const *) file->conninfo, file->node_count, err);
 }
 
 static bool from_one(Fleet *fleet, const FleetRequest *request, Error *err)
 {
     fleet->topology = "single";
+    fleet->automatic = true;
     const char *const conninfo[] = {request->dbname};
     if (!fleet_check_conninfo(request->dbname, "-d", err) || !add_nodes(fleet, conninfo, 1, err))
         return false;

@@ -6,6 +6,7 @@
 
 #include "base/cancel.h"
 #include "pg/conn.h"
+#include "restore/request.h"
 
 /* How the user named the fleet: one of dbname (or nothing: libpq's environment), nodes, file. */
 typedef struct FleetRequest
@@ -16,7 +17,9 @@ typedef struct FleetRequest
     const char *user;
     const char *const *nodes; /* --node, content ids in order */
     size_t node_count;
-    const char *file; /* --fleet */
+    const char *file;        /* --fleet */
+    const NameMap *host_map; /* --host-map: of nodes that a coordinator names */
+    size_t host_map_count;
     bool never_prompt;
     bool force_prompt;
 } FleetRequest;
@@ -25,13 +28,17 @@ typedef struct FleetRequest
 typedef struct FleetNode
 {
     int content;
+    int dbid; /* as the engine numbers it */
     PgConnSpec spec;
 } FleetNode;
 
 typedef struct Fleet
 {
-    const char *topology; /* "single" or "shards" */
-    char *name;           /* from the file, else NULL: made from the first node's identity */
+    const char *topology; /* "single", "shards", or the engine's */
+    const struct FleetEngine
+        *engine;    /* fleet/engine.h; NULL: the nodes know nothing of each other */
+    bool automatic; /* nobody said that it is a single server */
+    char *name;     /* from the file, else NULL: made from the first node's identity */
     FleetNode *nodes;
     size_t node_count;
 } Fleet;

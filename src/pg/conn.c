@@ -123,6 +123,8 @@ static const char *session_settings(void *ctx, PgConn *conn, const PgConnSpec *s
     if (quoted == NULL || (spec->role != NULL && role == NULL))
         return NULL;
     str_addf(sql, "; SET client_encoding = %s", quoted);
+    if (spec->setup != NULL)
+        str_addf(sql, "; %s", spec->setup);
     if (role != NULL)
         str_addf(sql, "; SET ROLE %s", role);
     return sql->data;
@@ -215,6 +217,7 @@ PgConnSpec *pg_conn_pin(void *ctx, const PgConn *conn, const PgConnSpec *spec)
     pinned->database = copy_nonempty(pinned, PQdb(conn->raw));
     pinned->password = mem_strdup(pinned, spec->password);
     pinned->role = mem_strdup(pinned, spec->role);
+    pinned->setup = mem_strdup(pinned, spec->setup);
     pinned->row_security = spec->row_security;
     return pinned;
 }

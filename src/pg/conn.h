@@ -29,6 +29,7 @@ typedef struct PgConnSpec
     const char *database;
     const char *password; /* from a prompt; never printed */
     const char *role;     /* SET ROLE once connected, NULL: none */
+    const char *setup;    /* statements that every session begins with, NULL: none */
     bool row_security;    /* on: policies hide rows; off: what they would hide is an error */
 } PgConnSpec;
 

@@ -1,8 +1,9 @@
 /*
  * repo/manifest.h - the records of a set and their JSON Lines form (doc/format.md).
  *
- * manifest.jsonl      set, node*, cut, table*, sequence*, totals, end - the commit record; a node
- *                     record is one database of a server, several of which may be in one set
+ * manifest.jsonl      set, node*, cut, table*, sequence*, distribution*, shard*, distributed_schema*,
+ *                     distributed_function*, totals, end - the commit record; a node record is one
+ *                     database of a server, several of which may be in one set
  * node<content>.jsonl chunk* of one node, written while the node works
  *
  * Both are streamed: a writer appends lines, a reader calls back per record. The reader treats the
@@ -35,7 +36,7 @@ typedef struct SetRecord
     char key[SET_KEY_LEN];
     char *version;  /* of pgark that wrote it */
     char *fleet;    /* name that retention and the writer's lock go by */
-    char *topology; /* "single", "shards" */
+    char *topology; /* "single", "shards", "citus" */
     int64_t started_us;
     int64_t finished_us; /* wall clock, of the commit */
     Compress compress;
@@ -58,10 +59,10 @@ typedef struct NodeRecord
     char *server_version; /* "15.20 (Debian ...)" */
     int server_version_num;
     bool in_recovery;
-    char *encoding;  /* of the database and of every text chunk */
-    char *snapshot;  /* pg_current_snapshot() at the cut */
-    int64_t dump_ms; /* from the cut to the last chunk */
-    ObjectRecord schema;
+    char *encoding;       /* of the database and of every text chunk */
+    char *snapshot;       /* pg_current_snapshot() at the cut */
+    int64_t dump_ms;      /* from the cut to the last chunk */
+    ObjectRecord schema;  /* path NULL: a node that has parts of the coordinator's tables only */
     ObjectRecord chunks;  /* node<content>.jsonl */
     ObjectRecord globals; /* roles and tablespaces of the server, compressed SQL; path NULL: none */
     char **warnings;      /* what the database holds and this set does not */
@@ -129,6 +130,55 @@ typedef struct SequenceRecord
     bool is_called;
 } SequenceRecord;
 
+/* How the rows of a coordinator's table are spread over the nodes. */
+typedef struct DistributionRecord
+{
+    int content; /* of the coordinator */
+    char *database;
+    uint32_t table_oid; /* its table record there */
+    char *method; /* "hash", "range", "append": by a column; "single": one shard; "reference": a
+                           copy on every node; "local": on the coordinator, known to all nodes */
+    char *column; /* that rows are spread by, NULL: none */
+    uint32_t colocation; /* tables with the same number have their shards side by side; 0: none */
+    char *tenant_schema; /* a distributed schema, of which the table is a part; NULL */
+    uint64_t shards;
+} DistributionRecord;
+
+/* A relation of a node that holds rows of a coordinator's table. */
+typedef struct ShardRecord
+{
+    int content; /* of the node that it was read from */
+    char *database;
+    uint32_t oid;       /* its table record there */
+    uint32_t table_oid; /* the coordinator's table */
+    int64_t shard_id;
+    char
+        *min; /* least and greatest value (of the hash, with method "hash") that belong to it; NULL:
+                  it has no such limits */
+    char *max;
+} ShardRecord;
+
+/* A schema whose tables are all on one node, whichever that is. */
+typedef struct DistributedSchemaRecord
+{
+    int content;
+    char *database;
+    char *schema;
+} DistributedSchemaRecord;
+
+/* A function that is called on the node that has the rows. */
+typedef struct DistributedFunctionRecord
+{
+    int content;
+    char *database;
+    char *schema;
+    char *name;
+    char *arguments;     /* identity arguments, types only, as the server writes them */
+    char *argument;      /* that decides where it is called: "$1"; NULL: none does */
+    uint32_t colocation; /* of the tables that it goes with; 0: none */
+    bool force_delegation;
+} DistributedFunctionRecord;
+
 typedef struct TotalsRecord
 {
     uint64_t tables; /* records of tables, whatever their kind */
@@ -189,6 +239,13 @@ bool manifest_write_node(ManifestWriter *w, const NodeRecord *r, Error *err) MUS
 bool manifest_write_cut(ManifestWriter *w, const CutRecord *r, Error *err) MUST_CHECK;
 bool manifest_write_table(ManifestWriter *w, const TableRecord *r, Error *err) MUST_CHECK;
 bool manifest_write_sequence(ManifestWriter *w, const SequenceRecord *r, Error *err) MUST_CHECK;
+bool manifest_write_distribution(ManifestWriter *w, const DistributionRecord *r, Error *err)
+    MUST_CHECK;
+bool manifest_write_shard(ManifestWriter *w, const ShardRecord *r, Error *err) MUST_CHECK;
+bool manifest_write_distributed_schema(ManifestWriter *w, const DistributedSchemaRecord *r,
+                                       Error *err) MUST_CHECK;
+bool manifest_write_distributed_function(ManifestWriter *w, const DistributedFunctionRecord *r,
+                                         Error *err) MUST_CHECK;
 bool manifest_write_chunk(ManifestWriter *w, const ChunkRecord *r, Error *err) MUST_CHECK;
 bool manifest_write_totals(ManifestWriter *w, const TotalsRecord *r, Error *err) MUST_CHECK;
 /* manifest_writer_commit makes the object durable (and visible, with publish); ret_object (may be
@@ -208,12 +265,20 @@ typedef struct Manifest
     size_t table_count, table_capacity;
     SequenceRecord *sequences;
     size_t sequence_count, sequence_capacity;
+    DistributionRecord *distributions;
+    size_t distribution_count, distribution_capacity;
+    ShardRecord *shards;
+    size_t shard_count, shard_capacity;
+    DistributedSchemaRecord *schemas;
+    size_t schema_count, schema_capacity;
+    DistributedFunctionRecord *functions;
+    size_t function_count, function_capacity;
     TotalsRecord totals;
 } Manifest;
 
 /* manifest_read reads set_dir/manifest.jsonl below ctx and proves it: the "end" record is there, is
  * the last line and its hash is right; records are complete and in order. Missing: ERR_NOT_FOUND;
- * anything wrong: ERR_CORRUPT, naming the line. headers_only leaves tables and sequences out of
+ * anything wrong: ERR_CORRUPT, naming the line. headers_only leaves what follows the cut out of
  * memory (they are still hashed and checked). */
 Manifest *manifest_read(Storage *st, void *ctx, const char *set_dir, bool headers_only, Error *err);
 
@@ -251,6 +316,10 @@ typedef enum ManifestLineType
     LINE_CUT,
     LINE_TABLE,
     LINE_SEQUENCE,
+    LINE_DISTRIBUTION,
+    LINE_SHARD,
+    LINE_DISTRIBUTED_SCHEMA,
+    LINE_DISTRIBUTED_FUNCTION,
     LINE_CHUNK,
     LINE_TOTALS,
     LINE_END,
@@ -269,6 +338,10 @@ typedef struct ManifestLine
         CutRecord cut;
         TableRecord table;
         SequenceRecord sequence;
+        DistributionRecord distribution;
+        ShardRecord shard;
+        DistributedSchemaRecord schema;
+        DistributedFunctionRecord function;
         ChunkRecord chunk;
         TotalsRecord totals;
         char end_sha256[TAP_HEX_LEN];

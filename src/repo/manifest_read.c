@@ -146,6 +146,10 @@ static const struct Rule
     [LINE_CUT] = {true, false, 1U << LINE_NODE},
     [LINE_TABLE] = {true, true, 1U << LINE_CUT},
     [LINE_SEQUENCE] = {true, true, 1U << LINE_CUT},
+    [LINE_DISTRIBUTION] = {true, true, 1U << LINE_TABLE},
+    [LINE_SHARD] = {true, true, 1U << LINE_DISTRIBUTION},
+    [LINE_DISTRIBUTED_SCHEMA] = {true, true, 1U << LINE_CUT},
+    [LINE_DISTRIBUTED_FUNCTION] = {true, true, 1U << LINE_CUT},
     [LINE_CHUNK] = {false, false, 0},
     [LINE_TOTALS] = {true, false, 1U << LINE_CUT},
     [LINE_END] = {true, false, 1U << LINE_TOTALS},
@@ -237,6 +241,61 @@ static bool accept_sequence(Reading *r, const SequenceRecord *sequence, Error *e
     return true;
 }
 
+/* What only a fleet with a coordinator has is of a node that is in the set. */
+static bool check_owner(const Reading *r, const char *what, int content, const char *database,
+                        Error *err)
+{
+    return find_node(r->m, content, database) < r->m->node_count ||
+           error_set(err, ERR_CORRUPT, "a %s of node %d, which the set does not have", what,
+                     content);
+}
+
+static bool accept_distribution(Reading *r, const DistributionRecord *d, Error *err)
+{
+    Manifest *m = r->m;
+
+    if (!check_owner(r, "distribution", d->content, d->database, err))
+        return false;
+    if (!r->headers_only)
+        *mem_push(m, m->distributions, m->distribution_count, m->distribution_capacity,
+                  DistributionRecord) = *d;
+    return true;
+}
+
+static bool accept_shard(Reading *r, const ShardRecord *s, Error *err)
+{
+    Manifest *m = r->m;
+
+    if (!check_owner(r, "shard", s->content, s->database, err))
+        return false;
+    if (!r->headers_only)
+        *mem_push(m, m->shards, m->shard_count, m->shard_capacity, ShardRecord) = *s;
+    return true;
+}
+
+static bool accept_schema(Reading *r, const DistributedSchemaRecord *s, Error *err)
+{
+    Manifest *m = r->m;
+
+    if (!check_owner(r, "distributed schema", s->content, s->database, err))
+        return false;
+    if (!r->headers_only)
+        *mem_push(m, m->schemas, m->schema_count, m->schema_capacity, DistributedSchemaRecord) = *s;
+    return true;
+}
+
+static bool accept_function(Reading *r, const DistributedFunctionRecord *f, Error *err)
+{
+    Manifest *m = r->m;
+
+    if (!check_owner(r, "distributed function", f->content, f->database, err))
+        return false;
+    if (!r->headers_only)
+        *mem_push(m, m->functions, m->function_count, m->function_capacity,
+                  DistributedFunctionRecord) = *f;
+    return true;
+}
+
 static int compare_u64(const void *a, const void *b)
 {
     uint64_t x = *(const uint64_t *) a, y = *(const uint64_t *) b;
@@ -280,6 +339,14 @@ static bool accept_record(Reading *r, const ManifestLine *line, Error *err)
         return accept_table(r, &line->u.table, err);
     case LINE_SEQUENCE:
         return accept_sequence(r, &line->u.sequence, err);
+    case LINE_DISTRIBUTION:
+        return accept_distribution(r, &line->u.distribution, err);
+    case LINE_SHARD:
+        return accept_shard(r, &line->u.shard, err);
+    case LINE_DISTRIBUTED_SCHEMA:
+        return accept_schema(r, &line->u.schema, err);
+    case LINE_DISTRIBUTED_FUNCTION:
+        return accept_function(r, &line->u.function, err);
     case LINE_TOTALS:
         return accept_totals(r, &line->u.totals, err);
     case LINE_CHUNK:
@@ -333,7 +400,7 @@ static bool read_records(Reading *r, Lines *l, Error *err)
             return check_end(l, tap, line, len, err);
         if (!io_write(tap, line, len + 1, err))
             return false;
-        kept = !r->headers_only || (record.type != LINE_TABLE && record.type != LINE_SEQUENCE);
+        kept = !r->headers_only || record.type <= LINE_CUT || record.type >= LINE_TOTALS;
         if (kept)
         {
             talloc_steal(r->m, ctx);

@@ -121,6 +121,28 @@ bool manifest_write_sequence(ManifestWriter *w, const SequenceRecord *r, Error *
     return write_record(w, w->body, LINE_SEQUENCE, r, err);
 }
 
+bool manifest_write_distribution(ManifestWriter *w, const DistributionRecord *r, Error *err)
+{
+    return write_record(w, w->body, LINE_DISTRIBUTION, r, err);
+}
+
+bool manifest_write_shard(ManifestWriter *w, const ShardRecord *r, Error *err)
+{
+    return write_record(w, w->body, LINE_SHARD, r, err);
+}
+
+bool manifest_write_distributed_schema(ManifestWriter *w, const DistributedSchemaRecord *r,
+                                       Error *err)
+{
+    return write_record(w, w->body, LINE_DISTRIBUTED_SCHEMA, r, err);
+}
+
+bool manifest_write_distributed_function(ManifestWriter *w, const DistributedFunctionRecord *r,
+                                         Error *err)
+{
+    return write_record(w, w->body, LINE_DISTRIBUTED_FUNCTION, r, err);
+}
+
 bool manifest_write_chunk(ManifestWriter *w, const ChunkRecord *r, Error *err)
 {
     return write_record(w, w->body, LINE_CHUNK, r, err);

@@ -97,6 +97,44 @@ static const Field sequence_fields[] = {
     OTHER(SequenceRecord, FIELD_BOOL, is_called),
 };
 
+static const Field distribution_fields[] = {
+    NUMBER(DistributionRecord, FIELD_INT, content, -1, INT_MAX),
+    OTHER(DistributionRecord, FIELD_TEXT, database),
+    NUMBER(DistributionRecord, FIELD_U32, table_oid, 1, UINT32_MAX),
+    OTHER(DistributionRecord, FIELD_TEXT, method),
+    OTHER(DistributionRecord, FIELD_NAME, column),
+    NUMBER(DistributionRecord, FIELD_U32, colocation, 0, UINT32_MAX),
+    OTHER(DistributionRecord, FIELD_NAME, tenant_schema),
+    NUMBER(DistributionRecord, FIELD_U64, shards, 0, UINT32_MAX),
+};
+
+static const Field shard_fields[] = {
+    NUMBER(ShardRecord, FIELD_INT, content, -1, INT_MAX),
+    OTHER(ShardRecord, FIELD_TEXT, database),
+    NUMBER(ShardRecord, FIELD_U32, oid, 1, UINT32_MAX),
+    NUMBER(ShardRecord, FIELD_U32, table_oid, 1, UINT32_MAX),
+    NUMBER(ShardRecord, FIELD_I64, shard_id, 0, INT64_MAX),
+    OTHER(ShardRecord, FIELD_NAME, min),
+    OTHER(ShardRecord, FIELD_NAME, max),
+};
+
+static const Field distributed_schema_fields[] = {
+    NUMBER(DistributedSchemaRecord, FIELD_INT, content, -1, INT_MAX),
+    OTHER(DistributedSchemaRecord, FIELD_TEXT, database),
+    OTHER(DistributedSchemaRecord, FIELD_TEXT, schema),
+};
+
+static const Field distributed_function_fields[] = {
+    NUMBER(DistributedFunctionRecord, FIELD_INT, content, -1, INT_MAX),
+    OTHER(DistributedFunctionRecord, FIELD_TEXT, database),
+    OTHER(DistributedFunctionRecord, FIELD_TEXT, schema),
+    OTHER(DistributedFunctionRecord, FIELD_TEXT, name),
+    OTHER(DistributedFunctionRecord, FIELD_TEXT, arguments),
+    OTHER(DistributedFunctionRecord, FIELD_NAME, argument),
+    NUMBER(DistributedFunctionRecord, FIELD_U32, colocation, 0, UINT32_MAX),
+    OTHER(DistributedFunctionRecord, FIELD_BOOL, force_delegation),
+};
+
 static const Field chunk_fields[] = {
     NUMBER(ChunkRecord, FIELD_U32, table_oid, 1, UINT32_MAX),
     NUMBER(ChunkRecord, FIELD_U32, chunk, 0, UINT32_MAX),
@@ -158,6 +196,12 @@ static const RecordType types[] = {
     [LINE_CUT] = {"cut", cut_fields, LENGTH_OF(cut_fields)},
     [LINE_TABLE] = {"table", table_fields, LENGTH_OF(table_fields)},
     [LINE_SEQUENCE] = {"sequence", sequence_fields, LENGTH_OF(sequence_fields)},
+    [LINE_DISTRIBUTION] = {"distribution", distribution_fields, LENGTH_OF(distribution_fields)},
+    [LINE_SHARD] = {"shard", shard_fields, LENGTH_OF(shard_fields)},
+    [LINE_DISTRIBUTED_SCHEMA] = {"distributed_schema", distributed_schema_fields,
+                                 LENGTH_OF(distributed_schema_fields)},
+    [LINE_DISTRIBUTED_FUNCTION] = {"distributed_function", distributed_function_fields,
+                                   LENGTH_OF(distributed_function_fields)},
     [LINE_CHUNK] = {"chunk", chunk_fields, LENGTH_OF(chunk_fields)},
     [LINE_TOTALS] = {"totals", totals_fields, LENGTH_OF(totals_fields)},
     [LINE_END] = {"end", end_fields, LENGTH_OF(end_fields)},
@@ -235,7 +279,9 @@ static const char *check_node(const NodeRecord *n)
 
     snprintf(want, sizeof(want), "node%d.jsonl", n->content);
     name = name == NULL ? n->chunks.path : name + 1;
-    if (n->schema.path == NULL || n->schema.sha256[0] == '\0' || !path_is_data(n->schema.path))
+    if (n->schema.path == NULL && (n->schema.bytes > 0 || n->schema.sha256[0] != '\0'))
+        return "a schema archive without a file";
+    if (n->schema.path != NULL && (n->schema.sha256[0] == '\0' || !path_is_data(n->schema.path)))
         return "a schema archive outside db/ or without a hash";
     if (name == NULL || n->chunks.sha256[0] == '\0' || strcmp(name, want) != 0)
         return "a chunk file of another name or without a hash";
@@ -243,6 +289,27 @@ static const char *check_node(const NodeRecord *n)
         return "globals without a hash";
     if (n->globals.path == NULL && (n->globals.bytes > 0 || n->globals.sha256[0] != '\0'))
         return "globals without a file";
+    return NULL;
+}
+
+static const char *check_distribution(const DistributionRecord *d)
+{
+    static const char *const by_column[] = {"hash", "range", "append"};
+    static const char *const others[] = {"single", "reference", "local"};
+    for (size_t i = 0; i < LENGTH_OF(by_column); i++)
+        if (strcmp(d->method, by_column[i]) == 0)
+            return d->column == NULL ? "a distribution without its column" : NULL;
+    for (size_t i = 0; i < LENGTH_OF(others); i++)
+        if (strcmp(d->method, others[i]) == 0)
+            return d->column != NULL ? "a distribution with a column" : NULL;
+    return "an unknown distribution";
+}
+
+static const char *check_function(const DistributedFunctionRecord *f)
+{
+    if (f->argument != NULL && (f->argument[0] != '$' || f->argument[1] == '\0' ||
+                                strspn(f->argument + 1, "0123456789") != strlen(f->argument) - 1))
+        return "an impossible argument";
     return NULL;
 }
 
@@ -285,8 +352,14 @@ const char *record_fields_check(ManifestLineType type, const void *record)
         return NULL;
     case LINE_HOLD_NODE:
         return check_hold_node(record);
+    case LINE_DISTRIBUTION:
+        return check_distribution(record);
+    case LINE_DISTRIBUTED_FUNCTION:
+        return check_function(record);
     case LINE_CUT:
     case LINE_SEQUENCE:
+    case LINE_SHARD:
+    case LINE_DISTRIBUTED_SCHEMA:
     case LINE_TOTALS:
     case LINE_HOLD:
         break;

@@ -247,7 +247,8 @@ static bool verify_node(Verify *v, const NodeRecord *node, bool *ret_read, Error
     Error why = ERROR_INIT;
 
     v->tables = tables = verify_tables_new(v->problems, v->m, node);
-    verify_files_whole(v->files, node->schema.path, node->schema.bytes);
+    if (node->schema.path != NULL)
+        verify_files_whole(v->files, node->schema.path, node->schema.bytes);
     verify_files_whole(v->files, node->chunks.path, node->chunks.bytes);
     if (node->globals.path != NULL)
         verify_files_whole(v->files, node->globals.path, node->globals.bytes);

@@ -363,6 +363,7 @@ sub watch_end
     my ($session) = @_;
     $session->{run}->pump until $session->{stdout} =~ /seen/ || $session->{stderr} =~ /ERROR/;
     my $seen = $session->{stderr} !~ /ERROR/;
+    diag($session->{stderr}) unless $seen;
     $session->{stdout} = '';
     $session->quit;
     return $seen;

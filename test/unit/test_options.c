@@ -169,6 +169,7 @@ static const Accepted accepted[] = {
     {{BACKUP, "--", "-odd"}, OPT_DBNAME, TEXT, 0, "-odd"},
     {{"check", "shop"}, OPT_DBNAME, TEXT, 0, "shop"},
     {{BACKUP, "--node", "a", "--node=b"}, OPT_NODE, LIST, 2, "b"},
+    {{BACKUP, "--host-map", "a=b", "--host-map=c=d"}, OPT_HOST_MAP, LIST, 2, "c=d"},
     {{BACKUP, "--fleet", "f.conf"}, OPT_FLEET, TEXT, 0, "f.conf"},
     {{RESTORE, "--map", "0=a", "--map=1=b"}, OPT_MAP, LIST, 2, "1=b"},
     {{BACKUP, "-h", "db0"}, OPT_HOST, TEXT, 0, "db0"},

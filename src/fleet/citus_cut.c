@@ -1,0 +1,165 @@
+/*
+ * fleet/citus_cut.c - two-phase commits of Citus, as the cut looks at them (EngineCut in engine.h).
+ *
+ * How Citus commits a transaction that wrote on several nodes (transaction_management.c,
+ * remote_transaction.c and transaction_recovery.c of 11.0 to 14.0): the node where the client is
+ * connected, the initiator, prepares it on every other one, each with a gid of its own,
+ * citus_<initiator's group>_<pid>_<transaction>_<connection>; then, still before its own commit, writes
+ * a row for each gid into its pg_dist_transaction; commits; and in the callback behind that commit,
+ * before any of its locks is released, sends COMMIT PREPARED to all. So its own commit decides, and
+ * the rows become visible by it.
+ *
+ * 1. An instant T that is proven by double collect shows such a transaction whole, or not at all,
+ *    unless one of its gids is prepared at T while its row is visible at T:
+ *    - No gid of it is prepared at T: either none was yet; then the initiator had not committed,
+ *      nothing of it is visible anywhere. Or all are finished; all of it is visible everywhere, or
+ *      it was rolled back.
+ *    - Some gid is prepared at T, and its row is not visible in the initiator's snapshot: the
+ *      initiator had not committed, so no COMMIT PREPARED had been sent: nothing of it is visible.
+ *    - Some gid is prepared at T, and its row is visible: the initiator's part is visible, that node's
+ *      is not. Only then the try fails.
+ *    The rows are read in the scouts' own snapshots, which stay what they are: there is no hurry.
+ *    The row of a gid is removed (by the recovery daemon) only when the gid is no longer prepared.
+ *
+ * 2. Barrier. EXCLUSIVE on pg_dist_transaction of a node waits for every transaction that has written
+ *    its rows, to the very end of its COMMIT PREPAREDs, and keeps others from writing theirs. Held on
+ *    all nodes that can be initiators, no two-phase commit is between its decision and its end,
+ *    but for what a crash has left, which rule 1 looks for as well. Locked with it are
+ *    pg_dist_partition and, on the coordinator, pg_dist_node, so that no table is distributed and no
+ *    node added meanwhile: the locks, and the order, of citus_create_restore_point.
+ *
+ * A transaction that wrote on one other node only is committed there and then here, without two
+ * phases, when what it wrote here is a table that Citus does not know. Real instants lie between
+ * those two commits, as between any two plain ones; the barrier waits for it, as the coordinator's
+ * own tables are locked in SHARE MODE with the rest.
+ */
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "fleet/citus.h"
+
+#define RECOVER_MS 10000
+
+static const BackupNode *node_of_group(const BackupNode *nodes, size_t count, int group)
+{
+    for (size_t i = 0; i < count; i++)
+        if (nodes[i].dbid == group)
+            return &nodes[i];
+    return NULL;
+}
+
+/* The gids of all nodes whose initiator is this one, as the text of an array. */
+static const char *gids_of(void *ctx, int group, size_t count, char *const *prepared)
+{
+    Str *gids = str_new(ctx);
+    char start[32];
+    int len = snprintf(start, sizeof(start), "citus_%d_", group);
+    for (size_t i = 0; i < count; i++)
+    {
+        for (const char *line = prepared[i]; *line != '\0';)
+        {
+            size_t end = strcspn(line, "\n");
+            if (strncmp(line, start, (size_t) len) == 0 && strcspn(line, "\"\\,{}") >= end)
+            {
+                str_add(gids, gids->len == 0 ? "{" : ",");
+                str_addn(gids, line, end);
+            }
+            line += end + (line[end] == '\n' ? 1 : 0);
+        }
+    }
+    if (gids->len > 0)
+        str_addc(gids, '}');
+    return gids->data;
+}
+
+static bool settle_group(const BackupNode *initiator, const char *gids, bool *ret_whole,
+                         char *obstacle, size_t size, Error *err)
+{
+    AUTO(PQclear)
+    PGresult *res = pg_query(initiator->scout,
+                             "SELECT gid FROM pg_catalog.pg_dist_transaction"
+                             " WHERE gid = ANY ($1::text[]) LIMIT 1",
+                             1, &gids, err);
+    if (res == NULL)
+    {
+        error_prefix(err, "could not look which distributed transactions are committed");
+        return error_node(err, initiator->label);
+    }
+    if (PQntuples(res) == 0)
+        return true;
+    *ret_whole = false;
+    snprintf(obstacle, size, "distributed transaction %s, of node %d, is half committed",
+             pg_cell(res, 0, 0), initiator->content);
+    return true;
+}
+
+/* A gid of a group that is no node of the cluster any more: nobody can tell whether it is committed. */
+static bool has_stranger(const BackupNode *nodes, size_t count, char *const *prepared,
+                         char *obstacle, size_t size)
+{
+    for (size_t i = 0; i < count; i++)
+    {
+        for (const char *line = prepared[i]; *line != '\0';)
+        {
+            size_t end = strcspn(line, "\n");
+            char *rest;
+            long group = strtol(line + strlen("citus_"), &rest, 10);
+            if (*rest != '_' || node_of_group(nodes, count, (int) group) == NULL)
+            {
+                snprintf(obstacle, size,
+                         "prepared transaction %.*s on node %d is of no node of "
+                         "this cluster",
+                         (int) end, line, nodes[i].content);
+                return true;
+            }
+            line += end + (line[end] == '\n' ? 1 : 0);
+        }
+    }
+    return false;
+}
+
+bool citus_settle(const BackupNode *nodes, size_t count, char *const *prepared, bool *ret_whole,
+                  char *obstacle, size_t obstacle_size, Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "settle");
+    *ret_whole = !has_stranger(nodes, count, prepared, obstacle, obstacle_size);
+    for (size_t i = 0; i < count && *ret_whole; i++)
+    {
+        const char *gids = gids_of(tmp, nodes[i].dbid, count, prepared);
+        if (gids[0] != '\0' &&
+            !settle_group(&nodes[i], gids, ret_whole, obstacle, obstacle_size, err))
+            return false;
+    }
+    return true;
+}
+
+/* Each node finishes what it began itself. What cannot be done now (a role that may not, a daemon that
+ * is at it) is found by citus_settle. */
+void citus_recover(const BackupNode *nodes, size_t count)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "recover");
+    bool *sent = mem_array(tmp, bool, count);
+    for (size_t i = 0; i < count; i++)
+    {
+        Error ignored = ERROR_INIT;
+        sent[i] = pg_send(nodes[i].probe, "SELECT pg_catalog.recover_prepared_transactions()",
+                          &ignored);
+    }
+    for (size_t i = 0; i < count; i++)
+    {
+        Error ignored = ERROR_INIT;
+        AUTO(PQclear)
+        PGresult *res = sent[i] ? pg_collect(nodes[i].probe, clock_ms() + RECOVER_MS, &ignored)
+                                : NULL;
+        if (res == NULL)
+            log_debug("%s: recover_prepared_transactions: %s", nodes[i].label, ignored.message);
+    }
+}
+
+const char *citus_barrier(void *ctx, const BackupNode *node)
+{
+    return mem_printf(ctx,
+                      "LOCK TABLE %spg_catalog.pg_dist_partition,"
+                      " pg_catalog.pg_dist_transaction IN EXCLUSIVE MODE",
+                      node->dbid == 0 ? "pg_catalog.pg_dist_node, " : "");
+}
