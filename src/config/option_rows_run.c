@@ -58,8 +58,9 @@ static const OptionSpec rows[] = {
         .file_commands = CMD_BACKUP | CMD_CHECK | CMD_RESTORE,
         .arg = "OLD=NEW",
         .help = "reach the node that a coordinator knows as OLD under NEW, repeated",
-        .more = "Either may be HOST or HOST:PORT. For nodes of a Citus cluster that have other names "
-                "or ports here than on their coordinator.",
+        .more =
+            "Either may be HOST or HOST:PORT. For nodes of a Citus cluster that have other names "
+            "or ports here than on their coordinator.",
     },
     {
         .id = OPT_MAP,

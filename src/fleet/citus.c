@@ -1,13 +1,17 @@
 /* fleet/citus.c - finding the nodes of a Citus cluster; the contract is in engine.h. */
-#include "fleet/citus.h"
+#include "fleet/citus_restore.h"
 
 #include "base/str.h"
 
 #define OLDEST_MAJOR 11
 
-/* Shards hide from queries of pg_class, and LOCK TABLE counts as changing one. */
+/* Shards hide from queries of pg_class, and LOCK TABLE counts as changing one. On a table of the
+ * coordinator it would lock on every node, to the end of the backup: what is locked where is our
+ * own business. That holds for pg_dump, too. */
+#define CITUS_OPTIONS "-c citus.enable_ddl_propagation=off"
 #define CITUS_SETUP                                                                                \
-    "SET citus.override_table_visibility = off; SET citus.enable_manual_changes_to_shards = on"
+    "SET citus.override_table_visibility = off; SET citus.enable_manual_changes_to_shards = on;"   \
+    " SET citus.enable_ddl_propagation = off"
 
 /* *ret_version NULL: the extension is not there. */
 static bool read_version(PgConn *conn, void *ctx, const char **ret_version, Error *err)
@@ -77,6 +81,7 @@ static bool add_workers(void *ctx, Fleet *fleet, const PgConn *conn, const Fleet
     fleet->nodes[0].content = -1;
     fleet->nodes[0].dbid = 0;
     fleet->nodes[0].spec.setup = CITUS_SETUP;
+    fleet->nodes[0].spec.program_options = CITUS_OPTIONS;
     fleet->node_count = 1;
     for (int i = 0; i < PQntuples(res); i++)
     {
@@ -177,4 +182,5 @@ const FleetEngine citus_engine = {
             .settle = citus_settle,
             .recover = citus_recover,
             .barrier = citus_barrier},
+    .restore = &citus_restore,
 };

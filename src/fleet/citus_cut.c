@@ -28,10 +28,17 @@
  *    pg_dist_partition and, on the coordinator, pg_dist_node, so that no table is distributed and no
  *    node added meanwhile: the locks, and the order, of citus_create_restore_point.
  *
- * A transaction that wrote on one other node only is committed there and then here, without two
- * phases, when what it wrote here is a table that Citus does not know. Real instants lie between
- * those two commits, as between any two plain ones; the barrier waits for it, as the coordinator's
- * own tables are locked in SHARE MODE with the rest.
+ * Not every transaction on several nodes has two phases. Citus commits by plain COMMITs, the other
+ * nodes first,
+ *    - one that wrote a table of the initiator's that Citus does not know, and one shard elsewhere
+ *      (TaskListRequires2PC in executor_util_tasks.c looks at shards alone);
+ *    - one that wrote on several nodes behind a LOCK TABLE or a TRUNCATE of a single-shard table in the
+ *      same transaction (ConnectionModifiedPlacement in placement_connection.c takes the connections
+ *      of these for ones that have written).
+ * Real instants lie between its commits, as between those of any application: 1 may show them. The first
+ * kind is caught by the locks on the initiator's own tables that go with the barrier, both kinds by
+ * --cut=barrier, which locks every table and every shard: such a transaction has ROW EXCLUSIVE on what
+ * it wrote until it has ended on that node.
  */
 #include "base/clock.h"
 #include "base/log.h"

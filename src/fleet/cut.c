@@ -54,9 +54,10 @@
  *
  * 3. With an engine (fleet/engine.h) two-phase commits are its own: it says, of the gids that (b)
  *    lists, whether any is half committed in the snapshots; of all others 1 goes on to hold. Its
- *    barrier is cheap, as it holds back the decisions of two-phase commits alone, so the proof of 1 is
- *    taken inside of it: with everything else still being committed, it is not an instant by itself.
- *    The coordinator's tables that have no parts on other nodes are locked with it, as in 2.
+ *    barrier holds back the decisions of two-phase commits; the coordinator's tables that it knows
+ *    nothing of are locked with it, as in 2. Everything else is still being committed meanwhile, so
+ *    the proof of 1 is taken inside of it. Where a barrier was asked for, and not fallen back to, all
+ *    tables and all their parts are locked on all nodes, as in 2.
  *
  * Tables that came after the list was locked are caught by node_confirm: the cut is taken again.
  */
@@ -76,6 +77,7 @@ typedef struct Cut
 {
     BackupNode *nodes;
     size_t count;
+    CutMode mode;
     const FleetEngine *engine; /* NULL: none */
     const Cancel *cancel;
     CutRecord *record;
@@ -382,7 +384,8 @@ static void add_locks(void *ctx, const Catalog *tables, BarrierLocks *ret)
     }
 }
 
-/* With an engine: its own locks, and of the tables those that have all their rows on one node. */
+/* With an engine: its own locks; and the tables that it knows nothing of, or all where no writer at all
+ * shall be open. */
 static BarrierLocks list_locks(void *ctx, const Cut *cut, const BackupNode *node)
 {
     BarrierLocks locks = {.statements = NULL};
@@ -392,7 +395,8 @@ static BarrierLocks list_locks(void *ctx, const Cut *cut, const BackupNode *node
         return locks;
     }
     const char *own = cut->engine->cut.barrier(ctx, node);
-    Catalog whole = scope_whole(ctx, node->scope, &node->locked);
+    Catalog whole = cut->mode == CUT_BARRIER ? node->locked
+                                             : scope_whole(ctx, node->scope, &node->locked);
     if (own != NULL)
         *mem_push(ctx, locks.statements, locks.count, locks.capacity, char *) = mem_strdup(ctx,
                                                                                            own);
@@ -555,6 +559,7 @@ bool cut_take(BackupNode *nodes, size_t count, CutMode mode, int64_t timeout_ms,
     int64_t now = clock_ms();
     Cut cut = {.nodes = nodes,
                .count = count,
+               .mode = mode,
                .engine = engine,
                .cancel = cancel,
                .record = record,

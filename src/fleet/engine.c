@@ -26,6 +26,14 @@ bool engine_discover(void *ctx, Fleet *fleet, const FleetRequest *request, Error
     return true;
 }
 
+const FleetEngine *engine_of(const char *topology)
+{
+    for (size_t i = 0; i < LENGTH_OF(engines); i++)
+        if (strcmp(engines[i]->topology, topology) == 0)
+            return engines[i];
+    return NULL;
+}
+
 bool engine_refuse(const BackupNode *nodes, size_t count, Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "engine");

@@ -12,6 +12,7 @@
 
 #include "backup/node.h"
 #include "fleet/topology.h"
+#include "restore/cluster.h"
 
 /* What an engine found out about the tables that a backup is of; all below one context. */
 typedef struct EngineMap
@@ -61,12 +62,18 @@ typedef struct FleetEngine
     EngineMap *(*map)(void *ctx, const BackupNode *nodes, size_t count, PgConn *conn, Error *err);
 
     EngineCut cut;
+
+    /* For restores of its sets, and with --distribute of others. */
+    const RestoreCluster *restore;
 } FleetEngine;
 
 /* engine_discover looks, through a connection of its own, whether the fleet's one node is the
  * coordinator of a fleet; if so, fleet becomes that. Does nothing where several nodes were named or the
  * topology was. Blocks. */
 bool engine_discover(void *ctx, Fleet *fleet, const FleetRequest *request, Error *err) MUST_CHECK;
+
+/* engine_of gives the engine of a set's topology; NULL: it has none. */
+const FleetEngine *engine_of(const char *topology);
 
 /* engine_refuse proves that no node of a fleet without an engine belongs to a fleet that has one: its
  * rows would be missing. ERR_USAGE. All nodes are connected. */

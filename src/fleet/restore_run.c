@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/parallel.h"
 #include "base/str.h"
+#include "fleet/engine.h"
 #include "restore/journal.h"
 #include "restore/target.h"
 
@@ -16,6 +17,7 @@ typedef struct RestoreRun
     ProgressMode mode;
     RestoreResult *result;
     Repo *repo;
+    Fold *fold;
     char key[SET_KEY_LEN];
     char *set_dir;
     StorageLock *lock; /* shared: keeps expire away */
@@ -58,7 +60,10 @@ static bool open_set(RestoreRun *run, Error *err)
                                            &run->set_dir, &run->lock, err))
         return false;
     run->result->manifest = manifest_read(run->repo->storage, run->ctx, run->set_dir, false, err);
-    return run->result->manifest != NULL || error_prefix(err, "set %s", run->key);
+    if (run->result->manifest == NULL)
+        return error_prefix(err, "set %s", run->key);
+    run->fold = fold_manifest(run->result->manifest, err);
+    return run->fold != NULL || error_prefix(err, "set %s", run->key);
 }
 
 static const RestoreTarget *target_of(const RestoreRequest *request, int content)
@@ -73,7 +78,8 @@ static const RestoreTarget *target_of(const RestoreRequest *request, int content
 
 static bool is_wanted(const RestoreRequest *request, const NodeRecord *node)
 {
-    return request->from_database == NULL || strcmp(request->from_database, node->database) == 0;
+    return !fold_is_source(node) &&
+           (request->from_database == NULL || strcmp(request->from_database, node->database) == 0);
 }
 
 /* How many nodes of the set are wanted, and on how many servers they were. */
@@ -98,7 +104,7 @@ static bool has_content(const Manifest *m, int content)
 {
     for (size_t i = 0; i < m->node_count; i++)
     {
-        if (m->nodes[i].content == content)
+        if (m->nodes[i].content == content && !fold_is_source(&m->nodes[i]))
             return true;
     }
     return false;
@@ -158,6 +164,11 @@ static void make_node(RestoreRun *run, Progress *progress, const NodeRecord *rec
     node->set_dir = run->set_dir;
     node->manifest = run->result->manifest;
     node->record = record;
+    node->fold = run->fold;
+    const FleetEngine *engine = run->request->distribute != NULL
+                                    ? &citus_engine
+                                    : engine_of(run->result->manifest->set.topology);
+    node->cluster = engine == NULL ? NULL : engine->restore;
     node->own_name = is_one_of_several(run, record);
     node->cancel = run->cancel;
     node->progress_all = progress;
@@ -285,6 +296,8 @@ static bool restore_all(RestoreRun *run, Progress *progress, Error *err)
         !check_targets_differ(run, err) || (run->request->resume && !find_begun(run, err)) ||
         !parallel_run(count, prepare_one, run, run->cancel, err))
         return false;
+    for (size_t i = 0; i < count; i++)
+        progress_workers(progress, (size_t) run->result->nodes[i].jobs);
     if (!parallel_run(run->server_count, restore_server, run, run->cancel, err))
         return false;
     if (count > 1 && !parallel_run(count, note_over, run, run->cancel, err))

@@ -156,6 +156,7 @@ PgConn *pg_conn_open(const PgConnSpec *spec, const char *label, const char *appl
     params_from_spec(&params, spec, application);
     AUTO(pg_conn_close) PgConn *conn = mem_new(NULL, PgConn);
     conn->cancel = cancel;
+    conn->program_options = spec->program_options;
     conn->raw = PQconnectStartParams(params.keys, params.values, 1);
     mem_check(conn->raw);
     if (label != NULL)
@@ -218,6 +219,7 @@ PgConnSpec *pg_conn_pin(void *ctx, const PgConn *conn, const PgConnSpec *spec)
     pinned->password = mem_strdup(pinned, spec->password);
     pinned->role = mem_strdup(pinned, spec->role);
     pinned->setup = mem_strdup(pinned, spec->setup);
+    pinned->program_options = spec->program_options;
     pinned->row_security = spec->row_security;
     return pinned;
 }
@@ -248,6 +250,7 @@ static void dsn_add(Str *dsn, const char *key, const char *value)
 char *pg_conn_dsn(void *ctx, const PgConn *conn, const char **ret_password)
 {
     Str *dsn = str_new(ctx);
+    const char *own = "";
     *ret_password = NULL;
     /* A host that nobody named is libpq's own default, and the program's libpq may have another. */
     if (PQhost(conn->raw)[0] != '\0')
@@ -266,12 +269,18 @@ char *pg_conn_dsn(void *ctx, const PgConn *conn, const char **ret_password)
             continue;
         if (strcmp(o->keyword, "password") == 0)
             *ret_password = mem_strdup(ctx, o->val);
+        else if (strcmp(o->keyword, "options") == 0)
+            own = mem_strdup(ctx, o->val);
         else if (strcmp(o->keyword, "hostaddr") == 0)
             dsn_add(dsn, "hostaddr", PQhostaddr(conn->raw));
         else
             dsn_add(dsn, o->keyword, o->val);
     }
     PQconninfoFree(options);
+    if (own[0] != '\0' || conn->program_options != NULL)
+        dsn_add(dsn, "options",
+                mem_printf(ctx, "%s %s", own,
+                           conn->program_options == NULL ? "" : conn->program_options));
     /* A password that came from a password file is not among the options but in the connection. */
     if (*ret_password == NULL && PQconnectionUsedPassword(conn->raw))
         *ret_password = mem_strdup(ctx, PQpass(conn->raw));

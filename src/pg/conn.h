@@ -30,6 +30,9 @@ typedef struct PgConnSpec
     const char *password; /* from a prompt; never printed */
     const char *role;     /* SET ROLE once connected, NULL: none */
     const char *setup;    /* statements that every session begins with, NULL: none */
+    const char
+        *program_options; /* for libpq's parameter options in child programs, which set nothing
+                                    up by themselves; NULL: none. Lives as long as connections do */
     bool row_security;    /* on: policies hide rows; off: what they would hide is an error */
 } PgConnSpec;
 
@@ -37,6 +40,7 @@ typedef struct PgConn
 {
     PGconn *raw;
     const Cancel *cancel;
+    const char *program_options;
     char *copy_block; /* of the COPY that runs; made by the first one */
     char label[160];  /* names the node in errors: "node 1 (db2:5432)" */
 } PgConn;
@@ -59,8 +63,8 @@ PgConnSpec *pg_conn_pin(void *ctx, const PgConn *conn, const PgConnSpec *spec);
  * may prompt for one. */
 bool pg_conn_spec_needs_password(const PgConnSpec *spec);
 
-/* pg_conn_dsn returns a key=value string for child programs: everything in force but the password,
- * which *ret_password gets (below ctx, NULL when there is none). */
+/* pg_conn_dsn returns a key=value string for child programs: everything in force, and what the spec has
+ * for them, but the password, which *ret_password gets (below ctx, NULL when there is none). */
 char *pg_conn_dsn(void *ctx, const PgConn *conn, const char **ret_password);
 
 /* pg_conn_error fills err from a result (or the connection, res NULL): sqlstate, message, detail,

@@ -73,6 +73,18 @@ Progress *progress_new(void *ctx, ProgressMode mode, const char *verb, size_t no
     return p;
 }
 
+void progress_workers(Progress *p, size_t workers)
+{
+    pthread_mutex_lock(&p->mutex);
+    if (workers > p->workers)
+    {
+        mem_free(p->slots);
+        p->slots = mem_array(p, ProgressSlot, p->node_count * workers);
+        p->workers = workers;
+    }
+    pthread_mutex_unlock(&p->mutex);
+}
+
 ProgressNode *progress_node(Progress *progress, size_t node)
 {
     return &progress->nodes[node];
@@ -98,8 +110,8 @@ void progress_phase(Progress *progress, const char *phase)
 
 void progress_current(Progress *progress, size_t node, size_t worker, const char *text)
 {
-    ProgressSlot *slot = &progress->slots[node * progress->workers + worker];
     pthread_mutex_lock(&progress->mutex);
+    ProgressSlot *slot = &progress->slots[node * progress->workers + worker];
     if (text == NULL)
         slot->text[0] = '\0';
     else

@@ -40,6 +40,8 @@ ProgressMode progress_mode(const char *word, bool quiet);
  * and gives the terminal back. */
 Progress *progress_new(void *ctx, ProgressMode mode, const char *verb, size_t nodes,
                        size_t workers);
+/* progress_workers makes room for more workers of each node; what was current is forgotten. */
+void progress_workers(Progress *progress, size_t workers);
 void progress_end(Progress *progress);
 
 /* progress_node: counters of one node, 0..nodes-1. progress may be NULL: a node that nobody draws.

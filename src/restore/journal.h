@@ -22,9 +22,11 @@ typedef enum JournalKind
     JOURNAL_DEFINITION = 'd', /* id: of the archive's entry; part: which of its statements */
     JOURNAL_TABLE = 't',      /* id: oid at the source; all rows */
     JOURNAL_CHUNK = 'c',      /* id: oid at the source; part: the chunk's number */
-    JOURNAL_ANALYZE = 'a',    /* part: which table */
-    JOURNAL_OBJECTS = 'o',    /* id: JournalObjects; part: the chunk's number */
-    JOURNAL_STEP = 's',       /* id: JournalStep */
+    JOURNAL_PART = 'p',    /* id: oid at the source; part: the number of the part's first chunk */
+    JOURNAL_SPREAD = 'e',  /* id: RestoreCluster's own */
+    JOURNAL_ANALYZE = 'a', /* part: which table */
+    JOURNAL_OBJECTS = 'o', /* id: JournalObjects; part: the chunk's number */
+    JOURNAL_STEP = 's',    /* id: JournalStep */
 } JournalKind;
 
 typedef enum JournalStep

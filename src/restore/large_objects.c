@@ -266,7 +266,7 @@ static bool run_step(RestoreNode *node, Step *step, Error *err)
 {
     step->node = node;
     return step->count == 0 ||
-           parallel_run((size_t) node->request->jobs, step_worker, step, node->cancel, err);
+           parallel_run((size_t) node->jobs, step_worker, step, node->cancel, err);
 }
 
 /* What a pass over the list does with its rows, on one connection. */

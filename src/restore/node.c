@@ -195,19 +195,34 @@ RestoreTable *restore_node_table(const RestoreNode *node, uint32_t oid)
                : bsearch(&key, node->tables, node->table_count, sizeof(RestoreTable), by_oid);
 }
 
+/* A chunk file that is read: the node's own, or that of one with parts of its tables. */
+typedef struct ChunkSource
+{
+    RestoreNode *node;
+    size_t index; /* in the manifest's nodes */
+} ChunkSource;
+
+static bool is_left_out(const RestoreNode *node, uint32_t oid)
+{
+    return node->left_out_count > 0 &&
+           bsearch(&oid, node->left_out, node->left_out_count, sizeof(uint32_t), oid_order) != NULL;
+}
+
 static bool add_chunk(void *arg, const ChunkRecord *chunk, uint64_t offset, uint32_t len,
                       Error *err)
 {
-    RestoreNode *node = arg;
-    RestoreTable *t = restore_node_table(node, chunk->table_oid);
-    if (t == NULL && node->left_out_count > 0 &&
-        bsearch(&chunk->table_oid, node->left_out, node->left_out_count, sizeof(uint32_t),
-                oid_order) != NULL)
+    const ChunkSource *source = arg;
+    RestoreNode *node = source->node;
+    const FoldedPart *part = fold_find(node->fold, source->index, chunk->table_oid);
+    bool own = &node->manifest->nodes[source->index] == node->record;
+    uint32_t oid = part != NULL ? part->table_oid : own ? chunk->table_oid : 0;
+    RestoreTable *t = restore_node_table(node, oid);
+    if (t == NULL && is_left_out(node, oid))
         return true;
     if (t == NULL)
         return error_set(err, ERR_CORRUPT,
                          "\"%s\" has a chunk of table %u, which is not in the set",
-                         node->record->chunks.path, chunk->table_oid);
+                         node->manifest->nodes[source->index].chunks.path, chunk->table_oid);
     if (chunk->rows == 0)
         return true;
     ChunkRef *ref = mem_push(node->ctx, node->chunks, node->chunk_count, node->chunk_capacity,
@@ -215,8 +230,9 @@ static bool add_chunk(void *arg, const ChunkRecord *chunk, uint64_t offset, uint
     *ref = (ChunkRef){.line_offset = offset,
                       .logical = chunk->logical,
                       .line_len = len,
-                      .number = chunk->chunk,
-                      .table = (uint32_t) (t - node->tables)};
+                      .number = chunk->chunk + (part != NULL ? part->first_chunk : 0),
+                      .table = (uint32_t) (t - node->tables),
+                      .part = part == NULL ? NO_PART : (uint32_t) (part - node->fold->parts)};
     t->chunk_count++;
     return true;
 }
@@ -232,8 +248,14 @@ static int ref_order(const void *a, const void *b)
 
 static bool list_chunks(RestoreNode *node, Error *err)
 {
-    if (!manifest_each_chunk(node->storage, node->set_dir, node->record, add_chunk, node, err))
-        return false;
+    for (size_t i = 0; i < node->manifest->node_count; i++)
+    {
+        const NodeRecord *record = &node->manifest->nodes[i];
+        ChunkSource source = {.node = node, .index = i};
+        if ((record == node->record || fold_is_source(record)) &&
+            !manifest_each_chunk(node->storage, node->set_dir, record, add_chunk, &source, err))
+            return false;
+    }
     if (node->chunk_count > 1)
         qsort(node->chunks, node->chunk_count, sizeof(ChunkRef), ref_order);
     uint64_t bytes = 0;
@@ -266,6 +288,7 @@ static bool read_globals(RestoreNode *node, Error *err)
 bool restore_node_connect(RestoreNode *node, Error *err)
 {
     node->ctx = mem_context(NULL, "restore node");
+    node->jobs = node->request->jobs;
     set_sections(node);
     return target_prepare(node, err) || error_node(err, node->label);
 }
@@ -275,9 +298,10 @@ bool restore_node_prepare(RestoreNode *node, Error *err)
     node->resumed = node->journal != NULL;
     bool ok = (node->resumed || target_check(node, err)) && read_globals(node, err) &&
               choose(node, err) && list_tables(node) && existing_tables(node, err) &&
-              list_chunks(node, err) && refill_prepare(node, err) &&
-              large_objects_prepare(node, err) && needs_check(node, node->toc, err) &&
-              plan(node, err);
+              list_chunks(node, err) &&
+              (node->cluster == NULL || node->cluster->prepare(node, err)) &&
+              refill_prepare(node, err) && large_objects_prepare(node, err) &&
+              needs_check(node, node->toc, err) && plan(node, err);
     /* It may be a while until all nodes have got here, and CREATE DATABASE wants nobody near its
      * template. */
     pg_conn_close(node->main);
@@ -289,7 +313,7 @@ void restore_node_close(RestoreNode *node, void *ctx)
 {
     if (node->ctx == NULL)
         return;
-    for (int i = 0; node->workers != NULL && i < node->request->jobs; i++)
+    for (int i = 0; node->workers != NULL && i < node->jobs; i++)
         pg_conn_close(node->workers[i]);
     pg_conn_close(node->main);
     if (node->outcome != NULL)

@@ -5,8 +5,10 @@
 #define PGARK_RESTORE_NODE_H
 
 #include "pg/query.h"
+#include "repo/fold.h"
 #include "repo/repo.h"
 #include "report/progress.h"
+#include "restore/cluster.h"
 #include "restore/ddl.h"
 #include "restore/filter.h"
 #include "restore/globals.h"
@@ -21,7 +23,10 @@ typedef struct ChunkRef
     uint32_t line_len;
     uint32_t number; /* of the chunk within its table: the order of the source's blocks */
     uint32_t table;  /* index into RestoreNode.tables */
+    uint32_t part;   /* index into RestoreNode.fold's parts, NO_PART: the table's own */
 } ChunkRef;
+
+#define NO_PART UINT32_MAX
 
 typedef struct RestoreTable
 {
@@ -32,9 +37,11 @@ typedef struct RestoreTable
     uint32_t target_oid; /* of one that is not made */
     const char *before;  /* to be run before its rows are loaded, in the same transaction, */
     const char *after;   /* and behind them; both NULL mostly */
-    atomic_bool failed;  /* its rows were not restored, and the run went on */
-    size_t first_chunk;  /* its chunks are ChunkRefs first_chunk .. first_chunk + chunk_count - 1 */
-    size_t chunk_count;  /* chunks with rows */
+    bool remote;         /* the target keeps its rows on other servers */
+    bool placed;        /* and its parts are loaded there, each into the relation that it will be */
+    atomic_bool failed; /* its rows were not restored, and the run went on */
+    size_t first_chunk; /* its chunks are ChunkRefs first_chunk .. first_chunk + chunk_count - 1 */
+    size_t chunk_count; /* chunks with rows */
     char *quoted;
     char *column_list;
     char *
@@ -57,12 +64,16 @@ typedef struct RestoreNode
     const char *set_dir;
     const Manifest *manifest;
     const NodeRecord *record;
-    bool own_name; /* other databases go to the same server: this one by its own name */
+    const Fold *fold; /* parts of this node's tables, on whichever node they were */
+    bool own_name;    /* other databases go to the same server: this one by its own name */
     Cancel *cancel;
     Progress *progress_all;
     ProgressNode *progress;
     size_t progress_index;
     char label[160];
+    const RestoreCluster
+        *cluster; /* what a target needs whose tables are on several servers; NULL */
+    void *cluster_state;
 
     /* Filled on the way: */
     void *ctx;
@@ -76,6 +87,10 @@ typedef struct RestoreNode
     struct Journal *journal; /* restore/journal.h; NULL: none */
     PgConn *main;            /* pre-data, sequences, ACLs */
     PgConn **workers;
+    bool single_statements; /* definitions behind the data are sent one statement at a time */
+    int jobs;               /* workers: as many as asked for, for each server that is loaded into */
+    RestorePlaces places;
+    char **part_columns;      /* per part of fold: quoted list of its columns */
     Selection selection;      /* the request's, with the sections that this set has */
     ArchiveToc *toc;          /* what is restored of the archive, as it is run */
     Filter *filter;           /* of toc, and of the manifest's records */

@@ -4,6 +4,7 @@
 #ifndef PGARK_RESTORE_REQUEST_H
 #define PGARK_RESTORE_REQUEST_H
 
+#include "config/distribute_file.h"
 #include "pg/conn.h"
 #include "select/selection.h"
 
@@ -67,6 +68,13 @@ typedef struct RestoreRequest
     bool resume;   /* go on with a restore that is not complete */
     bool via_root; /* load partitions through the root of their tree */
     OnError on_error;
+
+    /* A target whose tables have their rows on several servers: */
+    const NameMap *host_map; /* names of its nodes that are others here */
+    size_t host_map_count;
+    const DistributeFile *distribute; /* NULL: as in the set */
+    int shard_count;                  /* 0: as in the set */
+    bool no_direct;                   /* all rows through the coordinator */
 } RestoreRequest;
 
 #endif

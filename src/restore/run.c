@@ -1,6 +1,7 @@
 /* restore/run.c - the restore of one node (restore_node_run in node.h). */
 #include "base/parallel.h"
 #include "base/str.h"
+#include "pg/sql_token.h"
 #include "restore/budget.h"
 #include "restore/clean.h"
 #include "restore/data.h"
@@ -13,6 +14,7 @@
 #include "restore/route.h"
 #include "restore/sequences.h"
 #include "restore/split.h"
+#include "restore/sql_text.h"
 #include "restore/target.h"
 #include "restore/work.h"
 
@@ -57,6 +59,45 @@ static bool is_part_of_failed(const RestoreNode *node, const DdlEntry *entry)
     return false;
 }
 
+/* The statements of an entry, each by itself: a server may pass on what it is sent as a whole. A
+ * semicolon within parentheses is one of a rule's. */
+static bool run_each(RestoreNode *node, PgConn *conn, const DdlEntry *entry, Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "statements");
+    SqlScanner s = {entry->sql, node->ddl->std_strings};
+    SqlToken t;
+    const char *start = entry->sql;
+    int depth = 0;
+    bool more = true;
+    while (more)
+    {
+        more = sql_token_next(&s, &t);
+        if (more && t.kind == SQL_TOKEN_OTHER && (*t.start == '(' || *t.start == ')'))
+            depth += *t.start == '(' ? 1 : -1;
+        if (more && (t.kind != SQL_TOKEN_SEMICOLON || depth > 0))
+            continue;
+        const char *end = more ? t.start : start + strlen(start);
+        const char *sql = mem_strndup(tmp, start, (size_t) (end - start));
+        if (!sql_text_is_blank(sql) &&
+            !pg_exec(conn, node->cluster->statement(tmp, sql, node->ddl->std_strings), err))
+            return false;
+        start = more ? end + 1 : end;
+    }
+    return true;
+}
+
+static bool run_singly(RestoreNode *node, PgConn *conn, const DdlEntry *entry, JournalItem item,
+                       Error *err)
+{
+    bool own = PQtransactionStatus(conn->raw) == PQTRANS_IDLE;
+    if ((!own || pg_exec(conn, "BEGIN", err)) && journal_done(node->journal, conn, item, err) &&
+        run_each(node, conn, entry, err) && (!own || pg_exec(conn, "COMMIT", err)))
+        return true;
+    if (own)
+        pg_rollback(conn);
+    return false;
+}
+
 static bool run_entry(RestoreNode *node, Session *session, DdlEntry *entry, Error *err)
 {
     JournalItem item = journal_definition(entry);
@@ -73,9 +114,13 @@ static bool run_entry(RestoreNode *node, Session *session, DdlEntry *entry, Erro
         return true;
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "definition");
     const char *note = journal_note(tmp, node->journal, item);
+    if (node->single_statements && entry->pass != DDL_PRE_DATA)
+        note = "";
     if (set_once(session->conn, &session->tablespace, entry->set_tablespace, err) &&
         set_once(session->conn, &session->table_am, entry->set_table_am, err) &&
-        pg_exec(session->conn, mem_printf(tmp, "%s%s", note, entry->sql), err))
+        (node->single_statements && entry->pass != DDL_PRE_DATA
+             ? run_singly(node, session->conn, entry, item, err)
+             : pg_exec(session->conn, mem_printf(tmp, "%s%s", note, entry->sql), err)))
     {
         atomic_fetch_add(&node->progress->chunks_done, 1);
         return true;
@@ -104,8 +149,8 @@ static bool run_pass(RestoreNode *node, Session *session, DdlPass pass, Error *e
 static bool connect_all(RestoreNode *node, Error *err)
 {
     node->main = target_connect(node, "restore", err);
-    node->workers = mem_array(node->ctx, PgConn *, node->request->jobs);
-    for (int i = 0; node->main != NULL && i < node->request->jobs; i++)
+    node->workers = mem_array(node->ctx, PgConn *, node->jobs);
+    for (int i = 0; node->main != NULL && i < node->jobs; i++)
     {
         node->workers[i] = target_connect(node, "worker", err);
         if (node->workers[i] == NULL)
@@ -114,26 +159,46 @@ static bool connect_all(RestoreNode *node, Error *err)
     return node->main != NULL;
 }
 
+static char *quote_columns(RestoreNode *node, const TableRecord *record, Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "columns");
+    Str *list = str_new(tmp);
+    for (size_t c = 0; c < record->column_count; c++)
+    {
+        char *column = pg_quote_ident(tmp, node->main, record->columns[c], err);
+        if (column == NULL)
+            return NULL;
+        str_addf(list, "%s%s", c == 0 ? "" : ", ", column);
+    }
+    return mem_strdup(node->ctx, list->data);
+}
+
+static bool quote_parts(RestoreNode *node, Error *err)
+{
+    node->part_columns = mem_array(node->ctx, char *, node->fold->count);
+    for (size_t i = 0; i < node->fold->count; i++)
+    {
+        const FoldedPart *part = &node->fold->parts[i];
+        if (restore_node_table(node, part->table_oid) == NULL)
+            continue;
+        node->part_columns[i] = quote_columns(node, &part->record, err);
+        if (node->part_columns[i] == NULL)
+            return false;
+    }
+    return true;
+}
+
 static bool quote_tables(RestoreNode *node, Error *err)
 {
     for (size_t i = 0; i < node->table_count; i++)
     {
         RestoreTable *t = &node->tables[i];
-        AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "columns");
-        Str *list = str_new(tmp);
         t->quoted = pg_quote_table(node->ctx, node->main, t->schema, t->record->name, err);
-        if (t->quoted == NULL)
+        t->column_list = t->quoted == NULL ? NULL : quote_columns(node, t->record, err);
+        if (t->column_list == NULL)
             return false;
-        for (size_t c = 0; c < t->record->column_count; c++)
-        {
-            char *column = pg_quote_ident(tmp, node->main, t->record->columns[c], err);
-            if (column == NULL)
-                return false;
-            str_addf(list, "%s%s", c == 0 ? "" : ", ", column);
-        }
-        t->column_list = mem_strdup(node->ctx, list->data);
     }
-    return true;
+    return quote_parts(node, err);
 }
 
 typedef struct Crew
@@ -167,8 +232,7 @@ static bool load(Worker *w, const Task *task, Error *err)
         t->failed = true;
         return outcome_rows_failed(node->outcome, t->quoted, err);
     }
-    size_t chunks = task->kind == TASK_TABLE ? node->tables[task->table].chunk_count : 1;
-    atomic_fetch_add(&node->progress->chunks_done, chunks);
+    atomic_fetch_add(&node->progress->chunks_done, data_task_chunks(node, task));
     return true;
 }
 
@@ -207,7 +271,9 @@ static bool run_on_main(RestoreNode *node, TaskKind kind, Error *err)
     if (kind == TASK_ACL)
         return run_pass(node, &session, DDL_ACL, err);
     return journal_has(node->journal, item) ||
-           (sequences_set(node, err) && journal_done(node->journal, node->main, item, err));
+           (sequences_set(node, err) &&
+            (node->cluster == NULL || node->cluster->sequences(node, err)) &&
+            journal_done(node->journal, node->main, item, err));
 }
 
 static const char *task_name(const Crew *crew, const Task *task)
@@ -216,6 +282,7 @@ static const char *task_name(const Crew *crew, const Task *task)
     {
     case TASK_TABLE:
     case TASK_CHUNK:
+    case TASK_PART:
         return crew->node->tables[task->table].quoted;
     case TASK_DDL:
         return crew->node->ddl->entries[task->entry].label;
@@ -237,6 +304,7 @@ static bool do_task(Worker *w, const Task *task, Error *err)
     {
     case TASK_TABLE:
     case TASK_CHUNK:
+    case TASK_PART:
         return load(w, task, err);
     case TASK_DDL:
         return run_statement(w, task, err);
@@ -275,7 +343,7 @@ static bool work(void *arg, size_t i, Error *err)
 static bool run_tasks(RestoreNode *node, Error *err)
 {
     Crew crew = {.node = node};
-    int jobs = node->request->jobs;
+    int jobs = node->jobs;
     if (!budget_read(node->main, jobs, node->request->memory, &crew.budget, err) ||
         (node->request->analyze && !analyze_list(node, &crew.analyze, err)))
         return false;
@@ -344,7 +412,9 @@ bool restore_node_run(RestoreNode *node, Error *err)
     progress_phase(node->progress_all, "schema");
     bool create = node->request->create && !node->resumed;
     node->created = node->request->create;
-    if ((create && !target_create(node, err)) || !connect_all(node, err))
+    if ((create && !target_create(node, err)) ||
+        (create && node->cluster != NULL && !node->cluster->create(node, err)) ||
+        !connect_all(node, err))
         return error_node(err, node->label);
     if (journal_is(node->journal, JOURNAL_COMPLETE))
         return note_complete(node, err);
@@ -354,7 +424,8 @@ bool restore_node_run(RestoreNode *node, Error *err)
         return error_node(err, node->label);
     node->touched = true;
     if (!run_pass(node, &session, DDL_PRE_DATA, err) || !quote_tables(node, err) ||
-        !route_tables(node, err) || !large_objects_restore(node, err))
+        (node->cluster != NULL && !node->cluster->spread(node, err)) || !route_tables(node, err) ||
+        !large_objects_restore(node, err))
         return error_node(err, node->label);
     node->statements = node->ddl->entry_count;
     if (!refresh_statements(node, err))

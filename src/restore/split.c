@@ -266,7 +266,7 @@ void split_statements(RestoreNode *node)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "split");
     DdlPlan *plan = node->ddl;
-    if (node->request->jobs < 2)
+    if (node->jobs < 2 || node->single_statements)
         return; /* one worker waits for nobody */
     Splitter s = {.node = node,
                   .plan = plan,

@@ -45,7 +45,9 @@ bool target_refuse_content(RestoreNode *node, Error *err)
         " UNION ALL SELECT 'type', n.nspname || '.' || t.typname, t.oid,"
         "  'pg_catalog.pg_type'::regclass"
         "  FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace"
-        "  WHERE t.typrelid = 0 AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'"
+        /* An array's type comes with that of its elements. */
+        "  WHERE t.typrelid = 0 AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_type b"
+        "   WHERE b.typarray = t.oid) AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'"
         " UNION ALL SELECT 'schema', n.nspname, n.oid, 'pg_catalog.pg_namespace'::regclass"
         "  FROM pg_catalog.pg_namespace n"
         "  WHERE n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'public')"
@@ -283,9 +285,9 @@ static bool set_identity(const RestoreNode *node, PgConn *conn, Error *err)
             error_prefix(err, "--role"));
 }
 
-PgConn *target_connect(RestoreNode *node, const char *role, Error *err)
+PgConn *target_connect_to(RestoreNode *node, const PgConnSpec *server, const char *role, Error *err)
 {
-    PgConnSpec spec = node->spec;
+    PgConnSpec spec = *server;
     spec.database = node->database;
     char application[64];
     snprintf(application, sizeof(application), "pgark %s", role);
@@ -305,4 +307,9 @@ PgConn *target_connect(RestoreNode *node, const char *role, Error *err)
     PgConn *result = conn;
     conn = NULL;
     return result;
+}
+
+PgConn *target_connect(RestoreNode *node, const char *role, Error *err)
+{
+    return target_connect_to(node, &node->spec, role, err);
 }

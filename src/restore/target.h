@@ -36,4 +36,8 @@ bool target_set_encoding(const RestoreNode *node, PgConn *conn, Error *err) MUST
  * with the archive's session settings, as the role that was asked for. */
 PgConn *target_connect(RestoreNode *node, const char *role, Error *err);
 
+/* target_connect_to opens one to another server of the same target in the same way. */
+PgConn *target_connect_to(RestoreNode *node, const PgConnSpec *server, const char *role,
+                          Error *err);
+
 #endif

@@ -80,10 +80,13 @@ static double sum_costs(Work *w)
 static bool is_shared(const Work *w, size_t i, double total)
 {
     const RestoreTable *t = &w->node->tables[i];
-    double jobs = w->node->request->jobs;
+    double jobs = w->node->jobs;
     /* Shared, it could be half loaded: then it could not be emptied again, or what failed be passed
      * over. */
     bool whole = w->node->request->append || w->node->request->on_error == ON_ERROR_CONTINUE;
+    /* There is nothing to be gained from one transaction where rows go to other servers. */
+    if (t->remote && !whole)
+        return t->chunk_count > 1;
     if (whole || t->chunk_count < 2 || jobs < 2 || t->record->logical <= SHARED_FLOOR)
         return false;
     return table_cost(t) + w->follow[i] / jobs > SHARED_GAIN * total / jobs;
@@ -108,12 +111,33 @@ static void add_shared(Work *w, uint32_t i)
         Task task = {.kind = TASK_CHUNK, .table = i, .chunk = chunk};
         double part = (double) w->node->chunks[chunk].logical / (double) (t->record->logical + 1);
         double cost = table_cost(t) * part;
-        double together = table_cost(t) / w->node->request->jobs;
+        double together = table_cost(t) / w->node->jobs;
         size_t added = schedule_add(w->schedule, &task, cost, together > cost ? together : cost);
         schedule_after(w->schedule, w->complete[i], added);
         w->first_load[i] = k == 0 ? added : w->first_load[i];
     }
     w->load_counts[i] = t->chunk_count;
+}
+
+/* The parts of a table, each where it will be. Their chunks stand one behind the other. */
+static void add_placed(Work *w, uint32_t i)
+{
+    const RestoreTable *t = &w->node->tables[i];
+    const ChunkRef *chunks = w->node->chunks;
+    w->complete[i] = schedule_add_mark(w->schedule);
+    for (size_t k = t->first_chunk; k < t->first_chunk + t->chunk_count;)
+    {
+        Task task = {.kind = TASK_PART, .table = i, .chunk = k};
+        uint64_t bytes = 0;
+        uint32_t part = chunks[k].part;
+        for (; k < t->first_chunk + t->chunk_count && chunks[k].part == part; k++)
+            bytes += chunks[k].logical;
+        double cost = table_cost(t) * (double) bytes / (double) (t->record->logical + 1);
+        double together = table_cost(t) / w->node->jobs;
+        size_t added = schedule_add(w->schedule, &task, cost, together > cost ? together : cost);
+        schedule_after(w->schedule, w->complete[i], added);
+        w->first_load[i] = w->load_counts[i]++ == 0 ? added : w->first_load[i];
+    }
 }
 
 /* Every task of a table waits for the tables that its foreign keys refer to: the mark behind the
@@ -138,7 +162,9 @@ static void add_data(Work *w)
         w->complete[i] = NO_TASK;
         if (node->tables[i].chunk_count == 0)
             continue;
-        if (is_shared(w, i, total))
+        if (node->tables[i].placed && node->tables[i].route == NULL)
+            add_placed(w, i);
+        else if (is_shared(w, i, total))
             add_shared(w, i);
         else
             add_owned(w, i);
@@ -326,7 +352,7 @@ static size_t add_step(Work *w, TaskKind kind, size_t before)
 Schedule *work_plan(const RestoreNode *node, const AnalyzeList *analyze, Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "work");
-    AUTO(schedule_free) Schedule *schedule = schedule_new(node->request->jobs);
+    AUTO(schedule_free) Schedule *schedule = schedule_new(node->jobs);
     Work w = {
         .node = node,
         .ddl = node->ddl,

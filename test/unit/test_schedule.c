@@ -226,6 +226,7 @@ static void end(Scene *s, const Task *task)
     {
     case TASK_TABLE:
     case TASK_CHUNK:
+    case TASK_PART:
         load(s, task);
         break;
     case TASK_DDL:

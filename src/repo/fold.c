@@ -1,0 +1,146 @@
+/* repo/fold.c - the parts of tables, and the tables; the contract is in fold.h. */
+#include "repo/fold.h"
+
+typedef struct Place
+{
+    size_t node;
+    uint32_t oid;
+    size_t table; /* in Manifest.tables */
+} Place;
+
+static int compare_places(size_t node_a, uint32_t oid_a, size_t node_b, uint32_t oid_b)
+{
+    if (node_a != node_b)
+        return node_a < node_b ? -1 : 1;
+    return oid_a < oid_b ? -1 : oid_a > oid_b;
+}
+
+static int place_order(const void *a, const void *b)
+{
+    const Place *x = a;
+    const Place *y = b;
+    return compare_places(x->node, x->oid, y->node, y->oid);
+}
+
+static int part_order(const void *a, const void *b)
+{
+    const FoldedPart *x = a;
+    const FoldedPart *y = b;
+    return compare_places(x->node, x->record.oid, y->node, y->record.oid);
+}
+
+const FoldedPart *fold_find(const Fold *fold, size_t node, uint32_t oid)
+{
+    FoldedPart key = {.node = node, .record = {.oid = oid}};
+    return fold->count == 0
+               ? NULL
+               : bsearch(&key, fold->parts, fold->count, sizeof(FoldedPart), part_order);
+}
+
+static size_t node_of(const Manifest *m, int content, const char *database)
+{
+    size_t i = 0;
+    while (i < m->node_count && !manifest_has(&m->nodes[i], content, database))
+        i++;
+    return i;
+}
+
+/* Where every table of the manifest is, sorted by node and oid. */
+static Place *list_places(void *ctx, const Manifest *m)
+{
+    Place *places = mem_array(ctx, Place, m->table_count);
+    for (size_t i = 0; i < m->table_count; i++)
+        places[i] = (Place){.node = node_of(m, m->tables[i].content, m->tables[i].database),
+                            .oid = m->tables[i].oid,
+                            .table = i};
+    if (m->table_count > 1)
+        qsort(places, m->table_count, sizeof(Place), place_order);
+    return places;
+}
+
+static TableRecord *find_table(const Manifest *m, const Place *places, size_t node, uint32_t oid)
+{
+    Place key = {.node = node, .oid = oid};
+    const Place *found = bsearch(&key, places, m->table_count, sizeof(Place), place_order);
+    return found == NULL ? NULL : &m->tables[found->table];
+}
+
+/* The coordinator: the one node whose definitions are in the set. */
+static size_t find_coordinator(const Manifest *m)
+{
+    size_t i = 0;
+    while (i < m->node_count && fold_is_source(&m->nodes[i]))
+        i++;
+    return i;
+}
+
+static bool add_part(Manifest *m, const Place *places, const ShardRecord *shard, Fold *fold,
+                     Error *err)
+{
+    size_t node = node_of(m, shard->content, shard->database);
+    TableRecord *relation = find_table(m, places, node, shard->oid);
+    TableRecord *table = find_table(m, places, find_coordinator(m), shard->table_oid);
+    if (relation == NULL || table == NULL || relation == table)
+        return error_set(err, ERR_CORRUPT, "shard %" PRId64 " has no %s", shard->shard_id,
+                         relation == NULL ? "relation" : "table");
+    if (table->chunks + relation->chunks > UINT32_MAX)
+        return error_set(err, ERR_CORRUPT, "table oid %" PRIu32 " has too many chunks", table->oid);
+    fold->parts[fold->count++] = (FoldedPart){.record = *relation,
+                                              .shard = shard,
+                                              .node = node,
+                                              .table_oid = table->oid,
+                                              .first_chunk = (uint32_t) table->chunks};
+    if (table->column_count == 0)
+    {
+        table->columns = relation->columns;
+        table->column_count = relation->column_count;
+        table->types = relation->types;
+        table->type_count = relation->type_count;
+    }
+    table->chunks += relation->chunks;
+    table->rows += relation->rows;
+    table->logical += relation->logical;
+    table->stored += relation->stored;
+    table->worker_us += relation->worker_us;
+    return true;
+}
+
+static void remove_parts(Manifest *m, const Fold *fold)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < m->table_count; i++)
+    {
+        const TableRecord *t = &m->tables[i];
+        if (fold_find(fold, node_of(m, t->content, t->database), t->oid) == NULL)
+            m->tables[kept++] = *t;
+    }
+    m->table_count = kept;
+    m->totals.tables = kept;
+}
+
+Fold *fold_manifest(Manifest *m, Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "fold");
+    Fold *fold = mem_new(m, Fold);
+    if (m->shard_count == 0)
+        return fold;
+    const Place *places = list_places(tmp, m);
+    fold->parts = mem_array(fold, FoldedPart, m->shard_count);
+    for (size_t i = 0; i < m->shard_count; i++)
+    {
+        if (!add_part(m, places, &m->shards[i], fold, err))
+            return NULL;
+    }
+    qsort(fold->parts, fold->count, sizeof(FoldedPart), part_order);
+    for (size_t i = 1; i < fold->count; i++)
+    {
+        if (part_order(&fold->parts[i - 1], &fold->parts[i]) == 0)
+        {
+            error_set(err, ERR_CORRUPT, "two shards are table oid %" PRIu32 " of node %d",
+                      fold->parts[i].record.oid, m->nodes[fold->parts[i].node].content);
+            return NULL;
+        }
+    }
+    remove_parts(m, fold);
+    return fold;
+}
