@@ -75,6 +75,22 @@ static void choose_ways(const Options *o, RestoreRequest *r)
                                                                          : ON_ERROR_STOP;
 }
 
+/* Of a target whose tables have their rows on several servers. */
+static bool choose_spread(void *ctx, const Options *o, RestoreRequest *r, Error *err)
+{
+    NameMap *hosts;
+    const char *path = options_string(o, OPT_DISTRIBUTE);
+    if (!cli_name_map(ctx, o, OPT_HOST_MAP, &hosts, &r->host_map_count, err))
+        return false;
+    r->host_map = hosts;
+    r->shard_count = (int) options_int(o, OPT_SHARD_COUNT);
+    r->direct = options_flag(o, OPT_DIRECT)      ? DIRECT_ALWAYS
+                : options_flag(o, OPT_NO_DIRECT) ? DIRECT_NEVER
+                                                 : DIRECT_AUTO;
+    r->distribute = path == NULL ? NULL : distribute_file_read(ctx, path, err);
+    return path == NULL || r->distribute != NULL;
+}
+
 static bool make_request(void *ctx, const Options *o, RestoreRequest *request, Error *err)
 {
     size_t mapped;
@@ -85,7 +101,7 @@ static bool make_request(void *ctx, const Options *o, RestoreRequest *request, E
                                 .create = options_flag(o, OPT_CREATE),
                                 .analyze = !options_flag(o, OPT_NO_ANALYZE)};
     choose_ways(o, request);
-    if (!choose_objects(ctx, o, request, err))
+    if (!choose_objects(ctx, o, request, err) || !choose_spread(ctx, o, request, err))
         return false;
     return mapped > 0 ? map_targets(ctx, o, request, err) : one_target(ctx, o, request, err);
 }

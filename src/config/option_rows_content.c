@@ -1,4 +1,5 @@
 /* config/option_rows_content.c - what is done, command by command. */
+#include "config/distribute_file.h"
 #include "config/option_rows.h"
 
 #define TARGETS ((unsigned) (CMD_RESTORE | CMD_EXPORT))
@@ -384,6 +385,49 @@ static const OptionSpec rows[] = {
         .help = "load the rows of partitions through their root table",
         .more = "Where rows may belong to other partitions on the target, as with hash keys of "
                 "another encoding or platform.",
+    },
+    {
+        .id = OPT_DIRECT,
+        .name = "direct",
+        .type = OPTION_FLAG,
+        .group = GROUP_CONTENT,
+        .commands = CMD_RESTORE,
+        .help = "load every shard on the node where it will be, or fail",
+        .more = "Without it that is done where shards have the same limits as in the set; all other rows "
+                "go through the coordinator.",
+    },
+    {
+        .id = OPT_NO_DIRECT,
+        .name = "no-direct",
+        .type = OPTION_FLAG,
+        .group = GROUP_CONTENT,
+        .commands = CMD_RESTORE,
+        .help = "load all rows through the coordinator",
+    },
+    {
+        .id = OPT_SHARD_COUNT,
+        .name = "shard-count",
+        .type = OPTION_INT,
+        .group = GROUP_CONTENT,
+        .commands = CMD_RESTORE,
+        .min = 1,
+        .max = DISTRIBUTE_SHARDS_MAX,
+        .range = "1 to 64000",
+        .arg = "N",
+        .help = "make distributed tables with so many shards",
+        .more = "Without it they have as many as in the set.",
+    },
+    {
+        .id = OPT_DISTRIBUTE,
+        .name = "distribute",
+        .type = OPTION_FILE,
+        .group = GROUP_CONTENT,
+        .commands = CMD_RESTORE,
+        .arg = "FILE",
+        .help = "distribute tables over a Citus cluster as this ini file says",
+        .more = "A section [SCHEMA.TABLE] for each, with column = NAME, or reference = yes; and, where "
+                "wanted, shard_count = N and colocate_with = SCHEMA.TABLE, of a section before it. "
+                "Tables without a section stay on the coordinator.",
     },
     {
         .id = OPT_MEMORY,

@@ -130,6 +130,10 @@ typedef enum OptionId
     OPT_ON_ERROR,         /* --on-error=stop|continue, default stop */
     OPT_DISABLE_TRIGGERS, /* and export */
     OPT_LOAD_VIA_PARTITION_ROOT,
+    OPT_DIRECT,
+    OPT_NO_DIRECT,
+    OPT_SHARD_COUNT, /* --shard-count=N */
+    OPT_DISTRIBUTE,  /* --distribute=FILE */
     OPT_MEMORY, /* bytes, 0 when not given */
     /* export */
     OPT_EXPORT_FORMAT,   /* -F --format=plain|directory */

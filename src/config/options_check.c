@@ -48,6 +48,11 @@ static const Exclusion exclusions[] = {
     {OPT_ALL_DATABASES, OPT_EXTENSION},
     {OPT_ALL_DATABASES, OPT_FILTER},
     {OPT_NO_TABLESPACES, OPT_TABLESPACE_MAP},
+    {OPT_DIRECT, OPT_NO_DIRECT},
+    {OPT_DIRECT, OPT_SHARD_COUNT},
+    {OPT_DIRECT, OPT_DISTRIBUTE},
+    {OPT_DIRECT, OPT_APPEND},
+    {OPT_DIRECT, OPT_TRUNCATE},
 };
 
 /* An option that says something only together with one of others. */

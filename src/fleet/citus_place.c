@@ -139,14 +139,13 @@ static size_t find_parts(const Placer *p, uint32_t oid, size_t *ret_count)
 
 /* ---- both ---- */
 
-/* The hash of a built-in type is the same everywhere; an enum's depends on the database. */
-static bool has_portable_hash(const RestoreTable *t, const char *column)
+bool citus_place_same_hash(const TableRecord *t, const char *column)
 {
-    for (size_t i = 0; i < t->record->column_count; i++)
+    for (size_t i = 0; i < t->column_count; i++)
     {
-        if (strcmp(t->record->columns[i], column) != 0)
+        if (strcmp(t->columns[i], column) != 0)
             continue;
-        const char *type = t->record->types[i];
+        const char *type = t->types[i];
         return strchr(type, '(') == NULL && strcmp(type, "enum") != 0 && strcmp(type, "other") != 0;
     }
     return false;
@@ -164,10 +163,11 @@ static bool is_placeable(const Placer *p, const RestoreTable *t, int row)
 {
     const RestoreRequest *r = p->node->request;
     char method = pg_cell(p->shards, row, COL_METHOD)[0];
-    if (!t->made || r->no_direct || r->on_error != ON_ERROR_STOP)
+    if (!t->made || r->direct == DIRECT_NEVER || r->on_error != ON_ERROR_STOP)
         return false;
     return method == 'n' ||
-           (method == 'h' && has_portable_hash(t, pg_cell(p->shards, row, COL_COLUMN)));
+           (method == 'h' &&
+            citus_place_same_hash(t->record, pg_cell(p->shards, row, COL_COLUMN)));
 }
 
 static const char *limit_cell(const PGresult *res, int row, int column)

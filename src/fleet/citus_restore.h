@@ -45,6 +45,10 @@ bool citus_spread_tables(RestoreNode *node, Error *err) MUST_CHECK;
 /* citus_place_parts finds which shards of the source are, with the same limits, shards of the target. */
 bool citus_place_parts(RestoreNode *node, Error *err) MUST_CHECK;
 
+/* citus_place_same_hash: rows of the table hash alike in every database. The hash of a built-in type is
+ * the same everywhere, an enum's depends on the database. */
+bool citus_place_same_hash(const TableRecord *t, const char *column);
+
 /* citus_place_sequences: no node gives out a number again that one of the source's has given out. */
 bool citus_place_sequences(RestoreNode *node, Error *err) MUST_CHECK;
 

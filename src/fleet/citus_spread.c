@@ -144,11 +144,53 @@ static bool has_column(const TableRecord *t, const char *column)
     return false;
 }
 
+/* The limits that create_distributed_table gives to so many shards (CreateShardsWithRoundRobinPolicy in
+ * create_shards.c: equal parts of all 32 bit integers, the last with the rest). */
+static bool has_even_limits(const Spreader *s, const SpreadTable *t)
+{
+    const Manifest *m = s->node->manifest;
+    int64_t width = (INT64_C(1) << 32) / (int64_t) (t->shards > 0 ? t->shards : 1);
+    for (size_t i = 0; i < m->shard_count; i++)
+    {
+        const ShardRecord *shard = &m->shards[i];
+        if (shard->table_oid != t->record->oid)
+            continue;
+        int64_t from = shard->min == NULL ? 0 : strtoll(shard->min, NULL, 10) - INT32_MIN;
+        int64_t to = shard->max == NULL ? -1 : strtoll(shard->max, NULL, 10) - INT32_MIN;
+        bool last = to == UINT32_MAX;
+        if (from % width != 0 || (!last && to != from + width - 1) ||
+            (last && from / width != (int64_t) t->shards - 1))
+            return false;
+    }
+    return true;
+}
+
+/* --direct: what can only go through the coordinator is said before anything is made. */
+static bool check_direct(const Spreader *s, Error *err)
+{
+    for (size_t i = 0; i < s->count; i++)
+    {
+        const SpreadTable *t = &s->tables[i];
+        if (strcmp(t->method, "hash") != 0 || t->record->chunks == 0)
+            continue;
+        bool same = citus_place_same_hash(t->record, t->column);
+        if (same && has_even_limits(s, t))
+            continue;
+        return error_set(err, ERR_USAGE, "--direct: table \"%s.%s\" cannot be loaded so: %s",
+                         t->record->schema, t->record->name,
+                         same ? "its shards have other limits than new ones will have"
+                              : "the type of its distribution column hashes by database");
+    }
+    return s->count > 0 ||
+           error_set(err, ERR_USAGE, "--direct: nothing that is restored becomes distributed");
+}
+
 bool citus_spread_check(RestoreNode *node, Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "spread");
     Spreader s = {.node = node, .ctx = tmp};
-    if (!list_tables(&s, err))
+    if (!list_tables(&s, err) ||
+        (node->request->direct == DIRECT_ALWAYS && !check_direct(&s, err)))
         return false;
     for (size_t i = 0; i < s.count && node->request->distribute != NULL; i++)
     {

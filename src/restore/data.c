@@ -213,8 +213,8 @@ static bool prove_place(PgConn *conn, const struct RestorePlace *place, Error *e
     if (PQntuples(res) == 0)
         return true;
     error_set(err, ERR_CORRUPT, "rows do not belong into relation %s", place->quoted);
-    return error_hint(err, "The target distributes rows by another rule; --no-direct loads them "
-                           "through the coordinator.");
+    return error_hint(err, "The target distributes rows by another rule; --no-direct loads "
+                           "them through the coordinator.");
 }
 
 static bool load_place(DataLoader *loader, const RestoreTable *t, size_t first, PgConn *conn,

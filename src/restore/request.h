@@ -27,6 +27,14 @@ typedef enum OnError
     ON_ERROR_CONTINUE, /* go on with what does not depend on it, and list what failed */
 } OnError;
 
+/* Rows may go straight to the servers that will have them. */
+typedef enum Direct
+{
+    DIRECT_AUTO, /* where all of a table's can */
+    DIRECT_ALWAYS,
+    DIRECT_NEVER,
+} Direct;
+
 typedef struct RestoreRequest
 {
     const char *repo;
@@ -74,7 +82,7 @@ typedef struct RestoreRequest
     size_t host_map_count;
     const DistributeFile *distribute; /* NULL: as in the set */
     int shard_count;                  /* 0: as in the set */
-    bool no_direct;                   /* all rows through the coordinator */
+    Direct direct;
 } RestoreRequest;
 
 #endif
