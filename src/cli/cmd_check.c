@@ -41,6 +41,7 @@ int cmd_check(void *ctx, const Options *o, Supervisor *supervisor, Error *err)
     BackupRequest request = {.repo = options_string(o, OPT_REPO),
                              .jobs = (int) options_int(o, OPT_JOBS),
                              .chunk_size = (uint64_t) 256 * 1024 * 1024,
+                             .hold_ms = options_int(o, OPT_HOLD),
                              .selection = selection_new(ctx),
                              .pg_dump = options_string(o, OPT_PG_DUMP)};
     CheckResult result;

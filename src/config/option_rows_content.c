@@ -192,7 +192,7 @@ static const OptionSpec rows[] = {
         .name = "hold",
         .type = OPTION_DURATION,
         .group = GROUP_CONTENT,
-        .commands = CMD_BACKUP,
+        .commands = CMD_BACKUP | CMD_CHECK,
         .min = 1000,
         .max = INT64_C(24) * 24 * 3600 * 1000,
         .range = "1s to 24d",
@@ -200,7 +200,7 @@ static const OptionSpec rows[] = {
         .help = "keep the snapshots this long if the run dies, for --resume",
         .more = "A process beside the run has the same snapshots and locks. Should the run die, or "
                 "lose a server or the repository, it keeps them until the set is finished or the "
-                "time is over.",
+                "time is over. check counts its connections.",
     },
     {
         .id = OPT_RESUME,

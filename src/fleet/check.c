@@ -103,7 +103,8 @@ static bool check_connections(CheckRun *run, BackupNode *node, Error *err)
     if (res == NULL)
         return false;
     /* Our probe is among those counted; holder, scout, pg_dump and the workers come on top. */
-    int64_t needed = run->request->jobs + 3;
+    bool hold = run->request->hold_ms > 0;
+    int64_t needed = run->request->jobs + 3 + (hold ? 1 : 0);
     int64_t available = pg_cell_int(res, 0, 0);
     /* Limits of the role and of the database, -1 for none; superusers have none. */
     for (int column = 2; column <= 4 && !pg_cell_bool(res, 0, 1); column += 2)
@@ -114,8 +115,8 @@ static bool check_connections(CheckRun *run, BackupNode *node, Error *err)
     }
     bool enough = available >= needed;
     add(run, node->content, "connections", enough ? CHECK_OK : CHECK_FAILED,
-        "%" PRId64 " free, %" PRId64 " needed for -j %d%s", available, needed, run->request->jobs,
-        enough ? "" : "; lower -j or raise max_connections");
+        "%" PRId64 " free, %" PRId64 " needed for -j %d%s%s", available, needed, run->request->jobs,
+        hold ? " and --hold" : "", enough ? "" : "; lower -j or raise max_connections");
     return true;
 }
 

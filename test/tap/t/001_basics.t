@@ -40,6 +40,11 @@ like($out, qr/\Q$repo\E/, 'check: which names it');
 my $check = pgark_json([ 'check', '-d', $shop ], 'check as JSON');
 is($check->{result}, 'ok', 'check: the result');
 is((grep { $_->{check} eq 'lock table' } @{ $check->{checks} })[0]{result}, 'ok', 'check: each single one');
+my ($plain) = $out =~ /free, (\d+) needed for -j/;
+($code, $out, $err) = pgark('check', '-d', $shop, '--hold=1h');
+is($code, 0, 'check: ready to hold') or diag("$out$err");
+my ($hold) = $out =~ /free, (\d+) needed for -j \d+ and --hold$/m;
+is($hold, $plain + 1, 'check: the keeper needs a connection, too');
 ok(!-e $repo, 'check makes no repository');
 
 ($code, $out, $err) = pgark('backup', '-d', $shop, '--repo', $repo, '--dry-run');
