@@ -1,6 +1,7 @@
 /* restore/globals.c - roles and tablespaces; the contract is in globals.h. */
 #include "restore/globals.h"
 
+#include "base/log.h"
 #include "base/str.h"
 #include "io/limit.h"
 #include "io/tap.h"
@@ -11,7 +12,8 @@
 
 typedef enum StatementKind
 {
-    STATEMENT_OTHER, /* GRANT, SET: always run */
+    STATEMENT_OTHER, /* GRANT: always run */
+    STATEMENT_SETTING,
     STATEMENT_ROLE,
     STATEMENT_TABLESPACE,
 } StatementKind;
@@ -22,7 +24,8 @@ typedef struct Statement
     char *sql;
     StatementKind kind;
     bool create;
-    char *object; /* name of the role or tablespace, else NULL */
+    char *object;          /* name of the role or tablespace, else NULL */
+    size_t name, name_len; /* where it stands in sql, with its quotes */
 } Statement;
 
 struct Globals
@@ -37,17 +40,16 @@ static void classify(void *ctx, Statement *s)
 {
     SqlScanner scanner = {s->sql, true};
     SqlToken t;
-    bool first = true;
+    if (!sql_token_next(&scanner, &t))
+        return;
+    s->create = sql_token_is(&t, "create");
+    if (sql_token_is(&t, "set"))
+        s->kind = STATEMENT_SETTING;
+    if (!s->create && !sql_token_is(&t, "alter") && !sql_token_is(&t, "comment") &&
+        !sql_token_is(&t, "security"))
+        return;
     while (sql_token_next(&scanner, &t))
     {
-        if (first)
-        {
-            s->create = sql_token_is(&t, "create");
-            if (!s->create && !sql_token_is(&t, "alter") && !sql_token_is(&t, "comment") &&
-                !sql_token_is(&t, "security"))
-                return;
-        }
-        first = false;
         bool role = sql_token_is(&t, "role");
         if (!role && !sql_token_is(&t, "tablespace"))
             continue;
@@ -55,6 +57,8 @@ static void classify(void *ctx, Statement *s)
             return;
         s->kind = role ? STATEMENT_ROLE : STATEMENT_TABLESPACE;
         s->object = sql_token_name(ctx, &t);
+        s->name = (size_t) (t.start - s->sql);
+        s->name_len = t.len;
         return;
     }
 }
@@ -185,22 +189,93 @@ static bool is_in(const PGresult *names, const char *name)
     return false;
 }
 
-static bool run(const Statement *s, PgConn *conn, Error *err)
+/* ---- making them ---- */
+
+/* What is being made. */
+typedef struct Making
 {
-    if (pg_exec(conn, s->sql, err))
-        return true;
+    void *ctx;
+    PgConn *conn;
+    const PGresult *roles, *spaces; /* that were there before, by name */
+    bool begun;                     /* within a transaction */
+    const char *unnamed;            /* the tablespace that it will name */
+} Making;
+
+static bool said(const Statement *s, Error *err)
+{
     if (s->kind == STATEMENT_ROLE)
         return error_prefix(err, "role \"%s\"", s->object);
     if (s->kind == STATEMENT_TABLESPACE)
+        return error_prefix(err, "tablespace \"%s\"", s->object);
+    return error_prefix(err, "roles and tablespaces");
+}
+
+static bool end(Making *m, Error *err)
+{
+    bool begun = m->begun;
+    m->begun = false;
+    if (begun && !pg_exec(m->conn, "COMMIT", err))
+        return error_prefix(err, "roles and tablespaces");
+    m->unnamed = NULL;
+    return true;
+}
+
+static bool begin(Making *m, Error *err)
+{
+    if (m->begun)
+        return true;
+    m->begun = pg_exec(m->conn, "BEGIN READ WRITE", err);
+    return m->begun;
+}
+
+/* CREATE TABLESPACE is no part of any transaction. So it goes by a name of its own until the transaction
+ * that gives it its settings gives it its name, too. That name tells whose it is, should it be left. */
+static bool create_tablespace(Making *m, const Statement *s, Error *err)
+{
+    char hex[TAP_HEX_LEN];
+    if (!end(m, err))
+        return false;
+    tap_hash_memory(TAP_XXH3_128, s->sql, strlen(s->sql), hex);
+    const char *name = mem_printf(m->ctx, "pgark_restore_%s", hex);
+    const char *create = mem_printf(m->ctx, "%.*s%s%s", (int) s->name, s->sql, name,
+                                    s->sql + s->name + s->name_len);
+    if (!is_in(m->spaces, name) && !pg_exec(m->conn, create, err))
     {
         error_hint(err, "Make its directory on the server, or the tablespace itself, before.");
-        return error_prefix(err, "tablespace \"%s\"", s->object);
+        return said(s, err);
     }
-    return error_prefix(err, "roles and tablespaces");
+    m->unnamed = name;
+    const char *rename = mem_printf(m->ctx, "ALTER TABLESPACE %s RENAME TO %.*s", name,
+                                    (int) s->name_len, s->sql + s->name);
+    return (begin(m, err) && pg_exec(m->conn, rename, err)) || said(s, err);
+}
+
+static bool run(Making *m, const Statement *s, Error *err)
+{
+    if (s->object != NULL && is_in(s->kind == STATEMENT_ROLE ? m->roles : m->spaces, s->object))
+        return true;
+    if (s->kind == STATEMENT_TABLESPACE && s->create)
+        return create_tablespace(m, s, err);
+    /* A setting may be what allows the transaction to write. */
+    if (s->kind == STATEMENT_SETTING && !end(m, err))
+        return false;
+    return ((s->kind == STATEMENT_SETTING || begin(m, err)) && pg_exec(m->conn, s->sql, err)) ||
+           said(s, err);
+}
+
+/* After a failure: what is committed is complete, but for a tablespace that has no name yet. */
+static void undo(const Making *m)
+{
+    Error ignored = ERROR_INIT;
+    pg_rollback(m->conn);
+    if (m->unnamed != NULL && PQstatus(m->conn->raw) == CONNECTION_OK &&
+        !pg_exec(m->conn, mem_printf(m->ctx, "DROP TABLESPACE %s", m->unnamed), &ignored))
+        log_debug("%s: %s", m->conn->label, ignored.message);
 }
 
 bool globals_create(const Globals *g, PgConn *conn, Error *err)
 {
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "globals");
     /* Read before anything is made: what is there now is not to be touched. */
     AUTO(PQclear)
     PGresult *roles = pg_query(
@@ -214,13 +289,12 @@ bool globals_create(const Globals *g, PgConn *conn, Error *err)
                                                 0, NULL, err);
     if (spaces == NULL)
         return error_prefix(err, "could not list the roles and tablespaces");
-    for (size_t i = 0; i < g->count; i++)
-    {
-        const Statement *s = &g->items[i];
-        if (s->object != NULL && is_in(s->kind == STATEMENT_ROLE ? roles : spaces, s->object))
-            continue;
-        if (!run(s, conn, err))
-            return false;
-    }
-    return true;
+    Making m = {.ctx = tmp, .conn = conn, .roles = roles, .spaces = spaces};
+    bool ok = true;
+    for (size_t i = 0; ok && i < g->count; i++)
+        ok = run(&m, &g->items[i], err);
+    ok = ok && end(&m, err);
+    if (!ok)
+        undo(&m);
+    return ok;
 }

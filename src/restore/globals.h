@@ -25,8 +25,10 @@ Globals *globals_parse(void *ctx, const char *sql);
 bool globals_has_role(const Globals *g, const char *name);
 bool globals_has_tablespace(const Globals *g, const char *name);
 
-/* globals_create makes on conn's server what is not there. Not in one transaction: tablespaces
- * cannot be. ERR_QUERY-class failures name the statement's object, never a password. */
+/* globals_create makes on conn's server what is not there. Nothing is ever there by half, whenever it
+ * ends: all roles come in one transaction, then each tablespace gets its name in the one that gives it its
+ * settings; until then it is called pgark_restore_ and a hash, and the same globals take it over.
+ * ERR_QUERY-class failures name the statement's object, never a password. */
 bool globals_create(const Globals *g, PgConn *conn, Error *err) MUST_CHECK;
 
 #endif

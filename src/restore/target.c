@@ -243,7 +243,6 @@ bool target_make_globals(RestoreNode *node, Error *err)
                        : pg_conn_open(&node->spec, node->label, "pgark restore", node->cancel, err);
     if (conn == NULL)
         return false;
-    node->touched = true;
     return globals_create(node->globals, conn, err) || error_node(err, node->label);
 }
 

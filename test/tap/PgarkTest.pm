@@ -30,7 +30,7 @@ our @EXPORT = qw(
   dump_text digests same_database same_rows round_trip
   no_traces no_set_added wait_for wait_for_query watch watch_end tree_of
   money_setup money_start money_stop money_total set_rows json_lines same_text
-  cut_start cut_finish
+  cut_start cut_finish globals_text
 );
 
 our $last_out = '';
@@ -317,6 +317,18 @@ sub tree_of
         push @look,  @children;
     }
     return @found;
+}
+
+# globals_text NODE - what pg_dumpall says of roles and tablespaces, without the tablespaces' directories.
+sub globals_text
+{
+    my ($node) = @_;
+    my ($out, $err) = ('', '');
+    IPC::Run::run([ 'pg_dumpall', '--globals-only', '-d', conninfo($node) ], '>', \$out, '2>', \$err)
+      or die "pg_dumpall: $err";
+    $out =~ s/^\\(un)?restrict .*\n//mg;
+    $out =~ s/ LOCATION '[^']*'//g;
+    return $out;
 }
 
 # ---- waiting -------------------------------------------------------------------------------------

@@ -9,19 +9,6 @@ my $source = make_server('source');
 my $target = make_server('target');
 my $repo   = new_repo();
 
-# globals NODE - what pg_dumpall says of roles and tablespaces, without the superuser's own lines, the
-# tablespaces' directories and passwords' salts.
-sub globals
-{
-    my ($node) = @_;
-    my ($out, $err) = ('', '');
-    IPC::Run::run([ 'pg_dumpall', '--globals-only', '-d', conninfo($node) ], '>', \$out, '2>', \$err)
-      or die "pg_dumpall: $err";
-    $out =~ s/^\\(un)?restrict .*\n//mg;
-    $out =~ s/ LOCATION '[^']*'//g;
-    return $out;
-}
-
 # ---- one instant for all of them: money moves between three databases of one server
 my @banks = map { "bank$_" } 0 .. 2;
 for my $db (@banks)
@@ -157,7 +144,7 @@ pgark_ok([ 'restore', $key, '--repo', $repo, '-d', conninfo($second, 'template1'
     'restore: everything');
 same_database($source, $_, $second, $_, "everything: $_", '--create') for 'shop', 'the other one', 'Third', 'postgres';
 $second->safe_psql('postgres', 'ALTER TABLESPACE fast OWNER TO readers');
-same_text(globals($second), globals($source), 'everything: pg_dumpall says the same of roles and tablespaces');
+same_text(globals_text($second), globals_text($source), 'everything: pg_dumpall says the same of roles and tablespaces');
 
 # ---- into databases that are there and empty, by their names; and one under another name
 $second->safe_psql('template1', 'DROP DATABASE "Third"');
