@@ -44,6 +44,7 @@ typedef enum JournalObjects
     JOURNAL_OBJECTS_CREATED,
     JOURNAL_OBJECTS_FILLED,
     JOURNAL_OBJECTS_FINISHED,
+    JOURNAL_OBJECTS_FAILED, /* part: oid of one that was not made; the run went on */
 } JournalObjects;
 
 typedef struct JournalItem

@@ -150,7 +150,11 @@ static bool survey_row(void *arg, const LargeObjectRow *row, Error *err)
 {
     Survey *s = arg;
     LargeObjectRow want = wanted(s->node, row);
+    JournalItem failed = {
+        .kind = JOURNAL_OBJECTS, .id = JOURNAL_OBJECTS_FAILED, .part = (int64_t) row->oid};
     s->objects->count++;
+    if (journal_has(s->node->journal, failed))
+        large_object_failed_add(s->objects->failed, row->oid);
     s->objects->extras = s->objects->extras || has_extras(&want);
     if (!note_roles(s, &want, err))
         return false;
@@ -208,6 +212,7 @@ bool large_objects_prepare(RestoreNode *node, Error *err)
         restore_node_table(node, LARGE_OBJECT_DATA_OID) == NULL)
         return true;
     LargeObjects *o = mem_new(node->ctx, LargeObjects);
+    o->failed = large_object_failed_new(o);
     Survey survey = {.node = node, .objects = o};
     if (!take_table(node, LARGE_OBJECT_LIST_OID, &o->list, err) ||
         !take_table(node, LARGE_OBJECT_DATA_OID, &o->data, err) ||
@@ -231,15 +236,46 @@ bool large_objects_prepare(RestoreNode *node, Error *err)
 
 /* ---- restoring ---- */
 
+/* What a worker has for its chunks. */
+typedef struct Hand
+{
+    RestoreNode *node;
+    PgConn *conn;
+    DataLoader *loader;
+    bool alone; /* each object by itself, as one of them fails; those that do are noted and left */
+} Hand;
+
 /* A step that all workers do, chunk by chunk. */
 typedef struct Step
 {
     RestoreNode *node;
-    bool (*chunk)(RestoreNode *node, PgConn *conn, DataLoader *loader, size_t i, Error *err);
+    const char *what; /* it does */
+    bool (*chunk)(const Hand *hand, size_t i, Error *err);
     size_t count;
     bool counts; /* its chunks are part of the progress */
     atomic_size_t next;
 } Step;
+
+/* With --on-error=continue a chunk that fails is done anew, object by object. */
+static bool do_chunk(const Step *step, Hand hand, size_t i, Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "step");
+    Outcome *outcome = step->node->outcome;
+    if (step->chunk(&hand, i, err))
+        return true;
+    if (err->code == ERR_QUERY && outcome_goes_on(outcome, err))
+    {
+        pg_rollback(hand.conn);
+        error_clear(err);
+        hand.alone = true;
+        if (step->chunk(&hand, i, err))
+            return true;
+    }
+    if (!outcome_other_failed(outcome, mem_printf(tmp, "%s, part %zu", step->what, i + 1), err))
+        return false;
+    pg_rollback(hand.conn);
+    return true;
+}
 
 static bool step_worker(void *arg, size_t worker, Error *err)
 {
@@ -247,12 +283,13 @@ static bool step_worker(void *arg, size_t worker, Error *err)
     RestoreNode *node = step->node;
     PgConn *conn = node->workers[worker];
     AUTO(data_loader_free) DataLoader *loader = data_loader_new(node, conn);
+    Hand hand = {.node = node, .conn = conn, .loader = loader};
     bool ok = true;
     size_t i;
     progress_current(node->progress_all, node->progress_index, worker, "large objects");
     while (ok && (i = atomic_fetch_add(&step->next, 1)) < step->count)
     {
-        ok = cancel_check(node->cancel, err) && step->chunk(node, conn, loader, i, err);
+        ok = cancel_check(node->cancel, err) && do_chunk(step, hand, i, err);
         if (ok && step->counts)
             atomic_fetch_add(&node->progress->chunks_done, 1);
     }
@@ -282,6 +319,7 @@ typedef struct Pass
     const char *role;  /* what SET LOCAL ROLE goes back to */
     const char *owner; /* whom the statements in sql are run as last; NULL: the session's role */
     bool becomes;      /* statements are run as the owners */
+    bool alone;        /* as in Hand */
 } Pass;
 
 static bool run_sql(Pass *p, Error *err)
@@ -292,9 +330,51 @@ static bool run_sql(Pass *p, Error *err)
     return ok;
 }
 
+/* ---- one object that fails ---- */
+
+/* Notes it, where that is asked for. What it did is undone by the caller. */
+static bool pass_over(RestoreNode *node, const char *what, uint32_t oid, Error *err)
+{
+    char label[60];
+    snprintf(label, sizeof(label), "%sLARGE OBJECT %" PRIu32, what, oid);
+    return outcome_other_failed(node->outcome, label, err);
+}
+
+/* Runs, within a transaction, what concerns one object; a failure of it undoes only that. role: what
+ * SET LOCAL ROLE goes back to. *ret_failed tells of a failure that was passed over. */
+static bool run_alone(RestoreNode *node, PgConn *conn, const char *sql, const char *role,
+                      const char *what, uint32_t oid, bool *ret_failed, Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "alone");
+    const char *all = mem_printf(tmp,
+                                 "SAVEPOINT pgark_object; %sSET LOCAL ROLE %s;"
+                                 " RELEASE SAVEPOINT pgark_object",
+                                 sql, role);
+    *ret_failed = !pg_exec(conn, all, err);
+    return !*ret_failed || (pass_over(node, what, oid, err) &&
+                            pg_exec(conn, "ROLLBACK TO SAVEPOINT pgark_object", err));
+}
+
 static JournalItem item_of(JournalObjects what, const ChunkRef *ref)
 {
     return (JournalItem){.kind = JOURNAL_OBJECTS, .id = what, .part = ref->number};
+}
+
+/* Which role SET ROLE has put in place, as SET takes it, and whether owners are to be become. */
+static bool look_at_role(Pass *p, Error *err)
+{
+    AUTO(PQclear)
+    PGresult *res = pg_query(p->conn,
+                             "SELECT pg_catalog.current_setting('role'), (SELECT r.rolsuper FROM"
+                             " pg_catalog.pg_roles r WHERE r.rolname = current_user)",
+                             0, NULL, err);
+    if (res == NULL)
+        return false;
+    p->becomes = !pg_cell_bool(res, 0, 1) && !p->node->request->no_owner;
+    p->role = strcmp(pg_cell(res, 0, 0), "none") == 0
+                  ? "NONE"
+                  : pg_quote_ident(p->ctx, p->conn, pg_cell(res, 0, 0), err);
+    return p->role != NULL;
 }
 
 static bool unlink_groups(Pass *p, Error *err)
@@ -312,12 +392,22 @@ static bool unlink_row(void *arg, const LargeObjectRow *row, Error *err)
     return p->groups.objects < LOCKING_PER_TRANSACTION || unlink_groups(p, err);
 }
 
-static bool unlink_chunk(RestoreNode *node, PgConn *conn, DataLoader *loader, size_t i, Error *err)
+/* A pass of hand over the list, below ctx. */
+static Pass begin_pass(const Hand *hand, void *ctx)
+{
+    return (Pass){.node = hand->node,
+                  .conn = hand->conn,
+                  .ctx = ctx,
+                  .sql = str_new(ctx),
+                  .alone = hand->alone};
+}
+
+static bool unlink_chunk(const Hand *hand, size_t i, Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "unlink");
-    Pass p = {.node = node, .conn = conn, .ctx = tmp, .sql = str_new(tmp)};
-    (void) loader;
-    return (read_list(node, list_chunk(node, i), unlink_row, &p, err) && unlink_groups(&p, err)) ||
+    Pass p = begin_pass(hand, tmp);
+    return (read_list(hand->node, list_chunk(hand->node, i), unlink_row, &p, err) &&
+            unlink_groups(&p, err)) ||
            error_prefix(err, "could not remove large objects");
 }
 
@@ -333,25 +423,46 @@ static bool create_groups(Pass *p, Error *err)
     return run_sql(p, err);
 }
 
+/* The only one of the groups, by itself. */
+static bool create_alone(Pass *p, uint32_t oid, Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "alone");
+    RestoreNode *node = p->node;
+    JournalItem item = {
+        .kind = JOURNAL_OBJECTS, .id = JOURNAL_OBJECTS_FAILED, .part = (int64_t) oid};
+    bool failed = false;
+    bool ok = large_object_sql_create(p->sql, p->conn, &p->groups.items[0],
+                                      !node->request->no_owner, err) &&
+              run_alone(node, p->conn, p->sql->data, p->role, "", oid, &failed, err);
+    str_clear(p->sql);
+    large_object_groups_clear(&p->groups);
+    if (!ok || !failed)
+        return ok;
+    large_object_failed_add(node->large_objects->failed, oid);
+    return journal_done(node->journal, p->conn, item, err);
+}
+
 static bool create_row(void *arg, const LargeObjectRow *row, Error *err)
 {
     Pass *p = arg;
     large_object_groups_add(&p->groups, p->ctx, row, false);
+    if (p->alone)
+        return create_alone(p, row->oid, err);
     return !large_object_groups_full(&p->groups) || create_groups(p, err);
 }
 
-static bool create_chunk(RestoreNode *node, PgConn *conn, DataLoader *loader, size_t i, Error *err)
+static bool create_chunk(const Hand *hand, size_t i, Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "create");
-    Pass p = {.node = node, .conn = conn, .ctx = tmp, .sql = str_new(tmp)};
+    RestoreNode *node = hand->node;
+    Pass p = begin_pass(hand, tmp);
     JournalItem item = item_of(JOURNAL_OBJECTS_CREATED, list_chunk(node, i));
-    (void) loader;
     if (journal_has(node->journal, item))
         return true;
     const char *begin = mem_printf(tmp, "BEGIN; %s", journal_note(tmp, node->journal, item));
-    return (pg_exec(conn, begin, err) &&
+    return ((!p.alone || look_at_role(&p, err)) && pg_exec(p.conn, begin, err) &&
             read_list(node, list_chunk(node, i), create_row, &p, err) && create_groups(&p, err) &&
-            pg_exec(conn, "COMMIT", err)) ||
+            pg_exec(p.conn, "COMMIT", err)) ||
            error_prefix(err, "could not create large objects");
 }
 
@@ -395,13 +506,62 @@ static bool put_staged(PgConn *conn, Error *err)
                  " JOIN pg_catalog.pg_largeobject_metadata m ON m.oid = s.loid"
                  " WHERE pg_catalog.pg_get_userbyid(m.lomowner) = current_user");
     }
-    str_add(sql, "COMMIT");
     return pg_exec(conn, sql->data, err);
 }
 
-static bool fill_chunk(RestoreNode *node, PgConn *conn, DataLoader *loader, size_t i, Error *err)
+/* The objects that are staged, each with the owner that the session must become for it, or NULL. */
+#define STAGED_OBJECTS                                                                             \
+    "SELECT s.loid, pg_catalog.pg_get_userbyid(CASE WHEN NOT (SELECT rolsuper FROM"                \
+    " pg_catalog.pg_roles WHERE rolname = current_user)"                                           \
+    " AND NOT pg_catalog.pg_has_role(m.lomowner, 'USAGE') THEN m.lomowner END)"                    \
+    " FROM (SELECT DISTINCT loid FROM " STAGE ") s"                                                \
+    " LEFT JOIN pg_catalog.pg_largeobject_metadata m ON m.oid = s.loid ORDER BY s.loid"
+
+static bool put_alone(Pass *p, uint32_t oid, const char *owner, Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "put");
+    const char *where = mem_printf(tmp, " WHERE s.loid = %" PRIu32, oid);
+    const char *name = owner == NULL ? "" : pg_quote_ident(tmp, p->conn, owner, err);
+    bool failed;
+    if (name == NULL)
+        return false;
+    str_clear(p->sql);
+    if (owner != NULL)
+        str_addf(p->sql, "SET LOCAL ROLE %s; ", name);
+    str_addf(p->sql, PUT_STAGED, where);
+    return run_alone(p->node, p->conn, p->sql->data, p->role, "contents of ", oid, &failed, err);
+}
+
+static bool put_each(const Hand *hand, Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "put");
+    Pass p = begin_pass(hand, tmp);
+    AUTO(PQclear) PGresult *res = pg_query(p.conn, STAGED_OBJECTS, 0, NULL, err);
+    if (res == NULL || !look_at_role(&p, err))
+        return false;
+    for (int i = 0; i < PQntuples(res); i++)
+    {
+        const char *owner = pg_cell_null(res, i, 1) ? NULL : pg_cell(res, i, 1);
+        if (!put_alone(&p, (uint32_t) pg_cell_int(res, i, 0), owner, err))
+            return false;
+    }
+    return true;
+}
+
+/* What could not be made has no contents. */
+static bool unstage_failed(const Hand *hand, Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "failed");
+    const char *list = large_object_failed_list(tmp, hand->node->large_objects->failed);
+    return list == NULL ||
+           pg_exec(hand->conn,
+                   mem_printf(tmp, "DELETE FROM " STAGE " WHERE loid = ANY ('{%s}')", list), err);
+}
+
+static bool fill_chunk(const Hand *hand, size_t i, Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "fill");
+    const RestoreNode *node = hand->node;
     const RestoreTable *t = &node->large_objects->data;
     const ChunkRef *ref = &node->chunks[t->first_chunk + i];
     JournalItem item = item_of(JOURNAL_OBJECTS_FILLED, ref);
@@ -409,7 +569,9 @@ static bool fill_chunk(RestoreNode *node, PgConn *conn, DataLoader *loader, size
         return true;
     const char *begin = mem_printf(tmp, "BEGIN; %s" MAKE_STAGE,
                                    journal_note(tmp, node->journal, item));
-    return (data_load_chunk(loader, t, ref, begin, false, err) && put_staged(conn, err)) ||
+    return (data_load_chunk(hand->loader, t, ref, begin, false, err) && unstage_failed(hand, err) &&
+            (hand->alone ? put_each(hand, err) : put_staged(hand->conn, err)) &&
+            pg_exec(hand->conn, "COMMIT", err)) ||
            error_prefix(err, "could not write large objects");
 }
 
@@ -449,55 +611,71 @@ static bool finish_groups(Pass *p, Error *err)
     return run_sql(p, err);
 }
 
+static bool add_extras(Pass *p, const LargeObjectRow *want, Error *err)
+{
+    if (p->sql->len == 0)
+        str_add(p->sql, "BEGIN; ");
+    if (want->comment != NULL &&
+        (!become(p, want->owner, err) || !large_object_sql_comment(p->sql, p->conn, want, err)))
+        return false;
+    if (want->labels != NULL &&
+        (!become(p, want->owner, err) || !large_object_sql_labels(p->sql, p->conn, want, err)))
+        return false;
+    if (want->acl != NULL)
+        large_object_groups_add(&p->groups, p->ctx, want, true);
+    p->objects++;
+    return true;
+}
+
+/* One kind of an object's extras. */
+static bool finish_part(Pass *p, const char *what, const LargeObjectRow *part, Error *err)
+{
+    if (!has_extras(part) || (add_extras(p, part, err) && finish_groups(p, err)))
+        return true;
+    if (!pass_over(p->node, what, part->oid, err))
+        return false;
+    pg_rollback(p->conn);
+    large_object_groups_clear(&p->groups);
+    str_clear(p->sql);
+    p->owner = NULL;
+    return true;
+}
+
+static bool finish_alone(Pass *p, const LargeObjectRow *want, Error *err)
+{
+    LargeObjectRow comment = {.oid = want->oid, .owner = want->owner, .comment = want->comment};
+    LargeObjectRow labels = {.oid = want->oid, .owner = want->owner, .labels = want->labels};
+    LargeObjectRow rights = {.oid = want->oid, .owner = want->owner, .acl = want->acl};
+    return finish_part(p, "comment of ", &comment, err) &&
+           finish_part(p, "labels of ", &labels, err) && finish_part(p, "rights of ", &rights, err);
+}
+
 static bool finish_row(void *arg, const LargeObjectRow *row, Error *err)
 {
     Pass *p = arg;
     LargeObjectRow want = wanted(p->node, row);
-    if (!has_extras(&want))
+    if (!has_extras(&want) || large_object_failed_has(p->node->large_objects->failed, row->oid))
         return true;
-    if (p->sql->len == 0)
-        str_add(p->sql, "BEGIN; ");
-    if (want.comment != NULL &&
-        (!become(p, want.owner, err) || !large_object_sql_comment(p->sql, p->conn, &want, err)))
+    if (p->alone)
+        return finish_alone(p, &want, err);
+    if (!add_extras(p, &want, err))
         return false;
-    if (want.labels != NULL &&
-        (!become(p, want.owner, err) || !large_object_sql_labels(p->sql, p->conn, &want, err)))
-        return false;
-    if (want.acl != NULL)
-        large_object_groups_add(&p->groups, p->ctx, &want, true);
-    return (++p->objects < LOCKING_PER_TRANSACTION && p->sql->len < EXTRAS_BYTES &&
+    return (p->objects < LOCKING_PER_TRANSACTION && p->sql->len < EXTRAS_BYTES &&
             !large_object_groups_full(&p->groups)) ||
            finish_groups(p, err);
 }
 
-/* Which role SET ROLE has put in place, as SET takes it, and whether owners are to be become. */
-static bool look_at_role(Pass *p, Error *err)
-{
-    AUTO(PQclear)
-    PGresult *res = pg_query(p->conn,
-                             "SELECT pg_catalog.current_setting('role'), (SELECT r.rolsuper FROM"
-                             " pg_catalog.pg_roles r WHERE r.rolname = current_user)",
-                             0, NULL, err);
-    if (res == NULL)
-        return false;
-    p->becomes = !pg_cell_bool(res, 0, 1) && !p->node->request->no_owner;
-    p->role = strcmp(pg_cell(res, 0, 0), "none") == 0
-                  ? "NONE"
-                  : pg_quote_ident(p->ctx, p->conn, pg_cell(res, 0, 0), err);
-    return p->role != NULL;
-}
-
 /* The chunk has been proven twice in this run, so what is committed before its end is right. */
-static bool finish_chunk(RestoreNode *node, PgConn *conn, DataLoader *loader, size_t i, Error *err)
+static bool finish_chunk(const Hand *hand, size_t i, Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "finish");
-    Pass p = {.node = node, .conn = conn, .ctx = tmp, .sql = str_new(tmp)};
+    RestoreNode *node = hand->node;
+    Pass p = begin_pass(hand, tmp);
     JournalItem item = item_of(JOURNAL_OBJECTS_FINISHED, list_chunk(node, i));
-    (void) loader;
     if (journal_has(node->journal, item))
         return true;
     return (look_at_role(&p, err) && read_list(node, list_chunk(node, i), finish_row, &p, err) &&
-            finish_groups(&p, err) && journal_done(node->journal, conn, item, err)) ||
+            finish_groups(&p, err) && journal_done(node->journal, p.conn, item, err)) ||
            error_prefix(err, "comments, labels and rights of large objects");
 }
 
@@ -509,10 +687,20 @@ bool large_objects_restore(RestoreNode *node, Error *err)
     progress_phase(node->progress_all, "large objects");
     JournalItem unlinked = {.kind = JOURNAL_STEP, .id = JOURNAL_UNLINKED};
     bool occupied = o->occupied && !journal_has(node->journal, unlinked);
-    Step unlink = {.chunk = unlink_chunk, .count = occupied ? o->list.chunk_count : 0};
-    Step create = {.chunk = create_chunk, .count = o->list.chunk_count, .counts = true};
-    Step fill = {.chunk = fill_chunk, .count = o->data.chunk_count, .counts = true};
-    Step finish = {.chunk = finish_chunk, .count = o->extras ? o->list.chunk_count : 0};
+    Step unlink = {.what = "removal of large objects",
+                   .chunk = unlink_chunk,
+                   .count = occupied ? o->list.chunk_count : 0};
+    Step create = {.what = "large objects",
+                   .chunk = create_chunk,
+                   .count = o->list.chunk_count,
+                   .counts = true};
+    Step fill = {.what = "contents of large objects",
+                 .chunk = fill_chunk,
+                 .count = o->data.chunk_count,
+                 .counts = true};
+    Step finish = {.what = "comments, labels and rights of large objects",
+                   .chunk = finish_chunk,
+                   .count = o->extras ? o->list.chunk_count : 0};
     return run_step(node, &unlink, err) &&
            (!occupied || journal_done(node->journal, node->main, unlinked, err)) &&
            run_step(node, &create, err) && run_step(node, &fill, err) &&

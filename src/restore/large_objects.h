@@ -22,6 +22,7 @@
 #ifndef PGARK_RESTORE_LARGE_OBJECTS_H
 #define PGARK_RESTORE_LARGE_OBJECTS_H
 
+#include "restore/large_object_failed.h"
 #include "restore/node.h"
 
 typedef struct LargeObjects
@@ -34,6 +35,7 @@ typedef struct LargeObjects
     char **roles;  /* needed ones, sorted: owners and whom rights name */
     size_t role_count;
     size_t role_capacity;
+    LargeObjectFailed *failed; /* could not be made */
 } LargeObjects;
 
 /* large_objects_prepare takes the two tables out of what is scheduled (their chunk_count becomes 0)
@@ -43,7 +45,9 @@ typedef struct LargeObjects
  * complete. Changes nothing. ERR_CORRUPT as chunk_reader_run, or the list makes no sense. */
 bool large_objects_prepare(RestoreNode *node, Error *err) MUST_CHECK;
 
-/* large_objects_restore makes them; node->workers are connected. */
+/* large_objects_restore makes them; node->workers are connected. With --on-error=continue an object that
+ * fails is noted in node->outcome, and so is each comment, label or right; of a chunk that proves
+ * wrong, all of it. */
 bool large_objects_restore(RestoreNode *node, Error *err) MUST_CHECK;
 
 #endif

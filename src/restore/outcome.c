@@ -168,9 +168,14 @@ bool outcome_failed(Outcome *o, const TocEntry *e, const char *label, Error *err
     return true;
 }
 
+bool outcome_goes_on(const Outcome *o, const Error *err)
+{
+    return !is_fatal(err) && o->on_error == ON_ERROR_CONTINUE;
+}
+
 bool outcome_other_failed(Outcome *o, const char *label, Error *err)
 {
-    if (is_fatal(err) || o->on_error == ON_ERROR_STOP)
+    if (!outcome_goes_on(o, err))
         return false;
     pthread_mutex_lock(&o->mutex);
     note(o, label, err, NULL);

@@ -36,6 +36,9 @@ bool outcome_failed(Outcome *o, const TocEntry *e, const char *label, Error *err
 bool outcome_rows_failed(Outcome *o, const char *label, Error *err);
 bool outcome_other_failed(Outcome *o, const char *label, Error *err);
 
+/* outcome_goes_on tells whether the others would pass over a failure; it notes nothing. */
+bool outcome_goes_on(const Outcome *o, const Error *err);
+
 /* outcome_rows_begin tells whether the table's definition is there. toc_oid: of the table at the
  * source. */
 bool outcome_rows_begin(Outcome *o, uint32_t toc_oid, const char *label);

@@ -179,6 +179,39 @@ $target->safe_psql('moved', 'ALTER SCHEMA public OWNER TO mover');
 pgark_ok([ 'restore', $key_owned, '--repo', $repo_owned, '-d', conninfo($target, 'moved', ' user=mover') ], 'a role that must become the owner');
 is($target->safe_psql('moved', $objects), $want_owned, 'restores them, too');
 
+# ---- going on after one that fails ----------------------------------------------------------------
+
+# The session may become plain, but nobody else: one object cannot be made, of another a right not given.
+$_->safe_psql('postgres', 'CREATE ROLE passer') for $source, $target;
+$source->safe_psql('postgres', 'CREATE DATABASE failing');
+$source->safe_psql('failing', <<'SQL');
+SELECT lo_from_bytea(80000 + i, convert_to(repeat('good' || i, 900), 'UTF8')) FROM generate_series(1, 9) i;
+DO $$ BEGIN FOR i IN 80001..80009 LOOP EXECUTE format('ALTER LARGE OBJECT %s OWNER TO plain', i); END LOOP; END $$;
+ALTER LARGE OBJECT 80004 OWNER TO other;
+COMMENT ON LARGE OBJECT 80004 IS 'cannot be made';
+GRANT SELECT ON LARGE OBJECT 80006 TO passer WITH GRANT OPTION;
+SET ROLE passer; GRANT SELECT ON LARGE OBJECT 80006 TO other; RESET ROLE;
+COMMENT ON LARGE OBJECT 80006 IS 'has a comment all the same';
+GRANT SELECT ON LARGE OBJECT 80007 TO other;
+SQL
+my $failing_repo = new_repo();
+my $failing = backup($failing_repo, '-d', conninfo($source, 'failing'));
+$target->safe_psql('postgres', <<'SQL');
+CREATE ROLE few LOGIN; GRANT plain TO few; CREATE DATABASE failing OWNER few;
+SQL
+$target->safe_psql('failing', 'ALTER SCHEMA public OWNER TO few');
+my @failing = ('restore', $failing, '--repo', $failing_repo, '-d', conninfo($target, 'failing', ' user=few'), '-j2');
+pgark_fails(\@failing, qr/could not create large objects/, 'one that cannot be made');
+$target->safe_psql('failing', 'SELECT count(lo_unlink(oid)) FROM pg_largeobject_metadata; DROP SCHEMA IF EXISTS pgark_restore CASCADE');
+my $report = pgark_json([ @failing, '--on-error=continue' ], 'passed over', 2);
+is_deeply([ map { $_->{object} } @{ $report->{nodes}[0]{failures} } ], [ 'LARGE OBJECT 80004', 'rights of LARGE OBJECT 80006' ],
+    'passed over: they are listed, once each');
+is($report->{nodes}[0]{failures}[0]{sqlstate}, '42501', 'passed over: with the cause');
+my $but = q{SELECT m.oid, pg_get_userbyid(m.lomowner), md5(lo_get(m.oid)), obj_description(m.oid, 'pg_largeobject'),
+    CASE WHEN m.oid <> 80006 THEN lomacl END FROM pg_largeobject_metadata m WHERE m.oid <> 80004 ORDER BY m.oid};
+is($target->safe_psql('failing', $but), $source->safe_psql('failing', $but), 'passed over: all the rest is there');
+is($target->safe_psql('failing', 'SELECT count(*) FROM pg_largeobject_metadata WHERE oid = 80004'), 0, 'passed over: and not the one');
+
 # ---- many -----------------------------------------------------------------------------------------
 
 $source->safe_psql('postgres', 'CREATE DATABASE many');
@@ -246,6 +279,14 @@ for my $oid (2613, 2995)
     # What the damaged chunk holds must not be there, not even in part.
     is($target->safe_psql('damaged2613', q{SELECT count(*) FROM pg_largeobject WHERE NOT convert_from(data, 'UTF8') ~ '^[0-9a-f]{32}x{68}$'}),
         0, 'no contents are wrong') if $oid == 2613;
+    if ($oid == 2613)
+    {
+        my $damaged = pgark_json([ 'restore', $raw, '--repo', $plain_repo, '-d', conninfo($target, 'rest'), '--create', '-j2',
+                '--on-error=continue' ], 'damaged contents are passed over', 2);
+        like($damaged->{nodes}[0]{failures}[0]{object}, qr/\Acontents of large objects, part \d+\z/, 'and listed');
+        is($target->safe_psql('rest', q{SELECT (SELECT count(*) FROM pg_largeobject_metadata), count(*) > 1000 AND count(*) < 20000,
+            bool_and(convert_from(data, 'UTF8') ~ '^[0-9a-f]{32}x{68}$') FROM pg_largeobject}), '20000|t|t', 'and the rest is there');
+    }
     spew_bytes("$dir/$chunk->{object}", $bytes);
 }
 pgark_ok([ 'verify', $raw, '--repo', $plain_repo ], 'and put right again');
