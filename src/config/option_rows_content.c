@@ -75,8 +75,8 @@ static const OptionSpec rows[] = {
         .help = "create the database, as it was at the source",
         .more = "The new database gets the encoding, locale, owner and settings of the source, "
                 "and the name that CONNINFO gives. If it gives none, or postgres or template1, "
-                "it gets the name that it had in the set. Without --create the database must "
-                "exist and be empty.",
+                "it gets the name that it had in the set. A database postgres that is there and "
+                "empty serves as a new one. Without --create the database must exist and be empty.",
     },
     {
         .id = OPT_NO_ANALYZE,

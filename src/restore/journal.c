@@ -310,7 +310,8 @@ bool journal_remove(RestoreNode *node, Error *err)
 void journal_forget(RestoreNode *node)
 {
     PgConn *conn = node->main;
-    if (node->journal == NULL || node->resumed || node->request->create || conn == NULL ||
+    bool made = node->request->create && !node->fills;
+    if (node->journal == NULL || node->resumed || made || conn == NULL ||
         PQstatus(conn->raw) != CONNECTION_OK || PQtransactionStatus(conn->raw) != PQTRANS_IDLE)
         return;
     /* The run is cancelled by now. */

@@ -79,7 +79,8 @@ typedef struct RestoreNode
     void *ctx;
     char *database;          /* that is restored into */
     char identity[96];       /* system identifier and start time: tells servers apart */
-    bool created;            /* by this run */
+    bool created;            /* by --create, in this run or the one that it goes on with */
+    bool fills;              /* what --create would make is there and empty */
     bool touched;            /* something may have been changed there */
     bool resumed;            /* goes on with what a run before this one began */
     bool over;               /* that run has done everything */

@@ -410,7 +410,7 @@ bool restore_node_run(RestoreNode *node, Error *err)
 {
     Session session = {.conn = NULL};
     progress_phase(node->progress_all, "schema");
-    bool create = node->request->create && !node->resumed;
+    bool create = node->request->create && !node->resumed && !node->fills;
     node->created = node->request->create;
     if ((create && !target_create(node, err)) ||
         (create && node->cluster != NULL && !node->cluster->create(node, err)) ||

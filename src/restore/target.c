@@ -1,6 +1,7 @@
 /* restore/target.c - the database that is restored into; the contract is in target.h. */
 #include "restore/target.h"
 
+#include "base/str.h"
 #include "restore/journal.h"
 
 /* The database that a spec names, "" for none. */
@@ -27,11 +28,12 @@ static bool is_maintenance(const char *name)
     return strcmp(name, "postgres") == 0 || strcmp(name, "template1") == 0;
 }
 
-bool target_refuse_content(RestoreNode *node, Error *err)
+/* conn is to the database of that name. */
+static bool refuse_content(PgConn *conn, const char *database, Error *err)
 {
     AUTO(PQclear)
     PGresult *res = pg_query(
-        node->main,
+        conn,
         "SELECT x.what, x.name FROM ("
         " SELECT CASE c.relkind WHEN 'v' THEN 'view' WHEN 'S' THEN 'sequence' WHEN 'i' THEN 'index'"
         "  ELSE 'table' END, n.nspname || '.' || c.relname, c.oid, 'pg_catalog.pg_class'::regclass"
@@ -66,10 +68,15 @@ bool target_refuse_content(RestoreNode *node, Error *err)
         return error_prefix(err, "could not look whether the target is empty");
     if (PQntuples(res) == 0)
         return true;
-    error_set(err, ERR_EXISTS, "database \"%s\" is not empty: it holds %s \"%s\"", node->database,
+    error_set(err, ERR_EXISTS, "database \"%s\" is not empty: it holds %s \"%s\"", database,
               pg_cell(res, 0, 0), pg_cell(res, 0, 1));
     return error_hint(err, "Restore into an empty database, or use --create with the name of a new "
                            "one.");
+}
+
+bool target_refuse_content(RestoreNode *node, Error *err)
+{
+    return refuse_content(node->main, node->database, err);
 }
 
 /* Rows mean the same everywhere; definitions of a newer server may not be known. */
@@ -139,6 +146,9 @@ static PgConn *connect_maintenance(RestoreNode *node, Error *err)
     static const char *const names[] = {"postgres", "template1"};
     for (size_t i = 0; i < LENGTH_OF(names); i++)
     {
+        /* From within itself no database is dropped. */
+        if (str_equal(names[i], node->database))
+            continue;
         PgConnSpec spec = node->spec;
         spec.database = names[i];
         Error failed = ERROR_INIT;
@@ -149,12 +159,43 @@ static PgConn *connect_maintenance(RestoreNode *node, Error *err)
             return conn;
         }
         /* Of two failures the first says more. */
-        if (i == 0)
+        if (i == 0 || !error_is_set(err))
             *err = failed;
         if (failed.code != ERR_CONNECT)
             break;
     }
     return NULL;
+}
+
+/* A new server has a database "postgres". One without anything in it, in the encoding of the set, is as
+ * good as a new one: then *ret. */
+static bool can_be_filled(RestoreNode *node, bool *ret, Error *err)
+{
+    PgConnSpec spec = node->spec;
+    Error content = ERROR_INIT;
+    *ret = false;
+    if (strcmp(node->database, "postgres") != 0)
+        return true;
+    spec.database = node->database;
+    AUTO(pg_conn_close)
+    PgConn *conn = pg_conn_open(&spec, node->label, "pgark restore", node->cancel, err);
+    AUTO(PQclear)
+    PGresult *res = conn == NULL ? NULL
+                                 : pg_query(conn,
+                                            "SELECT pg_catalog.pg_encoding_to_char(encoding) FROM"
+                                            " pg_catalog.pg_database WHERE datname = 'postgres'",
+                                            0, NULL, err);
+    if (res == NULL)
+        return false;
+    if (strcmp(pg_cell(res, 0, 0), node->record->encoding) != 0)
+        return true;
+    *ret = refuse_content(conn, node->database, &content);
+    if (!*ret && content.code != ERR_EXISTS)
+    {
+        *err = content;
+        return false;
+    }
+    return true;
 }
 
 /* What makes CREATE DATABASE fail for sure is said before anything is changed anywhere. */
@@ -169,13 +210,22 @@ static bool check_new(RestoreNode *node, Error *err)
                              1, params, err);
     if (res == NULL)
         return false;
-    if (pg_cell_int(res, 0, 0) > 0 && !node->request->clean)
+    bool exists = pg_cell_int(res, 0, 0) > 0;
+    if (exists && !can_be_filled(node, &node->fills, err))
+        return false;
+    if (node->fills)
+    {
+        log_message(LOG_INFO, "%s: database \"%s\" is there, empty, and will be filled",
+                    node->label, node->database);
+        return true;
+    }
+    if (exists && !node->request->clean)
     {
         error_set(err, ERR_EXISTS, "database \"%s\" exists already", node->database);
         return error_hint(err, "Leave --create out to restore into it if it is empty, or name a "
                                "new one, or drop it first with --clean.");
     }
-    if (pg_cell_int(res, 0, 0) == 0 && node->request->clean && !node->request->if_exists)
+    if (!exists && node->request->clean && !node->request->if_exists)
     {
         error_set(err, ERR_NOT_FOUND, "database \"%s\" is not there to be dropped", node->database);
         return error_hint(err, "Use --if-exists, or leave --clean out.");

@@ -16,7 +16,8 @@
 bool target_prepare(RestoreNode *node, Error *err) MUST_CHECK;
 
 /* target_check proves, with --create, that the database is not there (or may be dropped), where no
- * restore into it goes on. ERR_EXISTS, ERR_NOT_FOUND, ERR_USAGE. */
+ * restore into it goes on. A database "postgres" that is there and empty is good, too: node->fills.
+ * ERR_EXISTS, ERR_NOT_FOUND, ERR_USAGE. */
 bool target_check(RestoreNode *node, Error *err) MUST_CHECK;
 
 /* target_refuse_content proves that the database is empty. ERR_EXISTS names the first object found. */

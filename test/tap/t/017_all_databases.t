@@ -146,6 +146,24 @@ same_database($source, $_, $second, $_, "everything: $_", '--create') for 'shop'
 $second->safe_psql('postgres', 'ALTER TABLESPACE fast OWNER TO readers');
 same_text(globals_text($second), globals_text($source), 'everything: pg_dumpall says the same of roles and tablespaces');
 
+# ---- a server as initdb leaves it: its own database is empty, and serves as a new one
+$second->stop;
+my $third = make_server('third');
+$third->safe_psql('postgres', "CREATE TABLESPACE fast LOCATION '" . PostgreSQL::Test::Utils::tempdir('t') . "'");
+my @third = ('restore', $key, '--repo', $repo, '-d', conninfo($third), '--create', '--globals', '-j2');
+pgark_ok(\@third, 'a new server: restore');
+same_database($source, $_, $third, $_, "a new server: $_", '--create') for 'shop', 'the other one', 'Third', 'postgres';
+pgark_fails([ @third, '--from-database=postgres' ], qr/database "postgres" exists already/, 'not when something is in it');
+$third->safe_psql('postgres', 'CREATE TABLE more (i int)');
+pgark_ok([ @third, '--from-database=postgres', '--clean' ], 'but it can be dropped');
+same_database($source, 'postgres', $third, 'postgres', 'dropped and made anew', '--create');
+$third->safe_psql('postgres', 'DROP TABLE kept');
+$third->safe_psql('postgres', 'CREATE TABLE kept AS SELECT 2 AS i');
+pgark_fails([ @third, '--from-database=postgres' ], qr/exists already/, 'one table is enough');
+is($third->safe_psql('postgres', 'SELECT i FROM kept'), 2, 'which stays as it was');
+drop_server($third);
+$second->start;
+
 # ---- into databases that are there and empty, by their names; and one under another name
 $second->safe_psql('template1', 'DROP DATABASE "Third"');
 $second->safe_psql('template1', 'CREATE DATABASE "Third"');
