@@ -43,6 +43,26 @@ void str_addc(Str *s, char c)
     str_addn(s, &c, 1);
 }
 
+void str_addu(Str *s, uint64_t value, int digits)
+{
+    char buf[20];
+    int at = (int) sizeof(buf);
+    int end = at - digits;
+    while (value > 0 || at > end)
+    {
+        buf[--at] = (char) ('0' + value % 10);
+        value /= 10;
+    }
+    str_addn(s, buf + at, sizeof(buf) - (size_t) at);
+}
+
+void str_addi(Str *s, int64_t value)
+{
+    if (value < 0)
+        str_addc(s, '-');
+    str_addu(s, value < 0 ? UINT64_C(0) - (uint64_t) value : (uint64_t) value, 1);
+}
+
 void str_addf(Str *s, const char *fmt, ...)
 {
     va_list args;

@@ -24,6 +24,11 @@ void str_addn(Str *s, const char *text, size_t n);
 void str_addc(Str *s, char c);
 void str_addf(Str *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
+/* str_addu and str_addi append a decimal number, str_addu with zeros before it up to digits (at most 20).
+ * Many times as fast as str_addf. */
+void str_addu(Str *s, uint64_t value, int digits);
+void str_addi(Str *s, int64_t value);
+
 /* str_format_bytes writes "427.1 MB" (powers of 1024, kB MB GB TB) into buf and returns buf. */
 #define STR_BYTES_LEN 24
 char *str_format_bytes(char buf[STR_BYTES_LEN], uint64_t bytes);

@@ -11,27 +11,27 @@
 
 void value_int2(ValueReader *r, const ValueType *type UNUSED, Str *out)
 {
-    str_addf(out, "%d", (int16_t) value_u16(r));
+    str_addi(out, (int16_t) value_u16(r));
 }
 
 void value_int4(ValueReader *r, const ValueType *type UNUSED, Str *out)
 {
-    str_addf(out, "%" PRId32, value_i32(r));
+    str_addi(out, value_i32(r));
 }
 
 void value_int8(ValueReader *r, const ValueType *type UNUSED, Str *out)
 {
-    str_addf(out, "%" PRId64, value_i64(r));
+    str_addi(out, value_i64(r));
 }
 
 void value_oid(ValueReader *r, const ValueType *type UNUSED, Str *out)
 {
-    str_addf(out, "%" PRIu32, value_u32(r));
+    str_addu(out, value_u32(r), 1);
 }
 
 void value_xid8(ValueReader *r, const ValueType *type UNUSED, Str *out)
 {
-    str_addf(out, "%" PRIu64, value_u64(r));
+    str_addu(out, value_u64(r), 1);
 }
 
 void value_float4(ValueReader *r, const ValueType *type UNUSED, Str *out)
@@ -69,15 +69,14 @@ static void add_numeric(ValueReader *r, const Numeric *n, Str *out)
     if (n->weight < 0)
         str_addc(out, '0');
     for (int i = 0; i <= n->weight; i++)
-        str_addf(out, i == 0 ? "%d" : "%04d", digit_at(r, n, i));
+        str_addu(out, (uint64_t) digit_at(r, n, i), i == 0 ? 1 : 4);
     if (n->scale > 0)
         str_addc(out, '.');
+    static const int tens[] = {1, 10, 100, 1000};
     for (int done = 0, i = n->weight + 1; done < n->scale; done += 4, i++)
     {
-        char four[8];
         int len = n->scale - done < 4 ? n->scale - done : 4;
-        snprintf(four, sizeof(four), "%04d", digit_at(r, n, i));
-        str_addn(out, four, (size_t) len);
+        str_addu(out, (uint64_t) (digit_at(r, n, i) / tens[4 - len]), len);
     }
 }
 

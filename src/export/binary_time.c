@@ -27,22 +27,29 @@ static void add_date(Str *out, int64_t days, bool *ret_bc)
     month += month < 10 ? 3 : -9;
     year += era * 400 + (month <= 2 ? 1 : 0);
     *ret_bc = year <= 0;
-    str_addf(out, "%04" PRId64 "-%02" PRId64 "-%02" PRId64, year <= 0 ? 1 - year : year, month,
-             of_month);
+    str_addu(out, (uint64_t) (year <= 0 ? 1 - year : year), 4);
+    str_addc(out, '-');
+    str_addu(out, (uint64_t) month, 2);
+    str_addc(out, '-');
+    str_addu(out, (uint64_t) of_month, 2);
 }
 
 static void add_time(Str *out, uint64_t us)
 {
     uint64_t seconds = us / US_PER_SECOND;
-    char fraction[16];
-    str_addf(out, "%02" PRIu64 ":%02" PRIu64 ":%02" PRIu64, seconds / 3600, seconds / 60 % 60,
-             seconds % 60);
-    if (us % US_PER_SECOND == 0)
+    uint64_t fraction = us % US_PER_SECOND;
+    int digits = 6;
+    str_addu(out, seconds / 3600, 2);
+    str_addc(out, ':');
+    str_addu(out, seconds / 60 % 60, 2);
+    str_addc(out, ':');
+    str_addu(out, seconds % 60, 2);
+    if (fraction == 0)
         return;
-    int len = snprintf(fraction, sizeof(fraction), ".%06" PRIu64, us % US_PER_SECOND);
-    while (fraction[len - 1] == '0')
-        len--;
-    str_addn(out, fraction, (size_t) len);
+    for (; fraction % 10 == 0; fraction /= 10)
+        digits--;
+    str_addc(out, '.');
+    str_addu(out, fraction, digits);
 }
 
 void value_date(ValueReader *r, const ValueType *type UNUSED, Str *out)

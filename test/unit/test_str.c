@@ -27,6 +27,23 @@ static void test_grows(void **state UNUSED)
     assert_memory_equal(s->data, "a\0b!", 5);
 }
 
+static void test_numbers(void **state UNUSED)
+{
+    AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "test");
+    Str *s = str_new(ctx);
+    str_addu(s, 0, 1);
+    str_addu(s, 7, 3);
+    str_addu(s, 1234, 2);
+    str_addu(s, UINT64_MAX, 20);
+    str_addu(s, 0, 0);
+    str_addi(s, 0);
+    str_addi(s, -5);
+    str_addi(s, INT64_MIN);
+    str_addi(s, INT64_MAX);
+    assert_string_equal(s->data, "0007123418446744073709551615"
+                                 "0-5-92233720368547758089223372036854775807");
+}
+
 static void test_bytes(void **state UNUSED)
 {
     static const struct
@@ -110,13 +127,10 @@ static void test_one_line_controls(void **state UNUSED)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_grows),
-        cmocka_unit_test(test_bytes),
-        cmocka_unit_test(test_duration),
-        cmocka_unit_test(test_equal),
-        cmocka_unit_test(test_hex),
-        cmocka_unit_test(test_one_line_cut),
-        cmocka_unit_test(test_one_line_controls),
+        cmocka_unit_test(test_grows),        cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_bytes),        cmocka_unit_test(test_duration),
+        cmocka_unit_test(test_equal),        cmocka_unit_test(test_hex),
+        cmocka_unit_test(test_one_line_cut), cmocka_unit_test(test_one_line_controls),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
