@@ -73,24 +73,30 @@ static const uint32_t *parse_parents(void *ctx, const char *text, size_t *ret_co
     return parents;
 }
 
-static char *text_or_null(void *ctx, const PGresult *res, int row, int column)
+/* A copy in the catalogue's pool; NULL of NULL. */
+static char *keep(Catalog *c, const char *text)
 {
-    return pg_cell_null(res, row, column) ? NULL : mem_strdup(ctx, pg_cell(res, row, column));
+    return text == NULL ? NULL : string_pool_copy(&c->pool, text, strlen(text));
 }
 
-static void take_item(void *ctx, const PGresult *res, int row, SelectionItem *item)
+static char *text_or_null(Catalog *c, const PGresult *res, int row, int column)
+{
+    return pg_cell_null(res, row, column) ? NULL : keep(c, pg_cell(res, row, column));
+}
+
+static void take_item(Catalog *c, const PGresult *res, int row, SelectionItem *item)
 {
     item->oid = (uint32_t) pg_cell_int(res, row, COL_OID);
     item->kind = pg_cell(res, row, COL_KIND)[0];
     item->persistence = pg_cell(res, row, COL_PERSISTENCE)[0];
-    item->schema = mem_strdup(ctx, pg_cell(res, row, COL_SCHEMA));
-    item->name = mem_strdup(ctx, pg_cell(res, row, COL_NAME));
-    item->extension = text_or_null(ctx, res, row, COL_EXTENSION);
+    item->schema = keep(c, pg_cell(res, row, COL_SCHEMA));
+    item->name = keep(c, pg_cell(res, row, COL_NAME));
+    item->extension = text_or_null(c, res, row, COL_EXTENSION);
     item->config = item->extension != NULL;
     item->owner_table = (uint32_t) pg_cell_int(res, row, COL_OWNER_TABLE);
     item->identity = pg_cell_bool(res, row, COL_IDENTITY);
-    item->server = text_or_null(ctx, res, row, COL_SERVER);
-    item->parents = parse_parents(ctx, pg_cell(res, row, COL_PARENTS), &item->parent_count);
+    item->server = text_or_null(c, res, row, COL_SERVER);
+    item->parents = parse_parents(c->selected, pg_cell(res, row, COL_PARENTS), &item->parent_count);
 }
 
 /* The names of one catalogue, for --strict-names. */
@@ -127,24 +133,25 @@ static bool select_items(PgConn *conn, void *ctx, const Selection *selection, Ca
 static bool take_relation(PgConn *conn, const PGresult *res, int row, const SelectionItem *item,
                           Catalog *ret, Error *err)
 {
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "relation");
     bool table = item->kind == 'r' || item->kind == 'p';
     bool standby = pg_cell_bool(res, row, COL_IN_RECOVERY);
     Relation *r = mem_push(ret->selected, ret->items, ret->count, ret->capacity, Relation);
     r->oid = item->oid;
     r->kind = item->kind;
-    r->schema = mem_strdup(ret->selected, item->schema);
-    r->name = mem_strdup(ret->selected, item->name);
+    r->schema = keep(ret, item->schema);
+    r->name = keep(ret, item->name);
     r->lock = table;
     r->unlogged = item->persistence == 'u';
     r->populated = item->kind == 'm' && item->data && pg_cell_bool(res, row, COL_POPULATED);
-    r->extension = mem_strdup(ret->selected, item->extension);
-    r->where = text_or_null(ret->selected, res, row, COL_CONDITION);
+    r->extension = keep(ret, item->extension);
+    r->where = text_or_null(ret, res, row, COL_CONDITION);
     if (r->where != NULL && r->where[0] == '\0')
         r->where = NULL;
     /* A standby has the definition of what is unlogged, and nothing else. */
     if (item->data && (item->kind == 'r' || item->kind == 'f') && !(r->unlogged && standby))
         r->data = item->kind == 'f' || r->where != NULL ? DATA_QUERY : DATA_TABLE;
-    r->quoted = pg_quote_table(ret->selected, conn, r->schema, r->name, err);
+    r->quoted = keep(ret, pg_quote_table(tmp, conn, r->schema, r->name, err));
     return r->quoted != NULL;
 }
 
@@ -153,8 +160,8 @@ static void take_sequence(const SelectionItem *item, Catalog *ret, size_t *capac
     ListedSequence *s = mem_push(ret->selected, ret->sequences, ret->sequence_count, *capacity,
                                  ListedSequence);
     s->oid = item->oid;
-    s->schema = mem_strdup(ret->selected, item->schema);
-    s->name = mem_strdup(ret->selected, item->name);
+    s->schema = keep(ret, item->schema);
+    s->name = keep(ret, item->name);
 }
 
 bool catalog_read_relations(PgConn *conn, void *ctx, const Selection *selection, const char *hide,
@@ -167,8 +174,9 @@ bool catalog_read_relations(PgConn *conn, void *ctx, const Selection *selection,
         return error_prefix(err, "could not list the tables");
     ret->selected_count = (size_t) PQntuples(res);
     ret->selected = mem_array(ctx, SelectionItem, ret->selected_count);
+    ret->pool = (StringPool){.ctx = ret->selected};
     for (size_t i = 0; i < ret->selected_count; i++)
-        take_item(ret->selected, res, (int) i, &ret->selected[i]);
+        take_item(ret, res, (int) i, &ret->selected[i]);
     if (!select_items(conn, ret->selected, selection, ret, err) ||
         !large_objects_add(conn, ret->selected, selection, ret, err))
         return false;
@@ -266,18 +274,28 @@ static bool read_sizes(PgConn *conn, const char *oids, Catalog *catalog, Error *
     return true;
 }
 
-static bool add_column(PgConn *conn, void *ctx, Relation *r, const char *name, const char *type,
-                       size_t capacities[2], Str *list, Error *err)
+/* The next column of r, whose arrays have the room. */
+static bool add_column(PgConn *conn, Catalog *c, Relation *r, const char *name, char *type,
+                       Str *list, Error *err)
 {
-    size_t types = r->column_count;
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "column");
     char *quoted = pg_quote_ident(tmp, conn, name, err);
     if (quoted == NULL)
         return false;
-    *mem_push(ctx, r->columns, r->column_count, capacities[0], char *) = mem_strdup(ctx, name);
-    *mem_push(ctx, r->types, types, capacities[1], char *) = mem_strdup(ctx, type);
+    r->columns[r->column_count] = keep(c, name);
+    r->types[r->column_count++] = type;
     str_addf(list, "%s%s", list->len == 0 ? "" : ", ", quoted);
     return true;
+}
+
+/* How many rows from the first on are of its table. */
+static int count_columns(const PGresult *res, int first)
+{
+    int rows = PQntuples(res);
+    int i = first;
+    while (i < rows && strcmp(pg_cell(res, i, 0), pg_cell(res, first, 0)) == 0)
+        i++;
+    return i - first;
 }
 
 /* res: attrelid, attname, atttypid of all tables, ordered by table and position. */
@@ -285,29 +303,28 @@ static bool take_columns(PgConn *conn, const PGresult *res, DataFormat format, C
                          Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "columns");
-    TypeCache *types = type_cache_new(tmp, conn);
+    TypeCache *types = type_cache_new(catalog->selected, conn);
     Str *list = str_new(tmp);
-    int rows = PQntuples(res);
-    for (int i = 0; i < rows;)
+    int count;
+    for (int first = 0; first < PQntuples(res); first += count)
     {
-        uint32_t oid = (uint32_t) pg_cell_int(res, i, 0);
-        Relation *r = find(catalog, oid);
-        size_t capacities[2] = {0, 0};
+        Relation *r = find(catalog, (uint32_t) pg_cell_int(res, first, 0));
+        count = count_columns(res, first);
+        if (r == NULL)
+            continue;
         str_clear(list);
-        for (; i < rows && (uint32_t) pg_cell_int(res, i, 0) == oid; i++)
+        r->columns = string_pool_take(&catalog->pool, (size_t) count * sizeof(char *));
+        r->types = string_pool_take(&catalog->pool, (size_t) count * sizeof(char *));
+        for (int i = first; i < first + count; i++)
         {
             bool portable;
-            const char *type;
-            if (r == NULL)
-                continue;
+            char *type;
             if (!type_look_up(types, (uint32_t) pg_cell_int(res, i, 2), &portable, &type, err) ||
-                !add_column(conn, catalog->items, r, pg_cell(res, i, 1), type, capacities, list,
-                            err))
+                !add_column(conn, catalog, r, pg_cell(res, i, 1), type, list, err))
                 return false;
             r->binary = r->binary && (portable || format != FORMAT_AUTO);
         }
-        if (r != NULL)
-            r->column_list = mem_strdup(catalog->items, list->data);
+        r->column_list = keep(catalog, list->data);
     }
     return true;
 }
@@ -321,7 +338,7 @@ bool catalog_read_tables(PgConn *conn, DataFormat format, Catalog *catalog, Erro
         if (r->data == DATA_CATALOG)
             continue;
         r->binary = format != FORMAT_TEXT && r->data != DATA_NONE;
-        r->column_list = mem_strdup(catalog->items, "");
+        r->column_list = keep(catalog, "");
     }
     const char *oids = wanted_oids(tmp, catalog);
     if (!read_sizes(conn, oids, catalog, err))

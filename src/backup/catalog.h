@@ -6,6 +6,7 @@
 
 #include "backup/request.h"
 #include "pg/query.h"
+#include "pg/string_pool.h"
 #include "repo/manifest.h"
 
 /* How a relation's rows are read. */
@@ -67,6 +68,7 @@ typedef struct Catalog
     size_t sequence_count;
     SelectionItem *selected; /* every relation of the database, as selection_apply marked it */
     size_t selected_count;
+    StringPool pool; /* below selected, which owns all that is here */
 } Catalog;
 
 /* catalog_read_relations lists the relations that the connection's snapshot shows and that the
@@ -109,10 +111,10 @@ bool catalog_read_left_out(PgConn *conn, void *ctx, const Selection *selection, 
                            size_t *ret_count, Error *err) MUST_CHECK;
 
 /* catalog_types.c: TypeCache remembers which types' binary form is portable, and what the manifest
- * calls them (doc/format.md, 2.1). *ret_text lives as long as the cache. */
+ * calls them (doc/format.md, 2.1). *ret_text lives as long as the cache and is not to be changed. */
 typedef struct TypeCache TypeCache;
 TypeCache *type_cache_new(void *ctx, PgConn *conn);
-bool type_look_up(TypeCache *cache, uint32_t oid, bool *ret_portable, const char **ret_text,
-                  Error *err) MUST_CHECK;
+bool type_look_up(TypeCache *cache, uint32_t oid, bool *ret_portable, char **ret_text, Error *err)
+    MUST_CHECK;
 
 #endif

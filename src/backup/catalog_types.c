@@ -188,8 +188,7 @@ static bool resolve(TypeCache *cache, uint32_t oid, int depth, TypeEntry *ret, E
     return true;
 }
 
-bool type_look_up(TypeCache *cache, uint32_t oid, bool *ret_portable, const char **ret_text,
-                  Error *err)
+bool type_look_up(TypeCache *cache, uint32_t oid, bool *ret_portable, char **ret_text, Error *err)
 {
     TypeEntry entry;
     if (!resolve(cache, oid, 0, &entry, err))

@@ -56,28 +56,26 @@ static void copy_node(void *ctx, NodeRecord *to, const NodeRecord *from)
     to->warnings = copy_strings(ctx, from->warnings, from->warning_count);
 }
 
-static void copy_tables(Manifest *m, const BackupNode *node)
+/* What the records of tables refer to is the catalogue's, which the manifest takes over. */
+static void take_tables(Manifest *m, BackupNode *node)
 {
+    char *database = mem_strdup(m, node->record.database);
     for (size_t i = 0; i < node->catalog.count; i++)
     {
         TableRecord *t = mem_push(m, m->tables, m->table_count, m->table_capacity, TableRecord);
         *t = node->tables[i];
-        t->database = mem_strdup(m, node->record.database);
-        t->schema = mem_strdup(m, t->schema);
-        t->name = mem_strdup(m, t->name);
-        t->extension = mem_strdup(m, t->extension);
-        t->columns = copy_strings(m, t->columns, t->column_count);
-        t->types = copy_strings(m, t->types, t->type_count);
+        t->database = database;
     }
     for (size_t i = 0; i < node->sequence_count; i++)
     {
         SequenceRecord *s = mem_push(m, m->sequences, m->sequence_count, m->sequence_capacity,
                                      SequenceRecord);
         *s = node->sequences[i];
-        s->database = mem_strdup(m, node->record.database);
+        s->database = database;
         s->schema = mem_strdup(m, s->schema);
         s->name = mem_strdup(m, s->name);
     }
+    talloc_steal(m, node->catalog.selected);
 }
 
 /* What an engine knows of the tables that are in the set; its relations are the parts of the nodes. */
@@ -162,7 +160,7 @@ static Manifest *make_manifest(const BackupRun *run)
     {
         copy_node(m, mem_push(m, m->nodes, m->node_count, m->node_capacity, NodeRecord),
                   &run->nodes[i].record);
-        copy_tables(m, &run->nodes[i]);
+        take_tables(m, &run->nodes[i]);
         copy_parts(m, &run->nodes[i]);
     }
     if (run->map != NULL)
