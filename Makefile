@@ -23,8 +23,8 @@ help:
 #: make check-unit | check-tap | check-fault | check-san      one part of them
 #: make check-versions   VERSIONS="13 17 18": unit tests and suites with these versions of PostgreSQL, in chroots
 #: make regress       the databases of PostgreSQL's own suites: backed up, restored, compared
-#: make bench         SCALE=1 RUNS=5 CONTESTS="tables empty indexes large-objects": pgark against
-#:                    pg_dump and pg_restore
+#: make bench         SCALE=1 RUNS=5 CONTESTS="tables empty indexes large-objects catalogue one-table":
+#:                    pgark against pg_dump and pg_restore
 #: make lint          formatting, static analysis, layers, scripts, documentation
 #: make format        reformat the sources
 #: make fuzz          SECONDS_EACH=60: every fuzzer for that long
@@ -61,7 +61,7 @@ regress:
 	@test/regress/run $(VERSIONS)
 
 bench:
-	@tools/deps.sh build test
+	@tools/deps.sh build test bench
 	@tools/setup.sh $(BUILD)-bench --buildtype=release
 	@ninja -C $(BUILD)-bench --quiet
 	@tools/as_user.sh -b $(BUILD)-bench -o $(BUILD)-bench/results -- bench/bench.pl

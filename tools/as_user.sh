@@ -98,7 +98,7 @@ environment=(
 )
 [ -z "$mounted" ] || environment+=(PGARK_TEST_TMPFS="$mounted")
 for name in SCALE RUNS CONTESTS JOBS PROVE_FLAGS ASAN_OPTIONS UBSAN_OPTIONS TSAN_OPTIONS LSAN_OPTIONS \
-    PG_TEST_NOCLEAN PGARK_TEST_FULL PGARK_BENCH_PG_DUMP; do
+    PG_TEST_NOCLEAN PGARK_TEST_FULL PGARK_BENCH_PG_DUMP PGARK_BENCH_PGCOPYDB; do
     [ -z "${!name:-}" ] || environment+=("$name=${!name}")
 done
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# deps.sh build|test|lint|regress ... - install the Debian packages that the named parts need. The version
+# deps.sh build|test|lint|regress|bench ... - install the Debian packages that the named parts need. The version
 # of PostgreSQL is the distribution's, or PGARK_PG_VERSION.
 #
 # Does nothing, and needs no root, when everything is there. Otherwise says what is missing and
@@ -18,6 +18,7 @@ list_test="libcmocka-dev postgresql-$pg postgresql-client-$pg perl libipc-run-pe
 # The test modules of older versions are not enough; newer ones can drive older servers.
 [ "$pg" -ge 15 ] || list_test="$list_test postgresql-client-15"
 list_regress="postgresql-server-dev-$pg gcc libc6-dev make bzip2 xz-utils"
+list_bench="pgcopydb"
 list_lint="clang libclang-rt-14-dev clang-format-14 clang-tidy-14 shellcheck man-db git"
 
 wanted=
@@ -25,6 +26,7 @@ for part in "$@"; do
     case $part in
         build) wanted="$wanted $list_build" ;;
         test) wanted="$wanted $list_test" ;;
+        bench) wanted="$wanted $list_bench" ;;
         regress) wanted="$wanted $list_regress" ;;
         lint) wanted="$wanted $list_lint" ;;
         *) echo "deps.sh: unknown part \"$part\"" >&2; exit 1 ;;

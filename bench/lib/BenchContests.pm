@@ -17,16 +17,21 @@ sub new
     my $self = bless {%self}, $class;
     $self->{pg_dump} = $self->program('pg_dump');
     $self->{newer}   = [ $self->newer_programs ];
+    my $pgcopydb = $ENV{PGARK_BENCH_PGCOPYDB} // '';
+    ($pgcopydb) = grep { -x } map { "$_/pgcopydb" } split /:/, $ENV{PATH} if $pgcopydb eq '';
+    $self->{pgcopydb} = defined $pgcopydb ? $self->program($pgcopydb) : undef;
     return $self;
 }
 
 # What can be run by itself: the contests of a group need each other's outputs.
-my @groups = qw(tables empty indexes large-objects);
+my @groups = qw(tables empty indexes large-objects catalogue one-table);
 my %groups = (
     tables          => [qw(dump_contest skew_contest restore_contest memory_contest)],
     empty           => ['empty_contest'],
     indexes         => ['index_contest'],
     'large-objects' => ['large_object_contest'],
+    catalogue       => ['catalogue_contest'],
+    'one-table'     => ['one_table_contest'],
 );
 
 # groups TEXT - the groups that a list names, all of them without one.
@@ -90,6 +95,7 @@ sub programs
         [ server     => $self->{server}->version ],
         [ pg_dump    => $self->{pg_dump}{version} ],
         [ pg_restore => $self->program('pg_restore')->{version} ],
+        (defined $self->{pgcopydb} ? [ pgcopydb => $self->{pgcopydb}{version} ] : ()),
         map { [ $_->{path} => $_->{version} ] } @{ $self->{newer} } ];
 }
 
@@ -348,7 +354,60 @@ sub index_contest
     $report->contest($contest);
     $report->at_least('pg_restore', 'restore with indexes and foreign keys: pg_restore : pgark',
         times_of($contest, 'pg_restore', 'pgark'), 1.3);
+    $self->index_contest_of_four($report);
     remove_tree("$self->{work}/out-$_") for qw(indexed indexed-z1);
+    return;
+}
+
+# pgcopydb_contender - the half of "pgcopydb clone" that writes: the schema was dumped before, but it has
+# no archive, and reads the rows from their server. It also vacuums and analyzes.
+sub pgcopydb_contender
+{
+    my ($self) = @_;
+    my ($server, $data) = @$self{qw(server data)};
+    my $dir  = "$self->{work}/pgcopydb";
+    my @from = ('--source', $server->uri('indexed'), '--target', $server->uri('restored'), '--dir', $dir);
+    return {
+        id      => 'pgcopydb',
+        name    => "pgcopydb $self->{pgcopydb}{version}, 4 and 4 jobs",
+        command => [
+            $self->{pgcopydb}{path}, 'clone', @from, '--resume', '--not-consistent', '--table-jobs', 4,
+            '--index-jobs', 4 ],
+        before => sub {
+            remove_tree($dir);
+            $server->create_database('restored');
+            $self->{runner}->command($self->{pgcopydb}{path}, 'dump', 'schema', @from);
+            $server->checkpoint;
+        },
+        after => sub {
+            $data->check_rows('restored', 'indexed');
+            $server->drop_database('restored');
+            remove_tree($dir);
+            return;
+        },
+    };
+}
+
+sub index_contest_of_four
+{
+    my ($self, $report) = @_;
+    my $target = 'restore with indexes and foreign keys: pgark : pgcopydb';
+    my @pgcopydb = defined $self->{pgcopydb} ? $self->pgcopydb_contender : ();
+    my $contest = $self->contest('indexes and foreign keys, 4 jobs', $self->{runs},
+        $self->restore_like('indexed', 'pgark', 'pgark restore -j4',
+            $self->{pgark}, 'restore', 'latest', '--repo', "$self->{work}/out-indexed", '-j4', '--quiet'),
+        $self->restore_like('indexed', 'pg_restore', 'pg_restore -j4, -Z1 archive',
+            'pg_restore', '-j4', "$self->{work}/out-indexed-z1"),
+        @pgcopydb);
+    $report->contest($contest);
+    if (@pgcopydb)
+    {
+        $report->at_most('pgark', $target, times_of($contest, 'pgark', 'pgcopydb'), 1);
+    }
+    else
+    {
+        $report->not_measured($target, 'SKIP: no pgcopydb', '<= 1');
+    }
     return;
 }
 
@@ -362,6 +421,61 @@ sub empty_contest
     $report->contest($contest);
     $report->at_most('pgark', 'empty tables: pgark : pg_dump', times_of($contest, 'pgark', 'gzip'),
         1.2);
+    return;
+}
+
+# catalogue_contest - there is no row, so that all of a backup is what comes before the rows, and the
+# schema's archive, which pg_dump makes within it.
+sub catalogue_contest
+{
+    my ($self, $report) = @_;
+    my $rounds = $self->{runs} < 3 ? $self->{runs} : 3;
+    my $count  = $self->{data}->catalogue_tables;
+    my ($path, $after) = $self->output('catalogue');
+    my $dump = {
+        id      => 'schema',
+        name    => "pg_dump $self->{pg_dump}{version} -Fc -s",
+        command => [
+            $self->{pg_dump}{path}, '-Fc', '-s', '-f', $path, '-d',
+            $self->{server}->conninfo('catalogue') ],
+        after => $after,
+    };
+    my $contest = $self->contest("catalogue of $count tables", $rounds,
+        $self->backup_contender('pgark', 'catalogue', 2), $dump);
+    $report->contest($contest);
+    $report->at_most('pgark', "catalogue of $count tables: pgark : pg_dump -s",
+        times_of($contest, 'pgark', 'schema'), 1.2);
+    $report->memory_below('pgark', "catalogue of $count tables: memory of pgark",
+        max_of(find_contender($contest, 'pgark'), 'own_rss_kb'), 500);
+    return;
+}
+
+# one_table_contest - of pg_restore only its time is shown: it leaves index, key and sequence out.
+sub one_table_contest
+{
+    my ($self, $report) = @_;
+    my ($server, $data) = @$self{qw(server data)};
+    my $count  = $data->wide_tables;
+    my $number = int($count / 2) || 1;
+    my ($path) = $self->output('custom');
+    $self->run_once($self->backup_contender('wide', 'wide', 2, keep => 1), 1);
+    $self->{runner}->command($self->{pg_dump}{path}, '-Fc', '-f', $path, '-d', $server->conninfo('wide'));
+    my $pgark = $self->restore_like('wide', 'pgark', 'pgark restore -t', $self->{pgark}, 'restore', 'latest',
+        '--repo', "$self->{work}/out-wide", '-t', "public.w$number", '--quiet');
+    $pgark->{after} = sub {
+        $data->check_one('restored', $number);
+        $server->drop_database('restored');
+        return;
+    };
+    my $restore = $self->restore_like('wide', 'pg_restore', 'pg_restore -t of the -Fc archive', 'pg_restore',
+        '-t', "w$number", '-t', "w${number}_id_seq", $path);
+    $restore->{after} = sub { $server->drop_database('restored'); return; };
+    my $contest = $self->contest("one table of $count", $self->{runs}, $pgark, $restore);
+    $report->contest($contest);
+    $report->seconds_below('pgark', "one table of $count: pgark",
+        find_contender($contest, 'pgark')->{wall}{median}, 2);
+    remove_tree("$self->{work}/out-wide");
+    unlink $path;
     return;
 }
 

@@ -5,6 +5,8 @@
 #   empty      many tables without a row
 #   indexed    200 tables with indexes and foreign keys, 60 % of the rows in one of them
 #   large      a million large objects of 100 bytes, times the scale
+#   catalogue  100,000 tables without a row, times the scale, each with a primary key
+#   wide       10,000 tables of 100 rows, times the scale, each with a sequence, a key and an index
 package BenchData;
 
 use strict;
@@ -45,6 +47,8 @@ sub whole
 
 sub large_objects { return whole(1e6 * $_[0]{scale}); }
 sub empty_tables { return $empty_tables; }
+sub catalogue_tables { return whole(1e5 * $_[0]{scale}); }
+sub wide_tables { return whole(1e4 * $_[0]{scale}); }
 sub total        { return $_[0]{total}; }
 
 # space_needed - bytes on disk at the worst time: all databases, a restored one, archives of one of
@@ -56,7 +60,8 @@ sub space_needed
     my $wal      = 4 * $database;
     $wal = 9e9 if $wal > 9e9;
     my $indexed = $self->{big} * 600;
-    return 6 * $database + 2 * $indexed + $wal + 1.5e9;
+    my $many = $self->catalogue_tables * 35_000 + $self->wide_tables * 130_000;
+    return 6 * $database + 2 * $indexed + $wal + $many + 1.5e9;
 }
 
 # load GROUP... - the databases of these groups of contests (%groups in BenchContests.pm).
@@ -68,6 +73,8 @@ sub load
         empty  => sub { $self->load_empty },
         indexes         => sub { $self->load_indexed },
         'large-objects' => sub { $self->load_large_objects },
+        catalogue       => sub { $self->load_catalogue },
+        'one-table'     => sub { $self->load_wide },
     );
     $loads{$_}->() for @groups;
     $self->{server}->checkpoint;
@@ -95,26 +102,62 @@ sub load_tables
     return;
 }
 
+# for_each DB, COUNT, FORMAT, ARGUMENTS - runs a statement for each number i, made by format(); in
+# portions, so that the locks of one transaction stay few.
+sub for_each
+{
+    my ($self, $db, $count, $format, $arguments) = @_;
+    my $portion = 2000;
+    for (my $first = 1; $first <= $count; $first += $portion)
+    {
+        my $last = $first + $portion - 1 < $count ? $first + $portion - 1 : $count;
+        $self->{server}->sql($db, <<"SQL");
+DO \$\$ BEGIN
+    FOR i IN $first..$last LOOP
+        EXECUTE format('$format', $arguments);
+    END LOOP;
+END \$\$
+SQL
+    }
+    return;
+}
+
 sub load_empty
 {
     my ($self) = @_;
     my $server = $self->{server};
     print STDERR "bench: empty: $empty_tables tables\n";
     $server->create_database('empty');
-    # In portions, so that the locks of one transaction stay few.
-    my $portion = 2000;
-    for (my $first = 1; $first <= $empty_tables; $first += $portion)
-    {
-        my $last = $first + $portion - 1;
-        $server->sql('empty', <<"SQL");
-DO \$\$ BEGIN
-    FOR i IN $first..$last LOOP
-        EXECUTE format('CREATE TABLE e%s (id int, info text)', i);
-    END LOOP;
-END \$\$
-SQL
-    }
+    $self->for_each('empty', $empty_tables, 'CREATE TABLE e%s (id int, info text)', 'i');
     $server->sql('empty', 'VACUUM ANALYZE');
+    return;
+}
+
+sub load_catalogue
+{
+    my ($self) = @_;
+    my $server = $self->{server};
+    my $count  = $self->catalogue_tables;
+    print STDERR "bench: catalogue: $count tables\n";
+    $server->create_database('catalogue');
+    $self->for_each('catalogue', $count, 'CREATE TABLE c%s (id int PRIMARY KEY, info text)', 'i');
+    $server->sql('catalogue', 'VACUUM ANALYZE');
+    return;
+}
+
+sub load_wide
+{
+    my ($self) = @_;
+    my $server = $self->{server};
+    my $count  = $self->wide_tables;
+    print STDERR "bench: wide: $count tables\n";
+    $server->create_database('wide');
+    $self->for_each('wide', $count,
+        'CREATE TABLE w%1$s (id serial PRIMARY KEY, info text); '
+          . 'INSERT INTO w%1$s (info) SELECT md5(x::text) FROM generate_series(1, 100) x; '
+          . 'CREATE INDEX ON w%1$s (info)', 'i');
+    $server->sql('wide', 'VACUUM ANALYZE');
+    $self->{bytes}{wide} = $server->sql('wide', 'SELECT pg_database_size(current_database())');
     return;
 }
 
@@ -174,6 +217,18 @@ sub check_indexed
     return;
 }
 
+# check_one DB, NUMBER - dies unless DB has that table of "wide", with all that is its own, and no other.
+sub check_one
+{
+    my ($self, $db, $number) = @_;
+    my $got = $self->{server}->sql($db,
+        "SELECT (SELECT count(*) FROM w$number), (SELECT last_value FROM w${number}_id_seq), "
+          . "(SELECT count(*) FROM pg_index WHERE indrelid = 'w$number'::regclass), "
+          . "(SELECT count(*) FROM pg_class WHERE relkind = 'r' AND oid >= 16384)");
+    die "the restored table is wrong: $got\n" if $got ne '100|100|2|1';
+    return;
+}
+
 # check_rows DB, LIKE - dies unless DB has as many rows in each table as LIKE was given.
 sub check_rows
 {
@@ -220,6 +275,9 @@ sub description
         @databases,
         $indexed,
         { name => 'empty', tables => $empty_tables, rows => [], total => 0 },
+        { name => 'catalogue', tables => $self->catalogue_tables, rows => [], total => 0 },
+        { name => 'wide', tables => $self->wide_tables, rows => [], total => 100 * $self->wide_tables,
+            bytes => ($self->{bytes}{wide} // 0) + 0 },
         { name => 'large', tables => 0, rows => [], total => 0,
             text => $self->large_objects . ' large objects of 100 bytes' },
     ];

@@ -66,10 +66,10 @@ sub judge
         value  => $value,
         target => $limit,
         met    => $met ? JSON::PP::true : JSON::PP::false,
-        shown  => sprintf($unit ? '%.1f' : '%.2f', $value) . $unit,
+        shown  => sprintf($unit eq ' MB' ? '%.1f' : '%.2f', $value) . $unit,
     };
     push @{ $self->{targets} }, $target;
-    $self->{contests}[-1]{judged}{$id} = $target;
+    push @{ $self->{contests}[-1]{judged}{$id} }, $target;
     return;
 }
 
@@ -91,6 +91,13 @@ sub memory_below
     my ($self, $id, $name, $kb, $limit) = @_;
     my $mb = $kb * 1024 / 1e6;
     return $self->judge($id, $name, $mb, "< $limit MB", $mb < $limit, ' MB');
+}
+
+# seconds_below - SECONDS themselves, not compared with anybody's.
+sub seconds_below
+{
+    my ($self, $id, $name, $seconds, $limit) = @_;
+    return $self->judge($id, $name, $seconds, "< $limit s", $seconds < $limit, ' s');
 }
 
 sub not_measured
@@ -168,7 +175,7 @@ sub contest_rows
     for my $contender (@{ $contest->{contenders} })
     {
         my $wall   = $contender->{wall};
-        my $target = $contest->{judged}{ $contender->{id} };
+        my @targets = @{ $contest->{judged}{ $contender->{id} } // [] };
         $text .= sprintf($row_format,
             $contender->{name},
             sprintf('%.2f s', $wall->{median}),
@@ -177,7 +184,7 @@ sub contest_rows
             megabytes(largest($contender, 'bytes')),
             megabytes(largest($contender, 'maxrss_kb') * 1024),
             megabytes(largest($contender, 'sum_rss_kb') * 1024),
-            $target ? "$target->{shown}, $target->{target}: " . verdict($target) : '');
+            join('; ', map { "$_->{shown}, $_->{target}: " . verdict($_) } @targets));
     }
     $text =~ s/ +$//mg;
     return "$text\n";
@@ -208,7 +215,7 @@ sub verdicts
     my $text = '';
     for my $target (@{ $self->{targets} })
     {
-        $text .= sprintf("%-52s %18s   %-8s  %s\n",
+        $text .= sprintf("%-62s %18s   %-8s  %s\n",
             @$target{qw(name shown target)}, verdict($target));
     }
     return $text;

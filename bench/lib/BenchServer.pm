@@ -13,7 +13,7 @@ my @settings = (
     [ autovacuum                => 'off' ],
     [ checkpoint_timeout        => '1h' ],
     [ jit                       => 'off' ],
-    [ max_locks_per_transaction => '512' ],
+    [ max_locks_per_transaction => '2048' ],
 );
 
 sub new
@@ -56,6 +56,13 @@ sub conninfo
 {
     my ($self, $db) = @_;
     return "host=$self->{dir} port=5432 user=bench dbname=$db";
+}
+
+# uri DB - the same for programs that take nothing else.
+sub uri
+{
+    my ($self, $db) = @_;
+    return "postgresql:///$db?host=$self->{dir}&port=5432&user=bench";
 }
 
 # sql DB, STATEMENT... - each in a transaction of its own; what they print, without the last newline
