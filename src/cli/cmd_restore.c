@@ -120,6 +120,15 @@ static void warn_about(const RestoreNode *n)
                     failures[i].sqlstate[0] == '\0' ? "" : ", ", failures[i].message);
 }
 
+static void print_before(const RestoreNode *n)
+{
+    char bytes[STR_BYTES_LEN];
+    if (n->resumed)
+        printf("            of them there before: %" PRIu64 " rows (%s) and %" PRIu64
+               " definitions\n",
+               n->before.rows, str_format_bytes(bytes, n->before.logical), n->before.statements);
+}
+
 static void print_outcome(const RestoreNode *n)
 {
     size_t count;
@@ -146,9 +155,10 @@ static void print_text(const RestoreResult *r)
         const RestoreNode *n = &r->nodes[i];
         printf("node %-6d %" PRIu64 " rows (%s) and %" PRIu64 " definitions\n", n->record->content,
                n->rows, str_format_bytes(bytes, n->logical), n->statements);
+        print_before(n);
         print_outcome(n);
-        rows += n->rows;
-        logical += n->logical;
+        rows += n->rows - n->before.rows;
+        logical += n->logical - n->before.logical;
     }
     int64_t ms = r->elapsed_ms < 1 ? 1 : r->elapsed_ms;
     printf("restored    %" PRIu64 " rows, %s in %s (%s/s), every chunk verified\n", rows,
@@ -177,17 +187,25 @@ static json_t *left_out_json(const RestoreNode *n)
     return list;
 }
 
+/* What of the node's rows, bytes and definitions another run has restored. */
+static json_t *before_json(const RestoreNode *n)
+{
+    return json_pack("{s:I, s:I, s:I}", "rows", (json_int_t) n->before.rows, "bytes",
+                     (json_int_t) n->before.logical, "definitions",
+                     (json_int_t) n->before.statements);
+}
+
 static void print_json(const RestoreResult *r)
 {
     json_t *nodes = json_array();
     for (size_t i = 0; i < r->node_count; i++)
     {
         const RestoreNode *n = &r->nodes[i];
-        json_array_append_new(nodes, json_pack("{s:i, s:I, s:I, s:I, s:o, s:o}", "content",
-                                               n->record->content, "rows", (json_int_t) n->rows,
-                                               "bytes", (json_int_t) n->logical, "definitions",
-                                               (json_int_t) n->statements, "failures",
-                                               outcome_json(n), "left_out", left_out_json(n)));
+        json_array_append_new(
+            nodes, json_pack("{s:i, s:I, s:I, s:I, s:o, s:o, s:o}", "content", n->record->content,
+                             "rows", (json_int_t) n->rows, "bytes", (json_int_t) n->logical,
+                             "definitions", (json_int_t) n->statements, "before", before_json(n),
+                             "failures", outcome_json(n), "left_out", left_out_json(n)));
     }
     set_report_print(stdout, json_pack("{s:s, s:o, s:I, s:o}", "key", r->manifest->set.key, "fleet",
                                        set_report_string(r->manifest->set.fleet), "elapsed_ms",

@@ -40,7 +40,7 @@ struct Progress
 
 typedef struct Sums
 {
-    uint64_t total, done, chunks, chunks_done;
+    uint64_t total, done, before, chunks, chunks_done;
 } Sums;
 
 ProgressMode progress_mode(const char *word, bool quiet)
@@ -123,6 +123,7 @@ static Sums sums_of(const ProgressNode *node)
 {
     return (Sums){.total = atomic_load(&node->bytes_total),
                   .done = atomic_load(&node->bytes_done),
+                  .before = atomic_load(&node->bytes_before),
                   .chunks = atomic_load(&node->chunks_total),
                   .chunks_done = atomic_load(&node->chunks_done)};
 }
@@ -135,31 +136,37 @@ static Sums sums_of_all(const Progress *p)
         Sums one = sums_of(&p->nodes[i]);
         all.total += one.total;
         all.done += one.done;
+        all.before += one.before;
         all.chunks += one.chunks;
         all.chunks_done += one.chunks_done;
     }
     return all;
 }
 
-/* "  43 %  1.2 of 2.8 GB  312.0 MB/s  ETA 5.1 s  18/60" */
+/* "  43 %  1.2 of 2.8 GB  312.0 MB/s  ETA 5.1 s  18/60"; with what another run has done: "  43 %  1.2 of 2.8
+ * GB (1.0 GB before)  312.0 MB/s ...". */
 static void describe(Progress *p, const Sums *s, char *buf, size_t size)
 {
     char done[STR_BYTES_LEN];
     char total[STR_BYTES_LEN];
     char rate[STR_BYTES_LEN];
     char eta[STR_BYTES_LEN];
+    char before[STR_BYTES_LEN + 16] = "";
     int64_t now = clock_ms();
     if (p->data_ms == 0 && s->done > 0)
         p->data_ms = now;
     int64_t spent = p->data_ms == 0 ? 0 : now - p->data_ms;
     double speed = spent < 200 ? 0.0 : (double) s->done * 1000.0 / (double) spent;
-    uint64_t left = s->total > s->done ? s->total - s->done : 0;
+    uint64_t there = s->before + s->done;
+    uint64_t left = s->total > there ? s->total - there : 0;
+    if (s->before > 0)
+        snprintf(before, sizeof(before), " (%s before)", str_format_bytes(done, s->before));
     str_format_bytes(rate, (uint64_t) speed);
     str_format_duration(eta, speed > 0.0 ? (int64_t) ((double) left * 1000.0 / speed) : 0);
-    snprintf(buf, size, "%3d %%  %s of %s  %s/s  ETA %s  %" PRIu64 "/%" PRIu64,
-             s->total == 0 ? 0 : (int) (s->done * 100 / s->total), str_format_bytes(done, s->done),
-             str_format_bytes(total, s->total), speed > 0.0 ? rate : "-", speed > 0.0 ? eta : "-",
-             s->chunks_done, s->chunks);
+    snprintf(buf, size, "%3d %%  %s of %s%s  %s/s  ETA %s  %" PRIu64 "/%" PRIu64,
+             s->total == 0 ? 0 : (int) (there * 100 / s->total), str_format_bytes(done, there),
+             str_format_bytes(total, s->total), before, speed > 0.0 ? rate : "-",
+             speed > 0.0 ? eta : "-", s->chunks_done, s->chunks);
 }
 
 static void clear_lines(void *arg)
@@ -256,9 +263,10 @@ static void tick_plain(Progress *p)
 
 static json_t *sums_json(const Sums *s)
 {
-    return json_pack("{s:I, s:I, s:I, s:I}", "bytes_done", (json_int_t) s->done, "bytes_total",
-                     (json_int_t) s->total, "chunks_done", (json_int_t) s->chunks_done,
-                     "chunks_total", (json_int_t) s->chunks);
+    return json_pack("{s:I, s:I, s:I, s:I, s:I}", "bytes_done", (json_int_t) (s->before + s->done),
+                     "bytes_before", (json_int_t) s->before, "bytes_total", (json_int_t) s->total,
+                     "chunks_done", (json_int_t) s->chunks_done, "chunks_total",
+                     (json_int_t) s->chunks);
 }
 
 static json_t *node_json(Progress *p, size_t i)

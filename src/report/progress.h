@@ -25,8 +25,9 @@ typedef struct Progress Progress;
 typedef struct ProgressNode
 {
     char label[160];
-    atomic_uint_fast64_t bytes_total; /* estimate, in the unit of bytes_done */
-    atomic_uint_fast64_t bytes_done;
+    atomic_uint_fast64_t bytes_total;  /* estimate, in the unit of bytes_done */
+    atomic_uint_fast64_t bytes_done;   /* by this run */
+    atomic_uint_fast64_t bytes_before; /* by another one, which this goes on with */
     atomic_uint_fast64_t chunks_total; /* or statements, in a phase that runs them */
     atomic_uint_fast64_t chunks_done;
     atomic_bool finished;

@@ -4,6 +4,7 @@
 #include "base/str.h"
 #include "pg/copy.h"
 #include "repo/chunk_reader.h"
+#include "restore/before.h"
 #include "restore/journal.h"
 #include "restore/target.h"
 
@@ -115,6 +116,8 @@ static bool load_chunk(DataLoader *loader, const RestoreTable *t, const ChunkRef
     loader->to = to->conn;
     bool ok = pg_copy_in_begin(to->conn, sql->data, err) &&
               stream(loader, record->binary, &chunk, err);
+    if (ok)
+        before_loaded(node, ref, chunk.rows);
     return ok || error_prefix(err, "chunk %u", chunk.chunk);
 }
 

@@ -5,6 +5,7 @@
 #include "pg/acl_text.h"
 #include "repo/chunk_reader.h"
 #include "repo/large_object_tables.h"
+#include "restore/before.h"
 #include "restore/data.h"
 #include "restore/journal.h"
 #include "restore/large_object_sql.h"
@@ -320,6 +321,7 @@ typedef struct Pass
     const char *owner; /* whom the statements in sql are run as last; NULL: the session's role */
     bool becomes;      /* statements are run as the owners */
     bool alone;        /* as in Hand */
+    uint64_t rows;     /* of the list, so far */
 } Pass;
 
 static bool run_sql(Pass *p, Error *err)
@@ -445,6 +447,7 @@ static bool create_alone(Pass *p, uint32_t oid, Error *err)
 static bool create_row(void *arg, const LargeObjectRow *row, Error *err)
 {
     Pass *p = arg;
+    p->rows++;
     large_object_groups_add(&p->groups, p->ctx, row, false);
     if (p->alone)
         return create_alone(p, row->oid, err);
@@ -460,10 +463,12 @@ static bool create_chunk(const Hand *hand, size_t i, Error *err)
     if (journal_has(node->journal, item))
         return true;
     const char *begin = mem_printf(tmp, "BEGIN; %s", journal_note(tmp, node->journal, item));
-    return ((!p.alone || look_at_role(&p, err)) && pg_exec(p.conn, begin, err) &&
-            read_list(node, list_chunk(node, i), create_row, &p, err) && create_groups(&p, err) &&
-            pg_exec(p.conn, "COMMIT", err)) ||
-           error_prefix(err, "could not create large objects");
+    if ((p.alone && !look_at_role(&p, err)) || !pg_exec(p.conn, begin, err) ||
+        !read_list(node, list_chunk(node, i), create_row, &p, err) || !create_groups(&p, err) ||
+        !pg_exec(p.conn, "COMMIT", err))
+        return error_prefix(err, "could not create large objects");
+    before_loaded(node, list_chunk(node, i), p.rows);
+    return true;
 }
 
 /* The rows wait as they are: a page of a large object is longer than what the server would move out

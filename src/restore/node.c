@@ -3,6 +3,7 @@
 
 #include "base/str.h"
 #include "restore/adapt.h"
+#include "restore/before.h"
 #include "restore/entry.h"
 #include "restore/existing.h"
 #include "restore/journal.h"
@@ -265,6 +266,7 @@ static bool list_chunks(RestoreNode *node, Error *err)
         bytes += node->chunks[i - 1].logical;
     }
     atomic_store(&node->progress->bytes_total, bytes);
+    before_chunks(node);
     return true;
 }
 

@@ -40,6 +40,7 @@ typedef struct RestoreTable
     bool remote;         /* the target keeps its rows on other servers */
     bool placed;        /* and its parts are loaded there, each into the relation that it will be */
     atomic_bool failed; /* its rows were not restored, and the run went on */
+    atomic_uint_fast64_t loaded_rows, loaded_bytes; /* by this run (restore/before.h) */
     size_t first_chunk; /* its chunks are ChunkRefs first_chunk .. first_chunk + chunk_count - 1 */
     size_t chunk_count; /* chunks with rows */
     char *quoted;
@@ -54,6 +55,14 @@ typedef struct TableOrder
     uint32_t before;
     uint32_t after;
 } TableOrder;
+
+/* What of the result was there already when a restore went on. */
+typedef struct RestoreBefore
+{
+    uint64_t rows;
+    uint64_t logical;
+    uint64_t statements;
+} RestoreBefore;
 
 typedef struct RestoreNode
 {
@@ -114,6 +123,7 @@ typedef struct RestoreNode
     uint64_t rows;
     uint64_t logical;
     uint64_t statements;
+    RestoreBefore before; /* of these three */
 } RestoreNode;
 
 /* restore_node_connect finds the target (restore/target.h), and whether a restore into it was begun

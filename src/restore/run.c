@@ -2,6 +2,7 @@
 #include "base/parallel.h"
 #include "base/str.h"
 #include "pg/sql_token.h"
+#include "restore/before.h"
 #include "restore/budget.h"
 #include "restore/clean.h"
 #include "restore/data.h"
@@ -363,17 +364,6 @@ static bool set_properties(RestoreNode *node, Error *err)
     return true;
 }
 
-static void count_result(RestoreNode *node)
-{
-    for (size_t i = 0; i < node->table_count; i++)
-    {
-        if (node->tables[i].failed)
-            continue;
-        node->rows += node->tables[i].record->rows;
-        node->logical += node->tables[i].record->logical;
-    }
-}
-
 /* Schemas of --schema-map that the archive does not make itself. */
 static bool make_schemas(RestoreNode *node, Error *err)
 {
@@ -400,7 +390,7 @@ static bool make_room(RestoreNode *node, Error *err)
 static bool note_complete(RestoreNode *node, Error *err)
 {
     JournalItem item = {.kind = JOURNAL_STEP, .id = JOURNAL_COMPLETE};
-    count_result(node);
+    before_rows(node);
     atomic_store(&node->progress->finished, true);
     return journal_is(node->journal, JOURNAL_COMPLETE) ||
            journal_done(node->journal, node->main, item, err);
@@ -416,8 +406,12 @@ bool restore_node_run(RestoreNode *node, Error *err)
         (create && node->cluster != NULL && !node->cluster->create(node, err)) ||
         !connect_all(node, err))
         return error_node(err, node->label);
+    node->statements = node->ddl->entry_count;
     if (journal_is(node->journal, JOURNAL_COMPLETE))
+    {
+        before_definitions(node);
         return note_complete(node, err);
+    }
     session.conn = node->main;
     atomic_store(&node->progress->chunks_total, node->ddl->entry_count + node->chunk_count);
     if (!make_room(node, err))
@@ -427,10 +421,10 @@ bool restore_node_run(RestoreNode *node, Error *err)
         (node->cluster != NULL && !node->cluster->spread(node, err)) || !route_tables(node, err) ||
         !large_objects_restore(node, err))
         return error_node(err, node->label);
-    node->statements = node->ddl->entry_count;
     if (!refresh_statements(node, err))
         return error_node(err, node->label);
     split_statements(node);
+    before_definitions(node);
     atomic_store(&node->progress->chunks_total, node->ddl->entry_count + node->chunk_count);
     progress_phase(node->progress_all, "data and indexes");
     if (!run_tasks(node, err))

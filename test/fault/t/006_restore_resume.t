@@ -157,6 +157,30 @@ for my $i (0 .. $points - 1)
     pgark_ok([ command($db, '--resume') ], "kill at $count: --resume");
     equal($db, "kill at $count");
 }
+# ---- what was there before, and what is done now
+for my $share (0.5, 0.8)
+{
+    my $db = new_database();
+    ok(killed($db, $items * $share, 1), 'before: it was killed');
+    my $tables = $target->safe_psql($db, q{SELECT count(*) FROM pgark_restore.done WHERE kind IN ('t', 'c', 'o')});
+    my ($code, $out, $err) = pgark(command($db, '--resume', '--output=json', '--progress=json'));
+    is($code, 0, 'before: --resume') or diag("$out$err");
+    my $now = JSON::PP->new->utf8->decode($out)->{nodes}[0];
+    my $all = $json->{nodes}[0];
+    is_deeply([ @$now{qw(rows bytes definitions)} ], [ @$all{qw(rows bytes definitions)} ], 'before: the whole is what it is in one go');
+    my $before = $now->{before};
+    cmp_ok($before->{definitions}, '>', 10, 'before: definitions');
+    cmp_ok($before->{definitions}, '<', $all->{definitions}, 'before: not all of them');
+    $tables > 0
+      ? (cmp_ok($before->{rows}, '>', 0, 'before: rows'), cmp_ok($before->{bytes}, '>', 0, 'before: bytes'))
+      : is($before->{rows}, 0, 'before: no rows');
+    my @lines = map { JSON::PP->new->utf8->decode($_) } grep { /^\{"/ } split /\n/, $err;
+    is($lines[-1]{bytes_before} > 0, $before->{bytes} > 0, 'before: the progress knows');
+    cmp_ok($lines[-1]{bytes_done}, '>=', 0.99 * $lines[-1]{bytes_total}, 'before: and comes to its end');
+    equal($db, 'before');
+}
+is_deeply($json->{nodes}[0]{before}, { rows => 0, bytes => 0, definitions => 0 }, 'in one go nothing was there before');
+
 cmp_ok($hit, '>=', $points * 2 / 3, 'most were killed');
 
 # ---- what is refused
@@ -170,7 +194,8 @@ cmp_ok($hit, '>=', $points * 2 / 3, 'most were killed');
     pgark_fails([ command($db, '--resume', '-n', 'app') ], qr/its choice of objects is not the same/, 'another choice');
     pgark_fails([ command($db, '--resume', '--no-owner') ], qr/its --no-owner is not the same/, 'another option');
     pgark_fails([ command($db, '--resume', '--schema-map=app=b') ], qr/its --schema-map is not the same/, 'another map');
-    pgark_ok([ command($db, '--resume', '-j4') ], 'with more workers it goes on');
+    my $text = pgark_ok([ command($db, '--resume', '-j4') ], 'with more workers it goes on');
+    like($text, qr/^ +of them there before: \d+ rows \(.*\) and \d+ definitions$/m, 'and says what was there');
     pgark_fails([ command($db, '--resume') ], qr/holds no restore that could go on.*without --resume/s, 'nothing to resume');
     equal($db, 'refused');
 }
