@@ -32,6 +32,10 @@ char *mem_strdup(void *ctx, const char *s);
 char *mem_strndup(void *ctx, const char *s, size_t n);
 char *mem_printf(void *ctx, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
+/* mem_block is n bytes of any number, not zeroed, that go with ctx: no piece of talloc's has 256 MB. It is
+ * no context, and is not freed by itself. */
+void *mem_block(void *ctx, size_t n);
+
 /* mem_context makes a named context below parent (NULL: a root of its own, thread-safe that way:
  * talloc trees that share no parent may be used by different threads). */
 void *mem_context(void *parent, const char *name);

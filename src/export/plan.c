@@ -9,12 +9,10 @@
 #include "export/through_root.h"
 #include "pg/sql_token.h"
 #include "repo/large_object_tables.h"
+#include "restore/archive.h"
 #include "restore/entry.h"
 #include "restore/filter.h"
 #include "restore/sql_text.h"
-
-/* A schema archive is metadata; what is larger than this is not one. */
-#define SCHEMA_MAX ((size_t) 2 * 1024 * 1024 * 1024 - 1)
 
 /* Where the archive has an object: sorted, to be found by the manifest's records. */
 typedef struct Place
@@ -36,35 +34,6 @@ typedef struct Planner
     bool identity; /* some column is GENERATED ALWAYS AS IDENTITY */
     int next_id;   /* dump id */
 } Planner;
-
-static ArchiveToc *load_archive(void *ctx, const ExportSource *source, Error *err)
-{
-    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "archive");
-    const ObjectRecord *object = &source->node->schema;
-    char *data;
-    size_t len;
-    char hex[TAP_HEX_LEN];
-    if (object->bytes > SCHEMA_MAX)
-    {
-        error_set(err, ERR_CORRUPT, "\"%s\" is too large", object->path);
-        return NULL;
-    }
-    if (!storage_read_all(source->storage, tmp,
-                          mem_printf(tmp, "%s/%s", source->set_dir, object->path),
-                          (size_t) object->bytes, &data, &len, err))
-        return NULL;
-    tap_hash_memory(TAP_SHA256, data, len, hex);
-    if (len != object->bytes || strcmp(hex, object->sha256) != 0)
-    {
-        error_set(err, ERR_CORRUPT, "\"%s\" is not what the manifest says (%s)", object->path,
-                  len != object->bytes ? "length" : "SHA-256");
-        return NULL;
-    }
-    ArchiveToc *toc = archive_toc_parse(ctx, data, len, err);
-    if (toc == NULL)
-        error_prefix(err, "\"%s\"", object->path);
-    return toc;
-}
 
 /* ---- finding the archive's objects ---- */
 
@@ -456,7 +425,7 @@ ExportPlan *export_plan_make(void *ctx, const ExportSource *source, const Export
     ExportPlan *plan = mem_new(ctx, ExportPlan);
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "plan");
     Planner p = {.source = source, .request = request, .cancel = cancel, .plan = plan};
-    ArchiveToc *toc = load_archive(plan, source, err);
+    ArchiveToc *toc = archive_read(plan, source->storage, source->set_dir, source->node, err);
     plan->node = source->node;
     plan->toc = toc;
     if (toc == NULL || !apply_selection(&p, toc, tmp, err) || !find_chunks(&p, err))

@@ -7,8 +7,10 @@
 #include "io/tap.h"
 #include "pg/query.h"
 #include "pg/sql_token.h"
+#include "repo/whole_object.h"
 
-#define GLOBALS_MAX ((uint64_t) 1024 * 1024 * 1024)
+/* As text, too: a string of talloc's grows to less than that. */
+#define GLOBALS_MAX ((uint64_t) 127 * 1024 * 1024)
 
 typedef enum StatementKind
 {
@@ -116,7 +118,6 @@ Globals *globals_read(void *ctx, Storage *st, const char *set_dir, const NodeRec
     const ObjectRecord *object = &node->globals;
     char *data;
     size_t len;
-    char hex[TAP_HEX_LEN];
     if (object->path == NULL)
     {
         error_set(err, ERR_NOT_FOUND, "the set holds no roles and tablespaces of node %d",
@@ -124,21 +125,8 @@ Globals *globals_read(void *ctx, Storage *st, const char *set_dir, const NodeRec
         error_hint(err, "Back up with --globals to have them.");
         return NULL;
     }
-    if (object->bytes > GLOBALS_MAX)
-    {
-        error_set(err, ERR_CORRUPT, "\"%s\" is too large", object->path);
+    if (!whole_object_read(st, tmp, set_dir, object, GLOBALS_MAX, &data, &len, err))
         return NULL;
-    }
-    if (!storage_read_all(st, tmp, mem_printf(tmp, "%s/%s", set_dir, object->path),
-                          (size_t) object->bytes, &data, &len, err))
-        return NULL;
-    tap_hash_memory(TAP_SHA256, data, len, hex);
-    if (len != object->bytes || strcmp(hex, object->sha256) != 0)
-    {
-        error_set(err, ERR_CORRUPT, "\"%s\" is not what the manifest says (%s)", object->path,
-                  len != object->bytes ? "length" : "SHA-256");
-        return NULL;
-    }
     Str *sql = str_new(tmp);
     AUTO(io_free)
     IoStage *chain = io_decompress_new(method, io_limit_new(GLOBALS_MAX, io_sink_new(append, sql)));

@@ -3,6 +3,7 @@
 
 #include "base/str.h"
 #include "restore/adapt.h"
+#include "restore/archive.h"
 #include "restore/before.h"
 #include "restore/entry.h"
 #include "restore/existing.h"
@@ -13,9 +14,6 @@
 #include "restore/remap.h"
 #include "restore/target.h"
 
-/* A schema archive is metadata; what is larger than this is not one. */
-#define SCHEMA_MAX ((size_t) 2 * 1024 * 1024 * 1024 - 1)
-
 const char *node_schema(const RestoreNode *node, const char *schema)
 {
     const RestoreRequest *r = node->request;
@@ -23,28 +21,10 @@ const char *node_schema(const RestoreNode *node, const char *schema)
     return mapped != NULL ? mapped : schema;
 }
 
-/* A set of rows only may have no archive. */
 static bool read_archive(RestoreNode *node, Error *err)
 {
-    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "archive");
-    const ObjectRecord *object = &node->record->schema;
-    char *data;
-    size_t len;
-    char hex[TAP_HEX_LEN];
-    node->toc = mem_new(node->ctx, ArchiveToc);
-    if (object->path == NULL)
-        return true;
-    if (object->bytes > SCHEMA_MAX)
-        return error_set(err, ERR_CORRUPT, "\"%s\" is too large", object->path);
-    if (!storage_read_all(node->storage, tmp, mem_printf(tmp, "%s/%s", node->set_dir, object->path),
-                          (size_t) object->bytes, &data, &len, err))
-        return false;
-    tap_hash_memory(TAP_SHA256, data, len, hex);
-    if (len != object->bytes || strcmp(hex, object->sha256) != 0)
-        return error_set(err, ERR_CORRUPT, "\"%s\" is not what the manifest says (%s)",
-                         object->path, len != object->bytes ? "length" : "SHA-256");
-    node->toc = archive_toc_parse(node->ctx, data, len, err);
-    return node->toc != NULL || error_prefix(err, "\"%s\"", object->path);
+    node->toc = archive_read(node->ctx, node->storage, node->set_dir, node->record, err);
+    return node->toc != NULL;
 }
 
 /* ---- what is wanted ---- */

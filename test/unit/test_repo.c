@@ -7,7 +7,9 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "io/tap.h"
 #include "repo/retention.h"
+#include "repo/whole_object.h"
 #include "sample_set.h"
 
 static const Compress none = {COMPRESS_NONE, 0};
@@ -467,6 +469,44 @@ static void test_expire_starting(void **state)
     assert_true(is_there(s, "sets/20240101/20240101000000"));
 }
 
+/* Larger than any piece of memory that talloc gives. */
+static void test_whole_object(void **state)
+{
+    Sample *s = *state;
+    Error err = ERROR_INIT;
+    const size_t size = ((size_t) 256 << 20) + 1;
+    char name[] = "large";
+    ObjectRecord object = {.path = name, .bytes = size};
+    char *data = mem_block(s, size);
+    char *read;
+    size_t len;
+
+    s->dir = mem_strdup(s, "made");
+    assert_true(storage_make_dir(s->repo->storage, s->dir, true, &err));
+    memset(data, 0, size);
+    data[0] = 'x';
+    sample_store(s, name, "x", 1);
+    assert_int_equal(truncate(sample_path(s, name), (off_t) size), 0);
+    tap_hash_memory(TAP_SHA256, data, size, object.sha256);
+    assert_true(whole_object_read(s->repo->storage, s, s->dir, &object, size, &read, &len, &err));
+    assert_int_equal(len, size);
+    assert_memory_equal(read, data, 4096);
+    assert_int_equal(read[size - 1], 0);
+
+    assert_false(
+        whole_object_read(s->repo->storage, s, s->dir, &object, size - 1, &read, &len, &err));
+    assert_int_equal(err.code, ERR_CORRUPT);
+    error_clear(&err);
+    sample_store(s, name, "yz", 2);
+    object.bytes = 1;
+    assert_false(whole_object_read(s->repo->storage, s, s->dir, &object, size, &read, &len, &err));
+    assert_non_null(strstr(err.message, "length"));
+    error_clear(&err);
+    object.bytes = 2;
+    assert_false(whole_object_read(s->repo->storage, s, s->dir, &object, size, &read, &len, &err));
+    assert_non_null(strstr(err.message, "SHA-256"));
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -489,6 +529,7 @@ int main(void)
         TEST(test_expire_in_use),
         TEST(test_expire_unreadable),
         TEST(test_expire_starting),
+        TEST(test_whole_object),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
