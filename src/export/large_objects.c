@@ -4,9 +4,9 @@
 #include <jansson.h>
 
 #include "base/str.h"
-#include "export/large_object_acl.h"
 #include "repo/large_object_list.h"
 #include "repo/large_object_tables.h"
+#include "restore/large_object_rights.h"
 #include "restore/sql_text.h"
 
 typedef struct Entries
@@ -66,6 +66,20 @@ static bool give_labels(Entries *entries, const LargeObjectRow *row, const char 
     return ok;
 }
 
+static bool add_rights(Str *sql, const LargeObjectRow *row, Error *err)
+{
+    char oid[16];
+    snprintf(oid, sizeof(oid), "%" PRIu32, row->oid);
+    LargeObjectRights rights = {.oids = oid,
+                                .owner = row->owner,
+                                .acl = row->acl,
+                                .as_owner = true,
+                                .become = "SET SESSION AUTHORIZATION ",
+                                .back = "RESET SESSION AUTHORIZATION",
+                                .end = ";\n"};
+    return large_object_rights(sql, &rights, err) || error_prefix(err, "large object %s", oid);
+}
+
 static bool give_object(void *arg, const LargeObjectRow *row, Error *err)
 {
     Entries *entries = arg;
@@ -90,7 +104,7 @@ static bool give_object(void *arg, const LargeObjectRow *row, Error *err)
     str_clear(sql);
     if (row->acl == NULL || (entries->without & WITHOUT_PRIVILEGES) != 0)
         return true;
-    return large_object_acl(sql, row, err) &&
+    return add_rights(sql, row, err) &&
            (sql->len == 0 || give(entries, row, "ACL", tag, sql->data, err));
 }
 

@@ -18,14 +18,6 @@ void large_object_sql_unlink(Str *sql, const LargeObjectGroup *group);
 bool large_object_sql_create(Str *sql, PgConn *conn, const LargeObjectGroup *group, bool as_owner,
                              Error *err) MUST_CHECK;
 
-/* large_object_sql_rights turns the rights that a new object has (its owner's) into the group's acl.
- * In the order of the acl, as pg_dump does (buildACLCommands in dumputils.c): who passes a right on
- * must have been given it before. What somebody other than the owner has granted is granted with
- * that role; role is what SET LOCAL ROLE then goes back to, quoted. Without as_owner (--no-owner)
- * another role owns the objects now and keeps its own rights, which the owner at the source had. */
-bool large_object_sql_rights(Str *sql, PgConn *conn, const LargeObjectGroup *group, bool as_owner,
-                             const char *role, Error *err) MUST_CHECK;
-
 bool large_object_sql_comment(Str *sql, PgConn *conn, const LargeObjectRow *row, Error *err)
     MUST_CHECK;
 bool large_object_sql_labels(Str *sql, PgConn *conn, const LargeObjectRow *row, Error *err)

@@ -8,6 +8,7 @@
 #include "restore/before.h"
 #include "restore/data.h"
 #include "restore/journal.h"
+#include "restore/large_object_rights.h"
 #include "restore/large_object_sql.h"
 
 #define STAGE "pg_temp.pgark_large_objects"
@@ -599,12 +600,20 @@ static bool become(Pass *p, const char *owner, Error *err)
 /* Comments, labels and rights of what was gathered so far. */
 static bool finish_groups(Pass *p, Error *err)
 {
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "rights");
     for (size_t i = 0; i < p->groups.count; i++)
     {
         const LargeObjectGroup *group = &p->groups.items[i];
-        if (!become(p, group->owner, err) ||
-            !large_object_sql_rights(p->sql, p->conn, group, !p->node->request->no_owner, p->role,
-                                     err))
+        if (!become(p, group->owner, err))
+            return false;
+        LargeObjectRights rights = {.oids = group->oids->data,
+                                    .owner = group->owner,
+                                    .acl = group->acl,
+                                    .as_owner = !p->node->request->no_owner,
+                                    .become = "SET LOCAL ROLE ",
+                                    .back = mem_printf(tmp, "SET LOCAL ROLE %s", p->role),
+                                    .end = "; "};
+        if (!large_object_rights(p->sql, &rights, err))
             return false;
     }
     large_object_groups_clear(&p->groups);

@@ -13,8 +13,8 @@
 #include "base/str.h"
 #include "export/copy_escape.h"
 #include "export/insert_text.h"
-#include "export/large_object_acl.h"
 #include "export/output.h"
+#include "restore/large_object_rights.h"
 #include "restore/sql_text.h"
 
 static bool gather(void *arg, const void *data, size_t len, Error *err UNUSED)
@@ -89,13 +89,24 @@ static void test_escape(void **state UNUSED)
     assert_string_equal(out->data, "'it''s'");
 }
 
+static bool add_rights(Str *out, const char *acl, Error *err)
+{
+    LargeObjectRights rights = {.oids = "7",
+                                .owner = "o",
+                                .acl = acl,
+                                .as_owner = true,
+                                .become = "SET SESSION AUTHORIZATION ",
+                                .back = "RESET SESSION AUTHORIZATION",
+                                .end = ";\n"};
+    return large_object_rights(out, &rights, err);
+}
+
 static void expect_acl(const char *acl, const char *sql)
 {
     AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "test");
     Error err = ERROR_INIT;
-    LargeObjectRow row = {.oid = 7, .owner = "o", .acl = acl};
     Str *out = str_new(ctx);
-    assert_true(large_object_acl(out, &row, &err));
+    assert_true(add_rights(out, acl, &err));
     assert_string_equal(out->data, sql);
 }
 
@@ -113,10 +124,9 @@ static void test_acl(void **state UNUSED)
                "SET SESSION AUTHORIZATION \"p\";\nGRANT SELECT ON LARGE OBJECT 7 TO \"q\";\n"
                "RESET SESSION AUTHORIZATION;\n");
     expect_acl("{}", "REVOKE ALL ON LARGE OBJECT 7 FROM \"o\";\n");
-    LargeObjectRow row = {.oid = 7, .owner = "o", .acl = "{o=x/o}"};
     AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "test");
     Error err = ERROR_INIT;
-    assert_false(large_object_acl(str_new(ctx), &row, &err));
+    assert_false(add_rights(str_new(ctx), "{o=x/o}", &err));
     assert_int_equal(err.code, ERR_CORRUPT);
 }
 
