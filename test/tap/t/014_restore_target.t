@@ -205,6 +205,59 @@ pgark_fails([ @lacking, '-t', 'plain.am' ], qr/access method "heap2"/, 'lacking:
 pgark_ok([ @lacking, '-t', 'plain.am', '--no-table-access-method', '-O' ], 'lacking: the default one');
 is(query('one_schema', 'SELECT a FROM plain.am'), 2, 'lacking: the default one: rows');
 
+# All of a kind that only another installation could have: an extension, a collation of the operating system.
+$source->safe_psql('postgres', 'CREATE DATABASE elsewhere');
+$source->safe_psql('elsewhere', <<'SQL');
+SET allow_system_table_mods = on;
+UPDATE pg_collation SET collname = 'nowhere_NO' WHERE collname = 'ucs_basic';
+CREATE TABLE t (a text COLLATE pg_catalog."nowhere_NO");
+CREATE ACCESS METHOD heap3 TYPE TABLE HANDLER heap_tableam_handler;
+CREATE TABLE am (a int) USING heap3;
+ALTER TABLE am OWNER TO absent;
+DROP EXTENSION plpgsql;
+CREATE EXTENSION plpgsql;
+UPDATE pg_extension SET extname = 'not_installed';
+SQL
+my $elsewhere = backup($repo, '-d', conninfo($source, 'elsewhere'));
+$text = pgark_fails([ 'restore', $elsewhere, '--repo', $repo, '-d', conninfo($target, 'elsewhere'), '--create' ],
+    qr/extension "not_installed"/, 'lacking: of another installation');
+like($text, qr/$_/, "lacking: $_") for 'collation "nowhere_NO"', 'role "absent"';
+like($text, qr/hint: .*--exclude-extension/s, 'lacking: the hint names the way around an extension');
+is(query('postgres', "SELECT count(*) FROM pg_database WHERE datname = 'elsewhere'"), 0, 'lacking: nothing was made');
+
+# ---- a target that is older: the set says that it comes from a newer server
+{
+    my $newer = backup($repo, '-d', conninfo($source, 'shop'), '-n', 'public', '-t', 'orders', '-t', 'customer');
+    my $file = set_dir($repo, $newer) . '/manifest.jsonl';
+    my @lines = split /^/, slurp_bytes($file);
+    pop @lines;
+    s/"server_version_num":\d+/"server_version_num":990001/ for @lines;
+    my $body = join '', @lines;
+    spew_bytes($file, $body . sprintf(qq({"type":"end","sha256":"%s"}\n), Digest::SHA::sha256_hex($body)));
+    my @older = ('restore', $newer, '--repo', $repo, '-d', conninfo($target, 'older'));
+    pgark_fails([ @older, '--create' ], qr/target is PostgreSQL \d+, older than the source \(99\)/, 'older');
+    like($PgarkTest::last_err, qr/hint: .*--on-error=continue/, 'older: the ways are told');
+    my ($ended, $said, $warned) = pgark(@older, '--create', '--on-error=continue');
+    is($ended, 2, 'older: --on-error=continue takes it') or diag($warned);
+    like($warned, qr/warning: .*older than the source/, 'older: with a warning');
+    is(query('older', 'SELECT count(*) FROM orders'), 1000, 'older: and the rows are there');
+    query('older', 'TRUNCATE orders, customer');
+    pgark_ok([ @older, '-a' ], 'older: rows alone');
+}
+
+# ---- a foreign key that what was chosen violates
+{
+    my $chosen = backup($repo, '-d', conninfo($source, 'shop'), '-t', 'parent', '-t', 'customer', '-t', 'orders',
+        '--exclude-table-data=customer');
+    my @chosen = ('restore', $chosen, '--repo', $repo, '-d', conninfo($target, 'chosen'));
+    pgark_fails([ @chosen, '--create' ], qr/orders_customer_fkey/, 'rows that are left out');
+    my $report = pgark_json([ @chosen, '--create', '--clean', '--on-error=continue' ], 'rows that are left out: go on', 2);
+    is_deeply([ map { "$_->{object} $_->{sqlstate}" } @{ $report->{nodes}[0]{failures} } ],
+        ['FK CONSTRAINT public.orders orders_customer_fkey 23503'], 'rows that are left out: the key is listed');
+    is(query('chosen', q{SELECT (SELECT count(*) FROM orders), (SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND convalidated)}),
+        '1000|0', 'rows that are left out: it does not pass as good');
+}
+
 # ---- options that contradict each other
 pgark_fails(arguments($db, @$_), qr/exclude each other|needs/, "contradiction: @$_")
   for [qw(--clean --truncate)], [qw(--truncate --append)], [qw(--create --append)], ['--if-exists'];
