@@ -1,14 +1,14 @@
 /* export/refresh.c - the contract is in refresh.h. */
 #include "export/refresh.h"
 
+#include "restore/view_reads.h"
+
 struct RefreshOrder
 {
     const ArchiveToc *toc;
-    int *refresh;    /* dump id of the refresh of the entry at that position, 0: none */
-    bool *has_rows;  /* that entry is a materialized view with rows */
-    uint32_t *visit; /* the last search that came by */
-    uint32_t *stack; /* positions still to be looked at */
-    uint32_t visits;
+    ViewReads *reads;
+    int *refresh;   /* dump id of the refresh of the entry at that position, 0: none */
+    bool *has_rows; /* that entry is a materialized view with rows */
 };
 
 RefreshOrder *refresh_order_new(void *ctx, const ArchiveToc *toc)
@@ -17,8 +17,7 @@ RefreshOrder *refresh_order_new(void *ctx, const ArchiveToc *toc)
     order->toc = toc;
     order->refresh = mem_array(order, int, toc->entry_count);
     order->has_rows = mem_array(order, bool, toc->entry_count);
-    order->visit = mem_array(order, uint32_t, toc->entry_count);
-    order->stack = mem_array(order, uint32_t, toc->entry_count);
+    order->reads = view_reads_new(order, toc);
     return order;
 }
 
@@ -40,42 +39,40 @@ void refresh_order_sort(const TocEntry **views, size_t count)
         qsort(views, count, sizeof(*views), by_position); /* NOLINT: pointers */
 }
 
-/* Puts what e depends on, and was not seen yet, on the stack. */
-static size_t push_dependencies(RefreshOrder *order, const TocEntry *e, size_t depth)
+/* The refreshes that one of them waits for. */
+typedef struct Waits
 {
-    for (size_t i = 0; i < e->dependency_count; i++)
-    {
-        const TocEntry *on = archive_toc_find(order->toc, e->dependencies[i]);
-        if (on == NULL || order->visit[on - order->toc->entries] == order->visits)
-            continue;
-        order->visit[on - order->toc->entries] = order->visits;
-        order->stack[depth++] = (uint32_t) (on - order->toc->entries);
-    }
-    return depth;
+    const RefreshOrder *order;
+    void *ctx;
+    int *ids;
+    size_t count, capacity;
+    bool empty; /* a view that it reads has no rows */
+} Waits;
+
+/* Another view is not looked behind: its refresh waits for what it reads itself. */
+static bool wait_for(void *arg, const TocEntry *e)
+{
+    Waits *w = arg;
+    size_t at = (size_t) (e - w->order->toc->entries);
+    int refresh = w->order->refresh[at];
+    bool view = strcmp(e->desc, "MATERIALIZED VIEW") == 0;
+    if (refresh != 0)
+        *mem_push(w->ctx, w->ids, w->count, w->capacity, int) = refresh;
+    else if (view && !w->order->has_rows[at])
+        w->empty = true;
+    return refresh == 0 && !view;
 }
 
 bool refresh_order_depend(RefreshOrder *order, void *ctx, const TocEntry *view, TocEntry *refresh)
 {
-    size_t capacity = 0;
-    int *ids = NULL;
-    size_t count = 0;
+    Waits w = {.order = order, .ctx = ctx};
     for (size_t i = 0; i < refresh->dependency_count; i++)
-        *mem_push(ctx, ids, count, capacity, int) = refresh->dependencies[i];
-    order->visits++;
-    order->visit[view - order->toc->entries] = order->visits;
-    size_t depth = push_dependencies(order, view, 0);
-    while (depth > 0)
-    {
-        uint32_t at = order->stack[--depth];
-        if (order->refresh[at] != 0)
-            *mem_push(ctx, ids, count, capacity, int) = order->refresh[at];
-        else if (strcmp(order->toc->entries[at].desc, "MATERIALIZED VIEW") != 0)
-            depth = push_dependencies(order, &order->toc->entries[at], depth);
-        else if (!order->has_rows[at])
-            return false;
-    }
+        *mem_push(ctx, w.ids, w.count, w.capacity, int) = refresh->dependencies[i];
+    view_reads_each(order->reads, view, wait_for, &w);
+    if (w.empty)
+        return false;
     order->refresh[view - order->toc->entries] = refresh->dump_id;
-    refresh->dependencies = ids;
-    refresh->dependency_count = count;
+    refresh->dependencies = w.ids;
+    refresh->dependency_count = w.count;
     return true;
 }

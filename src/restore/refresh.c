@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "restore/entry.h"
+#include "restore/view_reads.h"
 
 /* Tables that are listed with a view: they only serve to guess how long it takes. */
 #define MAX_READ 1000
@@ -32,9 +33,8 @@ typedef struct Refresh
     void *ctx;
     View *views; /* sorted by oid */
     size_t view_count, view_capacity;
-    size_t *visit; /* per entry of the archive: the last search that came by */
-    size_t visits;
-    uint32_t *queue;
+    ViewReads *reads;
+    View *view; /* whose reads are looked for */
 } Refresh;
 
 static int view_order(const void *a, const void *b)
@@ -86,8 +86,10 @@ static void add_lock(Refresh *r, View *view, uint32_t oid, LockMode mode)
 }
 
 /* Another view is not looked behind: it waits for what it reads itself. */
-static bool note_read(Refresh *r, View *view, const TocEntry *e)
+static bool note_read(void *arg, const TocEntry *e)
 {
+    Refresh *r = arg;
+    View *view = r->view;
     View *other = entry_is(e, "MATERIALIZED VIEW") ? find_view(r, e->oid) : NULL;
     if (other != NULL && other != view)
         *mem_push(r->ctx, view->reads, view->read_count, view->read_capacity,
@@ -99,28 +101,10 @@ static bool note_read(Refresh *r, View *view, const TocEntry *e)
 
 static void find_reads(Refresh *r, View *view)
 {
-    size_t head = 0;
-    size_t tail = 0;
-    r->visits++;
     add_lock(r, view, view->record->oid, LOCK_ACCESS_EXCLUSIVE);
-    if (view->toc == NULL)
-        return;
-    r->queue[tail++] = (uint32_t) (view->toc - r->toc->entries);
-    r->visit[r->queue[0]] = r->visits;
-    while (head < tail)
-    {
-        const TocEntry *e = &r->toc->entries[r->queue[head++]];
-        for (size_t i = 0; i < e->dependency_count; i++)
-        {
-            const TocEntry *on = archive_toc_find(r->toc, e->dependencies[i]);
-            size_t at = on == NULL ? 0 : (size_t) (on - r->toc->entries);
-            if (on == NULL || r->visit[at] == r->visits)
-                continue;
-            r->visit[at] = r->visits;
-            if (note_read(r, view, on))
-                r->queue[tail++] = (uint32_t) at;
-        }
-    }
+    r->view = view;
+    if (view->toc != NULL)
+        view_reads_each(r->reads, view->toc, note_read, r);
 }
 
 /* ---- the statements ---- */
@@ -205,8 +189,7 @@ bool refresh_statements(RestoreNode *node, Error *err)
     list_views(&r);
     if (r.view_count == 0)
         return true;
-    r.visit = mem_array(tmp, size_t, toc->entry_count);
-    r.queue = mem_array(tmp, uint32_t, toc->entry_count + 1);
+    r.reads = view_reads_new(tmp, toc);
     size_t unknown = NOWHERE;
     for (size_t i = 0; i < r.view_count; i++)
     {
