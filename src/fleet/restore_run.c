@@ -235,7 +235,7 @@ static void say_what_is_left(const RestoreRun *run, Error *err)
         return;
     if (journal)
         error_hint(err, "The restore is not complete: the same command with --resume goes on.");
-    else if (run->request->create)
+    else if (run->request->create && !first->fills)
         error_hint(err,
                    "The restore is not complete: drop the new database%s (\"%s\"%s) before "
                    "another try.",

@@ -354,8 +354,10 @@ static bool run_alone(RestoreNode *node, PgConn *conn, const char *sql, const ch
                                  " RELEASE SAVEPOINT pgark_object",
                                  sql, role);
     *ret_failed = !pg_exec(conn, all, err);
-    return !*ret_failed || (pass_over(node, what, oid, err) &&
-                            pg_exec(conn, "ROLLBACK TO SAVEPOINT pgark_object", err));
+    return !*ret_failed ||
+           (pass_over(node, what, oid, err) &&
+            pg_exec(conn, "ROLLBACK TO SAVEPOINT pgark_object; RELEASE SAVEPOINT pgark_object",
+                    err));
 }
 
 static JournalItem item_of(JournalObjects what, const ChunkRef *ref)
