@@ -263,10 +263,10 @@ static void tick_plain(Progress *p)
 
 static json_t *sums_json(const Sums *s)
 {
-    return json_pack("{s:I, s:I, s:I, s:I, s:I}", "bytes_done", (json_int_t) (s->before + s->done),
-                     "bytes_before", (json_int_t) s->before, "bytes_total", (json_int_t) s->total,
-                     "chunks_done", (json_int_t) s->chunks_done, "chunks_total",
-                     (json_int_t) s->chunks);
+    json_int_t before = (json_int_t) s->before;
+    return json_pack("{s:I, s:I, s:I, s:I, s:I}", "bytes_done", before + (json_int_t) s->done,
+                     "bytes_before", before, "bytes_total", (json_int_t) s->total, "chunks_done",
+                     (json_int_t) s->chunks_done, "chunks_total", (json_int_t) s->chunks);
 }
 
 static json_t *node_json(Progress *p, size_t i)
