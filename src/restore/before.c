@@ -14,8 +14,11 @@ static bool is_there(const RestoreNode *node, const ChunkRef *ref)
         chunk.kind = JOURNAL_OBJECTS;
         chunk.id = oid == LARGE_OBJECT_LIST_OID ? JOURNAL_OBJECTS_CREATED : JOURNAL_OBJECTS_FILLED;
     }
-    return journal_has(journal, chunk) || journal_has_any(journal, JOURNAL_TABLE, oid) ||
-           journal_is(journal, JOURNAL_COMPLETE);
+    JournalItem part = {.kind = JOURNAL_PART, .id = oid};
+    if (ref->part != NO_PART)
+        part.part = node->fold->parts[ref->part].first_chunk;
+    return journal_has(journal, chunk) || (ref->part != NO_PART && journal_has(journal, part)) ||
+           journal_has_any(journal, JOURNAL_TABLE, oid) || journal_is(journal, JOURNAL_COMPLETE);
 }
 
 void before_chunks(RestoreNode *node)
