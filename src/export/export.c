@@ -7,7 +7,8 @@
 
 static bool is_wanted(const NodeRecord *node, const ExportRequest *r)
 {
-    return (r->content == EXPORT_ANY_CONTENT || r->content == node->content) &&
+    return !fold_is_source(node) &&
+           (r->content == EXPORT_ANY_CONTENT || r->content == node->content) &&
            (r->database == NULL || strcmp(r->database, node->database) == 0);
 }
 
@@ -56,12 +57,17 @@ bool export_set(Repo *repo, const char *set_dir, const ExportRequest *request, C
                            .set_dir = set_dir,
                            .without = request->selection->without,
                            .progress = request->progress};
-    source.manifest = manifest_read(repo->storage, ctx, set_dir, false, err);
-    source.node = source.manifest == NULL ? NULL : find_node(source.manifest, request, err);
+    Manifest *manifest = manifest_read(repo->storage, ctx, set_dir, false, err);
+    source.manifest = manifest;
+    source.fold = manifest == NULL ? NULL : fold_manifest(manifest, err);
+    source.node = source.fold == NULL ? NULL : find_node(manifest, request, err);
     ExportPlan *plan = source.node == NULL ? NULL
                                            : export_plan_make(ctx, &source, request, cancel, err);
     if (plan == NULL || !check_tables(plan, err))
         return false;
+    if (!source.fold->even)
+        return error_set(err, ERR_USAGE,
+                         "the parts of a table differ in their columns: restore the set instead");
     *ret = (ExportResult){.content = source.node->content,
                           .tables = plan->tables,
                           .rows = plan->rows,

@@ -376,8 +376,8 @@ static bool find_chunks(Planner *p, Error *err)
     }
     if (count > 1)
         qsort(oids, count, sizeof(uint32_t), compare_oids);
-    p->plan->chunks = chunk_index_read(p->source->storage, p->plan, p->source->set_dir,
-                                       p->source->node, oids, count, err);
+    p->plan->chunks = chunk_index_read(p->source->storage, p->plan, p->source->set_dir, m,
+                                       p->source->fold, p->source->node, oids, count, err);
     return p->plan->chunks != NULL;
 }
 

@@ -60,6 +60,7 @@ typedef struct ExportSource
     Storage *storage;
     const char *set_dir;
     const Manifest *manifest;
+    const Fold *fold;
     const NodeRecord *node;
     unsigned without;       /* SelectionWithout, of what large objects have */
     ProgressNode *progress; /* NULL: none */

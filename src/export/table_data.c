@@ -109,11 +109,13 @@ static bool write_chunk(TableData *d, const ExportEntry *entry, const ChunkPlace
 {
     const ExportSource *s = d->source;
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "chunk");
+    const TableRecord *record = place->part == NULL ? entry->table : &place->part->record;
+    const NodeRecord *node = place->part == NULL ? s->node : &s->manifest->nodes[place->part->node];
     ChunkRecord chunk;
-    if (!manifest_read_chunk(s->storage, tmp, s->set_dir, s->node, place->line_offset,
-                             place->line_len, &chunk, err))
+    if (!manifest_read_chunk(s->storage, tmp, s->set_dir, node, place->line_offset, place->line_len,
+                             &chunk, err))
         return false;
-    if (chunk.table_oid != entry->table->oid)
+    if (chunk.table_oid != record->oid)
         return error_set(err, ERR_CORRUPT, "a chunk's record changed while it was being used");
     d->line = 0;
     if (!entry->table->binary)

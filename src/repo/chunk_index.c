@@ -4,6 +4,9 @@
 typedef struct Collect
 {
     ChunkIndex *index;
+    const Fold *fold;
+    size_t node; /* whose file is read */
+    bool own;
     const uint32_t *wanted;
     size_t wanted_count;
 } Collect;
@@ -20,16 +23,18 @@ static bool take_chunk(void *arg, const ChunkRecord *chunk, uint64_t line_offset
 {
     Collect *c = arg;
     ChunkIndex *index = c->index;
-    if (chunk->rows == 0 || c->wanted_count == 0 ||
-        bsearch(&chunk->table_oid, c->wanted, c->wanted_count, sizeof(uint32_t), compare_oids) ==
-            NULL)
+    const FoldedPart *part = fold_find(c->fold, c->node, chunk->table_oid);
+    uint32_t oid = part != NULL ? part->table_oid : chunk->table_oid;
+    if (chunk->rows == 0 || c->wanted_count == 0 || (part == NULL && !c->own) ||
+        bsearch(&oid, c->wanted, c->wanted_count, sizeof(uint32_t), compare_oids) == NULL)
         return true;
     *mem_push(index, index->places, index->count, index->capacity, ChunkPlace) = (ChunkPlace){
         .line_offset = line_offset,
         .logical = chunk->logical,
         .line_len = line_len,
-        .number = chunk->chunk,
-        .table_oid = chunk->table_oid,
+        .number = chunk->chunk + (part != NULL ? part->first_chunk : 0),
+        .table_oid = oid,
+        .part = part,
     };
     return true;
 }
@@ -43,15 +48,22 @@ static int place_order(const void *a, const void *b)
     return x->number < y->number ? -1 : x->number > y->number;
 }
 
-ChunkIndex *chunk_index_read(Storage *st, void *ctx, const char *set_dir, const NodeRecord *node,
-                             const uint32_t *wanted, size_t wanted_count, Error *err)
+ChunkIndex *chunk_index_read(Storage *st, void *ctx, const char *set_dir, const Manifest *manifest,
+                             const Fold *fold, const NodeRecord *node, const uint32_t *wanted,
+                             size_t wanted_count, Error *err)
 {
     ChunkIndex *index = mem_new(ctx, ChunkIndex);
-    Collect c = {.index = index, .wanted = wanted, .wanted_count = wanted_count};
-    if (!manifest_each_chunk(st, set_dir, node, take_chunk, &c, err))
+    Collect c = {.index = index, .fold = fold, .wanted = wanted, .wanted_count = wanted_count};
+    for (c.node = 0; c.node < manifest->node_count; c.node++)
     {
-        mem_free(index);
-        return NULL;
+        const NodeRecord *record = &manifest->nodes[c.node];
+        c.own = record == node;
+        if ((c.own || fold_is_source(record)) &&
+            !manifest_each_chunk(st, set_dir, record, take_chunk, &c, err))
+        {
+            mem_free(index);
+            return NULL;
+        }
     }
     if (index->count > 1)
         qsort(index->places, index->count, sizeof(ChunkPlace), place_order);

@@ -74,6 +74,18 @@ static size_t find_coordinator(const Manifest *m)
     return i;
 }
 
+/* A table has been given the columns of its first part. */
+static bool is_even(const TableRecord *table, const TableRecord *part)
+{
+    if (table->binary != part->binary || table->column_count != part->column_count)
+        return false;
+    for (size_t i = 0; i < table->column_count; i++)
+        if (strcmp(table->columns[i], part->columns[i]) != 0 ||
+            strcmp(table->types[i], part->types[i]) != 0)
+            return false;
+    return true;
+}
+
 static bool add_part(Manifest *m, const Place *places, const ShardRecord *shard, Fold *fold,
                      Error *err)
 {
@@ -96,7 +108,9 @@ static bool add_part(Manifest *m, const Place *places, const ShardRecord *shard,
         table->column_count = relation->column_count;
         table->types = relation->types;
         table->type_count = relation->type_count;
+        table->binary = relation->binary;
     }
+    fold->even = fold->even && is_even(table, relation);
     table->chunks += relation->chunks;
     table->rows += relation->rows;
     table->logical += relation->logical;
@@ -122,6 +136,7 @@ Fold *fold_manifest(Manifest *m, Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "fold");
     Fold *fold = mem_new(m, Fold);
+    fold->even = true;
     if (m->shard_count == 0)
         return fold;
     const Place *places = list_places(tmp, m);

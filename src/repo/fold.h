@@ -23,6 +23,7 @@ typedef struct Fold
 {
     FoldedPart *parts; /* by node, then by oid of the relation */
     size_t count;
+    bool even; /* the parts of each table have its columns, in its order, and its format */
 } Fold;
 
 /* fold_manifest takes the parts out of m->tables: a table then has their columns, and the sums of
