@@ -3,6 +3,7 @@
 #include "base/str.h"
 #include "cli/cli.h"
 #include "fleet/backup_run.h"
+#include "repo/fold.h"
 #include "report/set_report.h"
 
 static bool make_request(void *ctx, const Options *o, BackupRequest *r, Error *err)
@@ -162,6 +163,8 @@ int cmd_backup(void *ctx, const Options *o, Supervisor *supervisor, Error *err)
     if (request.dry_run)
         return cli_exit();
     warn_left_out(result.manifest);
+    if (fold_manifest(result.manifest, err) == NULL)
+        return EXIT_ERROR;
     if (cli_json(o))
         set_report_print(stdout, set_report_json(result.manifest, -1, NULL));
     else

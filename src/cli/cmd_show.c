@@ -1,5 +1,6 @@
 /* cli/cmd_show.c - pgark show. */
 #include "cli/cli.h"
+#include "repo/fold.h"
 #include "report/set_report.h"
 
 int cmd_show(void *ctx, const Options *o, Error *err)
@@ -13,7 +14,8 @@ int cmd_show(void *ctx, const Options *o, Error *err)
     if (repo == NULL || !repo_resolve(repo, ctx, options_key(o), key, &dir, &lock, err))
         return EXIT_ERROR;
     Manifest *m = manifest_read(repo->storage, ctx, dir, false, err);
-    if (m == NULL || !set_report_detail(repo->storage, dir, m, &detail, err))
+    if (m == NULL || !set_report_detail(repo->storage, dir, m, &detail, err) ||
+        fold_manifest(m, err) == NULL)
     {
         error_prefix(err, "set %s", key);
         return EXIT_ERROR;

@@ -393,7 +393,8 @@ static const OptionSpec rows[] = {
         .group = GROUP_CONTENT,
         .commands = CMD_RESTORE,
         .help = "load every shard on the node where it will be, or fail",
-        .more = "Without it that is done where shards have the same limits as in the set; all other rows "
+        .more = "Without it that is done where shards have the same limits as in the set; all "
+                "other rows "
                 "go through the coordinator.",
     },
     {
@@ -425,9 +426,10 @@ static const OptionSpec rows[] = {
         .commands = CMD_RESTORE,
         .arg = "FILE",
         .help = "distribute tables over a Citus cluster as this ini file says",
-        .more = "A section [SCHEMA.TABLE] for each, with column = NAME, or reference = yes; and, where "
-                "wanted, shard_count = N and colocate_with = SCHEMA.TABLE, of a section before it. "
-                "Tables without a section stay on the coordinator.",
+        .more =
+            "A section [SCHEMA.TABLE] for each, with column = NAME, or reference = yes; and, where "
+            "wanted, shard_count = N and colocate_with = SCHEMA.TABLE, of a section before it. "
+            "Tables without a section stay on the coordinator.",
     },
     {
         .id = OPT_MEMORY,

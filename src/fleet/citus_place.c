@@ -166,8 +166,7 @@ static bool is_placeable(const Placer *p, const RestoreTable *t, int row)
     if (!t->made || r->direct == DIRECT_NEVER || r->on_error != ON_ERROR_STOP)
         return false;
     return method == 'n' ||
-           (method == 'h' &&
-            citus_place_same_hash(t->record, pg_cell(p->shards, row, COL_COLUMN)));
+           (method == 'h' && citus_place_same_hash(t->record, pg_cell(p->shards, row, COL_COLUMN)));
 }
 
 static const char *limit_cell(const PGresult *res, int row, int column)

@@ -189,8 +189,7 @@ bool citus_spread_check(RestoreNode *node, Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "spread");
     Spreader s = {.node = node, .ctx = tmp};
-    if (!list_tables(&s, err) ||
-        (node->request->direct == DIRECT_ALWAYS && !check_direct(&s, err)))
+    if (!list_tables(&s, err) || (node->request->direct == DIRECT_ALWAYS && !check_direct(&s, err)))
         return false;
     for (size_t i = 0; i < s.count && node->request->distribute != NULL; i++)
     {

@@ -122,12 +122,14 @@ static bool add_part(Manifest *m, const Place *places, const ShardRecord *shard,
 static void remove_parts(Manifest *m, const Fold *fold)
 {
     size_t kept = 0;
+    TableRecord *tables = mem_array(m, TableRecord, m->table_count);
     for (size_t i = 0; i < m->table_count; i++)
     {
         const TableRecord *t = &m->tables[i];
         if (fold_find(fold, node_of(m, t->content, t->database), t->oid) == NULL)
-            m->tables[kept++] = *t;
+            tables[kept++] = *t;
     }
+    m->tables = tables;
     m->table_count = kept;
     m->totals.tables = kept;
 }

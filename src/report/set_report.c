@@ -175,6 +175,28 @@ static void text_nodes(FILE *out, const Manifest *m)
     }
 }
 
+static const DistributionRecord *find_distribution(const Manifest *m, const TableRecord *t)
+{
+    for (size_t i = 0; i < m->distribution_count; i++)
+        if (m->distributions[i].table_oid == t->oid && m->distributions[i].content == t->content &&
+            strcmp(m->distributions[i].database, t->database) == 0)
+            return &m->distributions[i];
+    return NULL;
+}
+
+/* How a table is spread over the nodes; nothing where it is not. */
+static void text_distribution(FILE *out, const Manifest *m, const TableRecord *t)
+{
+    char column[100];
+    const DistributionRecord *d = find_distribution(m, t);
+    if (d == NULL)
+        return;
+    fprintf(out, "  %s", d->tenant_schema != NULL ? "schema" : d->method);
+    if (d->column != NULL)
+        fprintf(out, " (%s), %" PRIu64 " shards", str_one_line(column, sizeof(column), d->column),
+                d->shards);
+}
+
 static void text_tables(FILE *out, const Manifest *m, int64_t limit)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "tables");
@@ -191,10 +213,12 @@ static void text_tables(FILE *out, const Manifest *m, int64_t limit)
         char logical[STR_BYTES_LEN];
         char stored[STR_BYTES_LEN];
         table_name(line, sizeof(line), m, t);
-        fprintf(out, "%-4d %-40s %12" PRIu64 " %12s %12s %10.1f %7" PRIu64 "\n", t->content, line,
+        fprintf(out, "%-4d %-40s %12" PRIu64 " %12s %12s %10.1f %7" PRIu64, t->content, line,
                 t->rows, str_format_bytes(logical, t->logical), str_format_bytes(stored, t->stored),
                 t->worker_us == 0 ? 0.0 : (double) t->logical / 1.048576 / (double) t->worker_us,
                 t->chunks);
+        text_distribution(out, m, t);
+        fprintf(out, "\n");
     }
     if (shown < count)
         fprintf(out, "     ... and %zu more (--tables=0 shows all)\n", count - shown);
@@ -287,6 +311,14 @@ static json_t *nodes_json(const Manifest *m)
     return nodes;
 }
 
+static json_t *distribution_json(const DistributionRecord *d)
+{
+    return json_pack("{s:s, s:o?, s:I, s:I, s:o?}", "method", d->method, "column",
+                     d->column == NULL ? json_null() : set_report_string(d->column), "shards",
+                     (json_int_t) d->shards, "colocation", (json_int_t) d->colocation, "schema",
+                     d->tenant_schema == NULL ? json_null() : set_report_string(d->tenant_schema));
+}
+
 static json_t *tables_json(const Manifest *m, int64_t limit)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "tables");
@@ -304,6 +336,10 @@ static json_t *tables_json(const Manifest *m, int64_t limit)
                       (json_int_t) t->rows, "bytes", (json_int_t) t->logical, "stored",
                       (json_int_t) t->stored, "chunks", (json_int_t) t->chunks, "worker_us",
                       (json_int_t) t->worker_us, "format", t->binary ? "binary" : "text"));
+        const DistributionRecord *d = find_distribution(m, t);
+        if (d != NULL)
+            json_object_set_new(json_array_get(tables, json_array_size(tables) - 1), "distribution",
+                                distribution_json(d));
     }
     return tables;
 }
