@@ -11,7 +11,7 @@ static void print_text(const CheckResult *r)
     {
         const CheckItem *item = &r->items[i];
         char where[24];
-        if (item->content < 0)
+        if (item->content == CHECK_REPOSITORY)
             snprintf(where, sizeof(where), "repository");
         else
             snprintf(where, sizeof(where), "node %d", item->content);
@@ -27,7 +27,8 @@ static void print_json(const CheckResult *r)
     for (size_t i = 0; i < r->count; i++)
     {
         const CheckItem *item = &r->items[i];
-        json_t *node = item->content < 0 ? json_null() : json_integer(item->content);
+        json_t *node = item->content == CHECK_REPOSITORY ? json_null()
+                                                         : json_integer(item->content);
         json_array_append_new(items, json_pack("{s:o, s:s, s:s, s:o}", "node", node, "check",
                                                item->what, "result", level_words[item->level],
                                                "text", set_report_string(item->text)));

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/parallel.h"
 #include "base/str.h"
+#include "fleet/engine.h"
 #include "repo/repo.h"
 
 #define SKEW_WARNING_MS 1000
@@ -176,13 +177,15 @@ static bool check_privileges(CheckRun *run, BackupNode *node, Error *err)
 
 static bool check_prepared(CheckRun *run, BackupNode *node, Error *err)
 {
+    const FleetEngine *engine = run->fleet->engine;
+    const char *own[] = {engine == NULL ? "" : engine->cut.own_gids};
     AUTO(PQclear)
     PGresult *res = pg_query(
         node->probe,
         "SELECT count(*), coalesce(min(gid), '') FROM pg_catalog.pg_prepared_xacts"
         " WHERE database = pg_catalog.current_database() AND prepared < now() - interval '1 "
-        "minute'",
-        0, NULL, err);
+        "minute' AND gid NOT LIKE $1",
+        1, own, err);
     if (res == NULL)
         return false;
     char gid[100];
@@ -235,7 +238,8 @@ static void check_content(CheckRun *run, BackupNode *node)
 static bool check_node(CheckRun *run, BackupNode *node, Error *err)
 {
     check_identity(run, node);
-    check_pg_dump(run, node);
+    if (node_has_catalogue(node))
+        check_pg_dump(run, node);
     check_content(run, node);
     if (!check_clock(run, node, err) || !check_connections(run, node, err) ||
         !check_locks(run, node, err) || !check_privileges(run, node, err) ||
@@ -276,7 +280,7 @@ static void check_space(CheckRun *run, Repo *repo)
     char want[STR_BYTES_LEN];
     if (!storage_free_space(repo->storage, &available, &err))
     {
-        add_error(run, -1, "space", &err);
+        add_error(run, CHECK_REPOSITORY, "space", &err);
         return;
     }
     str_format_bytes(have, available);
@@ -284,15 +288,17 @@ static void check_space(CheckRun *run, Repo *repo)
     /* COPY data is smaller than the heap, and compresses; the tables' own size is a safe estimate.
      */
     if (!run->estimated)
-        add(run, -1, "space", CHECK_WARNING, "%s free; no estimate without all nodes", have);
+        add(run, CHECK_REPOSITORY, "space", CHECK_WARNING, "%s free; no estimate without all nodes",
+            have);
     else if (available < run->bytes / 20)
-        add(run, -1, "space", CHECK_FAILED, "%s free, the tables have %s", have, want);
+        add(run, CHECK_REPOSITORY, "space", CHECK_FAILED, "%s free, the tables have %s", have,
+            want);
     else if (available < run->bytes)
-        add(run, -1, "space", CHECK_WARNING,
+        add(run, CHECK_REPOSITORY, "space", CHECK_WARNING,
             "%s free, less than the %s of the tables; enough only if they compress well", have,
             want);
     else
-        add(run, -1, "space", CHECK_OK, "%s free, the tables have %s", have, want);
+        add(run, CHECK_REPOSITORY, "space", CHECK_OK, "%s free, the tables have %s", have, want);
 }
 
 /* The first backup makes the last directory of the path, no more. */
@@ -308,10 +314,10 @@ static void check_new_repo(CheckRun *run)
         slash[slash == path ? 1 : 0] = '\0';
     const char *parent = slash != NULL ? path : ".";
     if (access(parent, W_OK | X_OK) != 0)
-        add(run, -1, "repository", CHECK_FAILED, "\"%s\" is not there and cannot be made: %s",
-            run->request->repo, strerror(errno));
+        add(run, CHECK_REPOSITORY, "repository", CHECK_FAILED,
+            "\"%s\" is not there and cannot be made: %s", run->request->repo, strerror(errno));
     else
-        add(run, -1, "repository", CHECK_WARNING,
+        add(run, CHECK_REPOSITORY, "repository", CHECK_WARNING,
             "\"%s\" is not there yet; the first backup creates it", run->request->repo);
 }
 
@@ -328,12 +334,48 @@ static void check_repo(CheckRun *run)
     }
     if (repo == NULL || !repo_check_writable(repo, &err))
     {
-        add_error(run, -1, "repository", &err);
+        add_error(run, CHECK_REPOSITORY, "repository", &err);
         return;
     }
-    add(run, -1, "repository", CHECK_OK, "\"%s\" is writable", run->request->repo);
+    add(run, CHECK_REPOSITORY, "repository", CHECK_OK, "\"%s\" is writable", run->request->repo);
     check_space(run, repo);
 }
+
+static void add_finding(void *arg, int content, const char *what, CheckLevel level,
+                        const char *text)
+{
+    add(arg, content, what, level, "%s", text);
+}
+
+/* What lies where, once all nodes have been reached; and nobody is to be backed up alone who has parts of
+ * others' tables. */
+static bool check_fleet(CheckRun *run, Error *err)
+{
+    const FleetEngine *engine = run->fleet->engine;
+    if (engine == NULL)
+        return engine_refuse(run->nodes, run->count, err);
+    if (!engine->check(run->nodes, run->count, err))
+        return false;
+    EngineMap *map = engine->map(run->nodes[0].ctx, run->nodes, run->count, run->nodes[0].probe,
+                                 err);
+    for (size_t i = 0; map != NULL && i < run->count; i++)
+    {
+        run->nodes[i].scope = &map->scopes[i];
+        if (!node_list(&run->nodes[i], err))
+            return false;
+    }
+    return map != NULL && engine->inspect(run->nodes, run->count, add_finding, run, err);
+}
+
+static bool reached_all(const CheckRun *run)
+{
+    for (size_t i = 0; i < run->count; i++)
+        if (!run->reached[i])
+            return false;
+    return true;
+}
+
+static const NodeScope nothing_yet;
 
 static void make_nodes(CheckRun *run, Cancel *cancel)
 {
@@ -342,6 +384,8 @@ static void make_nodes(CheckRun *run, Cancel *cancel)
         node_init(&run->nodes[i], run->request, &run->fleet->nodes[i].spec,
                   run->fleet->nodes[i].content, run->progress, i);
         run->nodes[i].cancel = cancel;
+        run->nodes[i].dbid = run->fleet->nodes[i].dbid;
+        run->nodes[i].scope = run->fleet->engine != NULL && i > 0 ? &nothing_yet : NULL;
     }
 }
 
@@ -355,6 +399,9 @@ static bool check_work(void *arg, Error *err)
     if (!parallel_run(run->count, reach, run, cancel, err))
         return false;
     run->estimated = true;
+    Error apart = ERROR_INIT;
+    if (reached_all(run) && !check_fleet(run, &apart))
+        add_error(run, run->fleet->nodes[0].content, "fleet", &apart);
     for (size_t i = 0; i < run->count; i++)
     {
         Error failed = ERROR_INIT;

@@ -4,6 +4,8 @@
 #ifndef PGARK_FLEET_CHECK_H
 #define PGARK_FLEET_CHECK_H
 
+#include <limits.h>
+
 #include "backup/node.h"
 #include "fleet/supervise.h"
 #include "fleet/topology.h"
@@ -15,9 +17,11 @@ typedef enum CheckLevel
     CHECK_FAILED,
 } CheckLevel;
 
+#define CHECK_REPOSITORY INT_MIN
+
 typedef struct CheckItem
 {
-    int content;      /* node, -1: the repository or the fleet */
+    int content;      /* node, CHECK_REPOSITORY: the repository */
     const char *what; /* "version", "clock", ... */
     CheckLevel level;
     char *text; /* the finding; with a hint behind "; " where something is to be done */

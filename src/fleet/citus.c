@@ -178,6 +178,8 @@ const FleetEngine citus_engine = {
     .discover = citus_discover,
     .check = citus_check,
     .map = citus_map,
+    .left_out = citus_left_out,
+    .inspect = citus_inspect,
     .cut = {.own_gids = "citus\\_%",
             .settle = citus_settle,
             .recover = citus_recover,

@@ -15,6 +15,15 @@ EngineMap *citus_map(void *ctx, const BackupNode *nodes, size_t count, PgConn *c
 bool citus_settle(const BackupNode *nodes, size_t count, char *const *prepared, bool *ret_whole,
                   char *obstacle, size_t obstacle_size, Error *err);
 void citus_recover(const BackupNode *nodes, size_t count);
+bool citus_inspect(const BackupNode *nodes, size_t count, EngineFinding add, void *arg, Error *err);
+
+bool citus_left_out(BackupNode *node, Error *err);
+
+/* citus_strangers counts the tables of a worker that the coordinator knows nothing of: one row, their
+ * number and the name of one. */
+PGresult *citus_strangers(const BackupNode *worker, Error *err);
+#define CITUS_STRANGERS "%s tables are on this worker only, and in no set; \"%s\" is one"
+
 const char *citus_barrier(void *ctx, const BackupNode *node);
 
 #endif

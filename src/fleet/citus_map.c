@@ -108,6 +108,28 @@ static bool read_distributions(Mapper *m, bool schemas, Error *err)
     return true;
 }
 
+/* Range and append tables are no known tables on a worker: they are parts of what was listed. */
+PGresult *citus_strangers(const BackupNode *worker, Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "strangers");
+    Str *oids = str_new(tmp);
+    for (size_t i = 0; i < worker->locked.count; i++)
+        str_addf(oids, "%c%u", i == 0 ? '{' : ',', worker->locked.items[i].oid);
+    str_add(oids, worker->locked.count == 0 ? "{}" : "}");
+    const char *params[] = {oids->data};
+    return pg_query(
+        worker->probe,
+        "SELECT count(*), min(n.nspname || '.' || c.relname) FROM pg_catalog.pg_class c"
+        " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND n.nspname !~ '^pg_'"
+        " AND n.nspname <> 'information_schema' AND c.oid <> ALL ($1::oid[])"
+        " AND NOT " HIDE_SHARDS " AND NOT EXISTS (SELECT FROM pg_catalog.pg_dist_partition p"
+        "  WHERE p.logicalrelid::oid = c.oid)"
+        " AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.objid = c.oid"
+        "  AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.deptype = 'e')",
+        1, params, err);
+}
+
 static size_t node_of_group(const Mapper *m, int64_t group)
 {
     for (size_t i = 0; i < m->count; i++)

@@ -11,6 +11,7 @@
 #define PGARK_FLEET_ENGINE_H
 
 #include "backup/node.h"
+#include "fleet/check.h"
 #include "fleet/topology.h"
 #include "restore/cluster.h"
 
@@ -45,6 +46,9 @@ typedef struct EngineCut
     const char *(*barrier)(void *ctx, const BackupNode *node);
 } EngineCut;
 
+typedef void (*EngineFinding)(void *arg, int content, const char *what, CheckLevel level,
+                              const char *text);
+
 typedef struct FleetEngine
 {
     const char *topology; /* in the manifest */
@@ -60,6 +64,13 @@ typedef struct FleetEngine
 
     /* Reads through conn, which is to the coordinator, nodes[0], what lies where. */
     EngineMap *(*map)(void *ctx, const BackupNode *nodes, size_t count, PgConn *conn, Error *err);
+
+    /* Adds to a node's warnings what it holds and no set does; node_list has run. */
+    bool (*left_out)(BackupNode *node, Error *err);
+
+    /* Findings of pgark check, by calls of add. All nodes are connected (probes only). */
+    bool (*inspect)(const BackupNode *nodes, size_t count, EngineFinding add, void *arg,
+                    Error *err);
 
     EngineCut cut;
 

@@ -1,0 +1,114 @@
+/* fleet/citus_check.c - is a Citus cluster ready to be backed up (FleetEngine.inspect). */
+#include "base/str.h"
+#include "fleet/citus.h"
+
+static void inspect_role(const BackupNode *node, EngineFinding add, void *arg, const PGresult *res)
+{
+    bool super = pg_cell_bool(res, 0, 0);
+    add(arg, node->content, "role", super ? CHECK_OK : CHECK_WARNING,
+        super ? "superuser"
+              : "no superuser: where a busy cluster makes a strict cut fall back to its barrier, "
+                "that "
+                "cannot be taken, nor can transactions that a crash has left be finished");
+}
+
+static void inspect_nodes(const BackupNode *node, EngineFinding add, void *arg, const PGresult *res)
+{
+    if (pg_cell_int(res, 0, 1) > 0)
+        add(arg, node->content, "metadata", CHECK_WARNING,
+            "not synced to some node: what its clients write there may not be seen; run "
+            "start_metadata_sync_to_all_nodes()");
+    else
+        add(arg, node->content, "metadata", CHECK_OK, "synced to every node");
+    if (pg_cell_int(res, 0, 2) == 0)
+        add(arg, node->content, "coordinator", CHECK_WARNING,
+            "not among its cluster's nodes; add it by citus_set_coordinator_host()");
+}
+
+static void inspect_shards(const BackupNode *node, EngineFinding add, void *arg,
+                           const PGresult *res)
+{
+    if (pg_cell_int(res, 0, 3) > 0)
+        add(arg, node->content, "replication factor", CHECK_WARNING,
+            "some shards have several placements; one of each is backed up, and a restore makes "
+            "one");
+    if (pg_cell_int(res, 0, 4) > 0)
+        add(arg, node->content, "prepared transactions", CHECK_WARNING,
+            "distributed transactions have been left for minutes; recover_prepared_transactions() "
+            "finishes them");
+}
+
+/* Shards that are moved or split show up here with their progress; from 11.1 on. */
+static bool inspect_rebalance(const BackupNode *node, EngineFinding add, void *arg, Error *err)
+{
+    AUTO(PQclear)
+    PGresult *res = pg_query(
+        node->probe, "SELECT count(*) FROM pg_catalog.get_rebalance_progress()", 0, NULL, err);
+    if (res == NULL)
+        return false;
+    if (pg_cell_int(res, 0, 0) > 0)
+        add(arg, node->content, "rebalance", CHECK_WARNING,
+            "shards are being moved; a backup works, but begins again when one moves at the wrong "
+            "moment");
+    return true;
+}
+
+/* Tables that were made on a worker by hand belong to no backup of the cluster. */
+static bool inspect_worker(const BackupNode *node, EngineFinding add, void *arg, Error *err)
+{
+    AUTO(PQclear) PGresult *res = citus_strangers(node, err);
+    if (res == NULL)
+        return false;
+    char text[300];
+    char name[130];
+    if (pg_cell_int(res, 0, 0) == 0)
+        return true;
+    snprintf(text, sizeof(text), CITUS_STRANGERS, pg_cell(res, 0, 0),
+             str_one_line(name, sizeof(name), pg_cell(res, 0, 1)));
+    add(arg, node->content, "content", CHECK_WARNING, text);
+    return true;
+}
+
+bool citus_left_out(BackupNode *node, Error *err)
+{
+    char name[130];
+    if (node->dbid == 0 || !selection_is_all(node->request->selection))
+        return true;
+    AUTO(PQclear) PGresult *res = citus_strangers(node, err);
+    if (res == NULL || pg_cell_int(res, 0, 0) == 0)
+        return res != NULL;
+    node->record.warnings = mem_array(node->ctx, char *, 1);
+    node->record.warning_count = 1;
+    str_one_line(name, sizeof(name), pg_cell(res, 0, 1));
+    node->record.warnings[0] = mem_printf(node->ctx, CITUS_STRANGERS, pg_cell(res, 0, 0), name);
+    return true;
+}
+
+bool citus_inspect(const BackupNode *nodes, size_t count, EngineFinding add, void *arg, Error *err)
+{
+    AUTO(PQclear)
+    PGresult *res = pg_query(
+        nodes[0].probe,
+        "SELECT (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user),"
+        " (SELECT count(*) FROM pg_catalog.pg_dist_node WHERE noderole = 'primary' AND isactive"
+        "  AND NOT (hasmetadata AND metadatasynced)),"
+        " (SELECT count(*) FROM pg_catalog.pg_dist_node WHERE groupid = 0),"
+        " (SELECT count(*) FROM pg_catalog.pg_dist_partition p JOIN pg_catalog.pg_dist_shard s"
+        "  ON s.logicalrelid = p.logicalrelid WHERE p.repmodel <> 't' AND 1 <"
+        "  (SELECT count(*) FROM pg_catalog.pg_dist_placement l WHERE l.shardid = s.shardid"
+        "   AND l.shardstate = 1)),"
+        " (SELECT count(*) FROM pg_catalog.pg_prepared_xacts WHERE gid LIKE 'citus\\_%'"
+        "  AND database = pg_catalog.current_database() AND prepared < now() - interval '3 min')",
+        0, NULL, err);
+    if (res == NULL)
+        return error_prefix(err, "could not look at the Citus cluster");
+    inspect_role(&nodes[0], add, arg, res);
+    inspect_nodes(&nodes[0], add, arg, res);
+    inspect_shards(&nodes[0], add, arg, res);
+    if (!inspect_rebalance(&nodes[0], add, arg, err))
+        return false;
+    for (size_t i = 1; i < count; i++)
+        if (!inspect_worker(&nodes[i], add, arg, err))
+            return false;
+    return true;
+}
