@@ -207,8 +207,13 @@ static bool find_parts(BackupRun *run, Error *err)
     const FleetEngine *engine = run->fleet->engine;
     if (engine == NULL)
         return engine_refuse(run->nodes, run->count, err);
-    return engine->check(run->nodes, run->count, err) && map_nodes(run, run->nodes[0].probe, err) &&
-           each(run, list_one, err);
+    if (!engine->check(run->nodes, run->count, err) || !map_nodes(run, run->nodes[0].probe, err) ||
+        !each(run, list_one, err))
+        return false;
+    for (size_t i = 0; i < run->count; i++)
+        if (!engine->left_out(&run->nodes[i], err))
+            return error_node(err, run->nodes[i].label);
+    return true;
 }
 
 /* The cut, again as long as tables come between the list that was locked and the snapshots. */

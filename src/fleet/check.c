@@ -260,7 +260,7 @@ static void check_same_server(CheckRun *run)
         {
             const BackupNode *a = &run->nodes[j];
             const BackupNode *b = &run->nodes[i];
-            if (!run->reached[i] || !run->reached[j] ||
+            if (run->fleet->engine != NULL || !run->reached[i] || !run->reached[j] ||
                 strcmp(a->record.system_identifier, b->record.system_identifier) != 0)
                 continue;
             bool same = strcmp(a->started, b->started) == 0;
