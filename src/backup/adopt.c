@@ -106,3 +106,18 @@ bool node_adopt(BackupNode *node, Error *err)
               check_unbroken(node, err);
     return ok || error_node(err, node->label);
 }
+
+bool node_relist(BackupNode *node, Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "relist");
+    Catalog missing;
+    if (!scope_read(node->scout, node->ctx, node->request->selection, node->scope, &node->catalog,
+                    err))
+        return error_node(err, node->label);
+    catalog_missing(tmp, &node->catalog, &node->locked, &missing);
+    if (missing.count == 0)
+        return true;
+    error_set(err, ERR_CHANGED, "table %s was not there when the tables were locked",
+              missing.items[0].quoted);
+    return error_node(err, node->label);
+}

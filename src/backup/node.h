@@ -126,6 +126,10 @@ bool node_confirm(BackupNode *node, int64_t slice_ms, bool *ret_same, Error *err
  * its tables are no longer there under their names; ERR_LOCK: somebody waits for a stronger lock. */
 bool node_adopt(BackupNode *node, Error *err) MUST_CHECK;
 
+/* node_relist reads again, in the snapshot that was adopted, what belongs to the backup, as node->scope
+ * has changed. ERR_CHANGED: some of it was not locked. */
+bool node_relist(BackupNode *node, Error *err) MUST_CHECK;
+
 /* node_plan reads sizes and columns through conn (the scout, or the probe for a dry run) and cuts
  * chunks. */
 bool node_plan(BackupNode *node, PgConn *conn, Error *err) MUST_CHECK;

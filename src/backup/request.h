@@ -35,6 +35,7 @@ typedef struct BackupRequest
     bool chunk_size_exact; /* given by the user: never made smaller for balance */
     CutMode cut;
     int64_t cut_timeout_ms;
+    int retries;          /* how often a run may start over when the catalogue changes underneath */
     int64_t lock_wait_ms; /* 0: wait for ever */
     const char *pg_dump;  /* program */
     bool dry_run;

@@ -21,6 +21,7 @@ static bool make_request(void *ctx, const Options *o, BackupRequest *r, Error *e
     r->cut = str_equal(cut, "barrier") ? CUT_BARRIER
              : str_equal(cut, "none")  ? CUT_NONE
                                        : CUT_STRICT;
+    r->retries = (int) options_int(o, OPT_RETRIES);
     r->cut_timeout_ms = options_int(o, OPT_CUT_TIMEOUT);
     r->lock_wait_ms = options_int(o, OPT_LOCK_WAIT_TIMEOUT);
     r->pg_dump = options_string(o, OPT_PG_DUMP);

@@ -48,6 +48,7 @@ typedef enum OptionId
     OPT_CHUNK_SIZE,  /* --chunk-size=SIZE (kB/MB/GB suffix), default 256MB, at least one block (8kB)
                       */
     OPT_CUT,         /* --cut=strict|barrier|none */
+    OPT_RETRIES,     /* --retries=N */
     OPT_CUT_TIMEOUT, /* duration, default 30s */
     OPT_LOCK_WAIT_TIMEOUT, /* duration as pg_dump's (ms, or with unit), default 0: wait for ever */
     OPT_PG_DUMP,           /* --pg-dump=PATH */

@@ -12,11 +12,10 @@
 #include "fleet/cut.h"
 #include "fleet/resume.h"
 
-#define BACKUP_RESTARTS 5
-#define CONFIRM_ROUNDS  20
-#define LOCK_SLICE_MS   5000
-#define LOCK_PAUSE_MS   50
-#define GIVE_UP_S       5
+#define CONFIRM_ROUNDS 20
+#define LOCK_SLICE_MS  5000
+#define LOCK_PAUSE_MS  50
+#define GIVE_UP_S      5
 
 static bool connect_one(void *arg, size_t i, Error *err)
 {
@@ -249,6 +248,22 @@ static bool adopt_one(void *arg, size_t i, Error *err)
     return node_adopt(&run->nodes[i], err);
 }
 
+static bool adopt_part(void *arg, size_t i, Error *err)
+{
+    return adopt_one(arg, i + 1, err);
+}
+
+/* With a coordinator its snapshot says what belongs to the others: as they were at the cut, which is not
+ * as they are now. */
+static bool adopt_all(BackupRun *run, Error *err)
+{
+    if (run->fleet->engine == NULL)
+        return each(run, adopt_one, err);
+    return adopt_one(run, 0, err) && map_nodes(run, run->nodes[0].scout, err) &&
+           node_relist(&run->nodes[0], err) &&
+           parallel_run(run->count - 1, adopt_part, run, run->cancel, err);
+}
+
 static bool copy_and_publish(BackupRun *run, Error *err)
 {
     if (run->request->hold_ms > 0)
@@ -279,7 +294,7 @@ static bool resume(BackupRun *run, Error *err)
     run->started_us = run->left->hold.started_us;
     progress_phase(run->progress, "taking over");
     if (!resume_match(run->left, fleet, run->nodes, run->count, err) ||
-        !take_set(run, fleet, err) || !each(run, adopt_one, err))
+        !take_set(run, fleet, err) || !adopt_all(run, err))
         return false;
     run->adopted = true;
     if (run->request->hold_ms > 0 && !keeper_stop(run->repo, run->set->dir, err))
@@ -371,7 +386,7 @@ static bool run_work(void *arg, Error *err)
     BackupRun *run = arg;
     if (!open_repo(run, err))
         return false;
-    for (int i = 0; i <= BACKUP_RESTARTS; i++)
+    for (int i = 0; i <= run->request->retries; i++)
     {
         Error failure = ERROR_INIT;
         memset(&run->cut, 0, sizeof(run->cut));
@@ -394,7 +409,7 @@ static bool run_work(void *arg, Error *err)
         run->result->restarts++;
         log_info("starting over, as the catalogue changed: %s", failure.message);
     }
-    return error_prefix(err, "gave up after %d restarts", BACKUP_RESTARTS);
+    return error_prefix(err, "gave up after %d restarts", run->request->retries);
 }
 
 /* The process is about to end at once: take the unfinished set along. The lock is kept, so that the

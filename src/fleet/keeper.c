@@ -43,9 +43,9 @@ static void add_node(void *ctx, KeeperMessage *m, const BackupNode *node)
     PgConnSpec spec = *node->spec;
     spec.role = node->request->role;
     const PgConnSpec *pinned = pg_conn_pin(ctx, node->probe, &spec);
-    const char *texts[] = {node->label,  pinned->conninfo,  pinned->host,        pinned->hostaddr,
-                           pinned->port, pinned->user,      pinned->database,    pinned->password,
-                           pinned->role, node->snapshot_id, lock_oids(ctx, node)};
+    const char *texts[] = {node->label,  pinned->conninfo,  pinned->host,         pinned->hostaddr,
+                           pinned->port, pinned->user,      pinned->database,     pinned->password,
+                           pinned->role, node->snapshot_id, lock_oids(ctx, node), pinned->setup};
     for (size_t i = 0; i < LENGTH_OF(texts); i++)
         keeper_message_add(ctx, m, texts[i]);
 }

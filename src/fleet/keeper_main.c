@@ -21,7 +21,7 @@
 #define LOCK_MS    3000
 
 #define HEAD_TEXTS 3
-#define NODE_TEXTS 11
+#define NODE_TEXTS 12
 
 /* One database: what of it is to be kept, and what keeps it. */
 typedef struct Seat
@@ -68,7 +68,8 @@ static void take_seat(Seat *seat, const char *const *texts)
                               .user = texts[5],
                               .database = texts[6],
                               .password = texts[7],
-                              .role = texts[8]};
+                              .role = texts[8],
+                              .setup = texts[11]};
     seat->snapshot_id = texts[9];
     seat->oids = texts[10];
 }

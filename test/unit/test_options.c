@@ -199,6 +199,8 @@ static const Accepted accepted[] = {
     {{BACKUP, "--chunk-size", "1TB"}, OPT_CHUNK_SIZE, NUMBER, INT64_C(1) << 40, NULL},
     {{BACKUP}, OPT_CUT, TEXT, 0, "strict"},
     {{BACKUP, "--cut=barrier"}, OPT_CUT, TEXT, 0, "barrier"},
+    {{BACKUP}, OPT_RETRIES, NUMBER, 5, NULL},
+    {{BACKUP, "--retries=0"}, OPT_RETRIES, NUMBER, 0, NULL},
     {{BACKUP}, OPT_CUT_TIMEOUT, NUMBER, 30000, NULL},
     {{BACKUP, "--cut-timeout=2min"}, OPT_CUT_TIMEOUT, NUMBER, 120000, NULL},
     {{BACKUP}, OPT_LOCK_WAIT_TIMEOUT, NUMBER, 0, NULL},
