@@ -1,6 +1,6 @@
 /*
  * fleet/citus_restore.h - restoring into a Citus cluster: citus_restore.c, citus_spread.c,
- * citus_place.c.
+ * citus_place.c; for operators doc/citus.md.
  *
  * Everything goes through the coordinator, but for the rows of shards that will be as they were: these are
  * loaded where they will be. What pg_dump knows of a distributed table is an ordinary one; it is
