@@ -4,10 +4,10 @@ BUILD  ?= build
 PREFIX ?= /usr/local
 SCALE  ?= 1
 RUNS   ?= 5
-export BUILD SCALE RUNS CONTESTS
+export BUILD SCALE RUNS CONTESTS SECONDS_EACH WRITERS
 
 .PHONY: all deps setup install demo check check-unit check-tap check-fault check-san check-versions \
-	regress bench lint format fuzz clean help
+	regress bench bench-cut lint format fuzz clean help
 
 all: setup
 	@ninja -C $(BUILD)
@@ -25,6 +25,7 @@ help:
 #: make regress       the databases of PostgreSQL's own suites: backed up, restored, compared
 #: make bench         SCALE=1 RUNS=5 CONTESTS="tables empty indexes large-objects catalogue one-table":
 #:                    pgark against pg_dump and pg_restore
+#: make bench-cut     SECONDS_EACH=8 WRITERS=8: what writers wait for while the cut is made
 #: make lint          formatting, static analysis, layers, scripts, documentation
 #: make format        reformat the sources
 #: make fuzz          SECONDS_EACH=60: every fuzzer for that long
@@ -65,6 +66,12 @@ bench:
 	@tools/setup.sh $(BUILD)-bench --buildtype=release
 	@ninja -C $(BUILD)-bench --quiet
 	@tools/as_user.sh -b $(BUILD)-bench -o $(BUILD)-bench/results -- bench/bench.pl
+
+bench-cut:
+	@tools/deps.sh build test
+	@tools/setup.sh $(BUILD)-bench --buildtype=release
+	@ninja -C $(BUILD)-bench --quiet
+	@tools/as_user.sh -b $(BUILD)-bench -- bench/cut.pl
 
 lint:
 	@tools/deps.sh build test lint

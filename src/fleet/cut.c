@@ -384,23 +384,32 @@ static void add_locks(void *ctx, const Catalog *tables, BarrierLocks *ret)
     }
 }
 
-/* With an engine: its own locks; and the tables that it knows nothing of, or all where no writer at all
- * shall be open. */
-static BarrierLocks list_locks(void *ctx, const Cut *cut, const BackupNode *node)
+/* A barrier is locked in two rounds over all nodes: tables, then what an engine needs besides. Who has
+ * written a table needs the latter to commit, so in the other order he and we would wait for each
+ * other. */
+typedef enum BarrierRound
+{
+    ROUND_TABLES,
+    ROUND_ENGINE,
+    ROUND_COUNT,
+} BarrierRound;
+
+/* With an engine the tables that it knows nothing of, or all where no writer at all shall be open. */
+static BarrierLocks list_locks(void *ctx, const Cut *cut, const BackupNode *node,
+                               BarrierRound round)
 {
     BarrierLocks locks = {.statements = NULL};
-    if (cut->engine == NULL)
+    if (round == ROUND_TABLES)
     {
-        add_locks(ctx, &node->locked, &locks);
+        bool all = cut->engine == NULL || cut->mode == CUT_BARRIER;
+        Catalog tables = all ? node->locked : scope_whole(ctx, node->scope, &node->locked);
+        add_locks(ctx, &tables, &locks);
         return locks;
     }
-    const char *own = cut->engine->cut.barrier(ctx, node);
-    Catalog whole = cut->mode == CUT_BARRIER ? node->locked
-                                             : scope_whole(ctx, node->scope, &node->locked);
+    const char *own = cut->engine == NULL ? NULL : cut->engine->cut.barrier(ctx, node);
     if (own != NULL)
         *mem_push(ctx, locks.statements, locks.count, locks.capacity, char *) = mem_strdup(ctx,
                                                                                            own);
-    add_locks(ctx, &whole, &locks);
     return locks;
 }
 
@@ -413,12 +422,13 @@ static bool barrier_refused(const Cut *cut, Error *err)
                                : "They need a superuser on every node.");
 }
 
-/* Takes all locks of one node; *ret_locked false: not within the try's time. */
-static bool lock_node(Cut *cut, BackupNode *node, int64_t try_end_ms, bool *ret_locked, Error *err)
+/* Takes the locks of one node and round; *ret_locked false: not within the try's time. */
+static bool lock_node(Cut *cut, BackupNode *node, BarrierRound round, int64_t try_end_ms,
+                      bool *ret_locked, Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "barrier");
     Str *sql = str_new(tmp);
-    BarrierLocks locks = list_locks(tmp, cut, node);
+    BarrierLocks locks = list_locks(tmp, cut, node, round);
     *ret_locked = true;
     for (size_t i = 0; i < locks.count; i++)
     {
@@ -427,7 +437,9 @@ static bool lock_node(Cut *cut, BackupNode *node, int64_t try_end_ms, bool *ret_
         str_clear(sql);
         /* Should this host vanish now, the servers let the writers go by themselves. */
         str_addf(sql, "%sSET LOCAL statement_timeout = %d; %s",
-                 i == 0 ? "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '10s'; " : "",
+                 PQtransactionStatus(node->probe->raw) == PQTRANS_IDLE
+                     ? "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '10s'; "
+                     : "",
                  ms < 1 ? 1 : (int) ms, locks.statements[i]);
         if (pg_exec(node->probe, sql->data, &refused))
             continue;
@@ -477,11 +489,12 @@ static bool barrier_try(Cut *cut, int64_t try_ms, bool *ret_proven, Error *err)
         return false;
     int64_t start = clock_us();
     /* DANGER: from here to the ROLLBACK writers wait. */
-    for (size_t i = 0; i < cut->count && locked; i++)
+    for (size_t i = 0; i < cut->count * ROUND_COUNT && locked; i++)
     {
-        if (!lock_node(cut, &cut->nodes[i], clock_ms() + try_ms - (clock_us() - start) / 1000,
-                       &locked, err))
-            return error_node(err, cut->nodes[i].label);
+        BackupNode *node = &cut->nodes[i % cut->count];
+        if (!lock_node(cut, node, (BarrierRound) (i / cut->count),
+                       clock_ms() + try_ms - (clock_us() - start) / 1000, &locked, err))
+            return error_node(err, node->label);
     }
     bool ok = !locked || prove_inside(cut, ret_proven, err);
     for (size_t i = 0; i < cut->count; i++)
