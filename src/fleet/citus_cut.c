@@ -165,8 +165,9 @@ void citus_recover(const BackupNode *nodes, size_t count)
 
 const char *citus_barrier(void *ctx, const BackupNode *node)
 {
-    return mem_printf(ctx,
-                      "LOCK TABLE %spg_catalog.pg_dist_partition,"
-                      " pg_catalog.pg_dist_transaction IN EXCLUSIVE MODE",
-                      node->dbid == 0 ? "pg_catalog.pg_dist_node, " : "");
+    return mem_strdup(ctx, node->dbid == 0
+                               ? "LOCK TABLE pg_catalog.pg_dist_node, pg_catalog.pg_dist_partition,"
+                                 " pg_catalog.pg_dist_transaction IN EXCLUSIVE MODE"
+                               : "LOCK TABLE pg_catalog.pg_dist_transaction,"
+                                 " pg_catalog.pg_dist_partition IN EXCLUSIVE MODE");
 }
