@@ -53,6 +53,7 @@ static Scene *new_scene(int jobs)
 {
     Scene *s = mem_new(NULL, Scene);
     s->request.jobs = jobs;
+    s->node.jobs = jobs;
     s->node.request = &s->request;
     s->node.ddl = &s->ddl;
     pthread_mutex_init(&s->mutex, NULL);

@@ -284,8 +284,10 @@ for my $oid (2613, 2995)
         my $damaged = pgark_json([ 'restore', $raw, '--repo', $plain_repo, '-d', conninfo($target, 'rest'), '--create', '-j2',
                 '--on-error=continue' ], 'damaged contents are passed over', 2);
         like($damaged->{nodes}[0]{failures}[0]{object}, qr/\Acontents of large objects, part \d+\z/, 'and listed');
+        # A server before 14 has them all in one part.
+        my $parts = grep { $_->{table_oid} == $oid && $_->{rows} > 0 } chunks($plain_repo, $raw, 0);
         is($target->safe_psql('rest', q{SELECT (SELECT count(*) FROM pg_largeobject_metadata), count(*) > 1000 AND count(*) < 20000,
-            bool_and(convert_from(data, 'UTF8') ~ '^[0-9a-f]{32}x{68}$') FROM pg_largeobject}), '20000|t|t', 'and the rest is there');
+            bool_and(convert_from(data, 'UTF8') ~ '^[0-9a-f]{32}x{68}$') FROM pg_largeobject}), $parts > 1 ? '20000|t|t' : '20000|f|', 'and the rest is there');
     }
     spew_bytes("$dir/$chunk->{object}", $bytes);
 }
