@@ -6,6 +6,7 @@ typedef struct Place
     size_t node;
     uint32_t oid;
     size_t table; /* in Manifest.tables */
+    bool begun;   /* a part of it has been found */
 } Place;
 
 static int compare_places(size_t node_a, uint32_t oid_a, size_t node_b, uint32_t oid_b)
@@ -58,11 +59,10 @@ static Place *list_places(void *ctx, const Manifest *m)
     return places;
 }
 
-static TableRecord *find_table(const Manifest *m, const Place *places, size_t node, uint32_t oid)
+static Place *find_place(const Manifest *m, Place *places, size_t node, uint32_t oid)
 {
     Place key = {.node = node, .oid = oid};
-    const Place *found = bsearch(&key, places, m->table_count, sizeof(Place), place_order);
-    return found == NULL ? NULL : &m->tables[found->table];
+    return bsearch(&key, places, m->table_count, sizeof(Place), place_order);
 }
 
 /* The coordinator: the one node whose definitions are in the set. */
@@ -74,7 +74,6 @@ static size_t find_coordinator(const Manifest *m)
     return i;
 }
 
-/* A table has been given the columns of its first part. */
 static bool is_even(const TableRecord *table, const TableRecord *part)
 {
     if (table->binary != part->binary || table->column_count != part->column_count)
@@ -86,15 +85,16 @@ static bool is_even(const TableRecord *table, const TableRecord *part)
     return true;
 }
 
-static bool add_part(Manifest *m, const Place *places, const ShardRecord *shard, Fold *fold,
-                     Error *err)
+static bool add_part(Manifest *m, Place *places, const ShardRecord *shard, Fold *fold, Error *err)
 {
     size_t node = node_of(m, shard->content, shard->database);
-    TableRecord *relation = find_table(m, places, node, shard->oid);
-    TableRecord *table = find_table(m, places, find_coordinator(m), shard->table_oid);
-    if (relation == NULL || table == NULL || relation == table)
+    const Place *from = find_place(m, places, node, shard->oid);
+    Place *to = find_place(m, places, find_coordinator(m), shard->table_oid);
+    if (from == NULL || to == NULL || from == to)
         return error_set(err, ERR_CORRUPT, "shard %" PRId64 " has no %s", shard->shard_id,
-                         relation == NULL ? "relation" : "table");
+                         from == NULL ? "relation" : "table");
+    const TableRecord *relation = &m->tables[from->table];
+    TableRecord *table = &m->tables[to->table];
     if (table->chunks + relation->chunks > UINT32_MAX)
         return error_set(err, ERR_CORRUPT, "table oid %" PRIu32 " has too many chunks", table->oid);
     fold->parts[fold->count++] = (FoldedPart){.record = *relation,
@@ -102,7 +102,7 @@ static bool add_part(Manifest *m, const Place *places, const ShardRecord *shard,
                                               .node = node,
                                               .table_oid = table->oid,
                                               .first_chunk = (uint32_t) table->chunks};
-    if (table->column_count == 0)
+    if (!to->begun && table->chunks == 0)
     {
         table->columns = relation->columns;
         table->column_count = relation->column_count;
@@ -110,12 +110,29 @@ static bool add_part(Manifest *m, const Place *places, const ShardRecord *shard,
         table->type_count = relation->type_count;
         table->binary = relation->binary;
     }
+    to->begun = true;
     fold->even = fold->even && is_even(table, relation);
     table->chunks += relation->chunks;
     table->rows += relation->rows;
     table->logical += relation->logical;
     table->stored += relation->stored;
     table->worker_us += relation->worker_us;
+    return true;
+}
+
+static bool check_parts(const Manifest *m, const Fold *fold, Error *err)
+{
+    size_t coordinator = find_coordinator(m);
+    for (size_t i = 0; i < fold->count; i++)
+    {
+        const FoldedPart *part = &fold->parts[i];
+        if (i > 0 && part_order(part - 1, part) == 0)
+            return error_set(err, ERR_CORRUPT, "two shards are table oid %" PRIu32 " of node %d",
+                             part->record.oid, m->nodes[part->node].content);
+        if (fold_find(fold, coordinator, part->table_oid) != NULL)
+            return error_set(err, ERR_CORRUPT, "table oid %" PRIu32 " is a shard and has shards",
+                             part->table_oid);
+    }
     return true;
 }
 
@@ -141,7 +158,7 @@ Fold *fold_manifest(Manifest *m, Error *err)
     fold->even = true;
     if (m->shard_count == 0)
         return fold;
-    const Place *places = list_places(tmp, m);
+    Place *places = list_places(tmp, m);
     fold->parts = mem_array(fold, FoldedPart, m->shard_count);
     for (size_t i = 0; i < m->shard_count; i++)
     {
@@ -149,15 +166,8 @@ Fold *fold_manifest(Manifest *m, Error *err)
             return NULL;
     }
     qsort(fold->parts, fold->count, sizeof(FoldedPart), part_order);
-    for (size_t i = 1; i < fold->count; i++)
-    {
-        if (part_order(&fold->parts[i - 1], &fold->parts[i]) == 0)
-        {
-            error_set(err, ERR_CORRUPT, "two shards are table oid %" PRIu32 " of node %d",
-                      fold->parts[i].record.oid, m->nodes[fold->parts[i].node].content);
-            return NULL;
-        }
-    }
+    if (!check_parts(m, fold, err))
+        return NULL;
     remove_parts(m, fold);
     return fold;
 }

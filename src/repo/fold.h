@@ -28,8 +28,8 @@ typedef struct Fold
 
 /* fold_manifest takes the parts out of m->tables: a table then has their columns, and the sums of
  * their chunks, rows and bytes; m->totals.tables counts what is left. Of a manifest without shards
- * there is nothing to fold. The result lies below m. Pointers to m's former records stay good. ERR_CORRUPT: a shard without its relation or its
- * table, or two for one relation. */
+ * there is nothing to fold. The result lies below m. Pointers to m's former records stay good.
+ * ERR_CORRUPT: a shard without its relation or its table, two for one relation, or one of a shard. */
 Fold *fold_manifest(Manifest *m, Error *err);
 
 /* fold_find finds a relation of a node; NULL: it is no part. */
