@@ -198,6 +198,14 @@ static void make_tables(Making *m, int content)
                  m->bundle->len);
 }
 
+static void make_schema(Making *m, const char *dir)
+{
+    m->node.schema.path = mem_printf(m->s, "%s/schema.dump", dir);
+    m->node.schema.bytes = 6;
+    tap_hash_memory(TAP_SHA256, "schema", 6, m->node.schema.sha256);
+    write_object(m, m->node.schema.path, "schema", 6);
+}
+
 static void make_node(Making *m, int content)
 {
     Sample *s = m->s;
@@ -216,10 +224,8 @@ static void make_node(Making *m, int content)
                            .server_version_num = 150020,
                            .encoding = mem_strdup(m->s, "UTF8"),
                            .snapshot = mem_strdup(m->s, "100:100:")};
-    m->node.schema.path = mem_printf(s, "%s/schema.dump", dir);
-    m->node.schema.bytes = 6;
-    tap_hash_memory(TAP_SHA256, "schema", 6, m->node.schema.sha256);
-    write_object(m, m->node.schema.path, "schema", 6);
+    if (!s->spread || content == 0)
+        make_schema(m, dir);
     m->node.chunks.path = mem_printf(s, "node%d.jsonl", content);
     m->chunks = manifest_writer_new(s->repo->storage,
                                     mem_printf(s, "%s/%s", m->set->dir, m->node.chunks.path), false,
@@ -265,6 +271,77 @@ static void write_tables(Making *m, ManifestWriter *w, TableRecord *tables, size
     }
 }
 
+static void write_distributions(Making *m, ManifestWriter *w)
+{
+    Error err = ERROR_INIT;
+    DistributionRecord records[] = {{.table_oid = 103,
+                                     .method = mem_strdup(m->s, "single"),
+                                     .colocation = UINT32_MAX,
+                                     .tenant_schema = mem_strdup(m->s, "tenant\xe4"),
+                                     .shards = 0},
+                                    {.table_oid = 104,
+                                     .method = mem_strdup(m->s, "hash"),
+                                     .column = mem_strdup(m->s, "a \"quoted\"\nname"),
+                                     .colocation = 3,
+                                     .shards = SAMPLE_SHARDS}};
+
+    for (size_t i = 0; i < LENGTH_OF(records); i++)
+    {
+        records[i].database = mem_strdup(m->s, "shop");
+        spoil(m, LINE_DISTRIBUTION, &records[i]);
+        must(manifest_write_distribution(w, &records[i], &err), &err);
+    }
+}
+
+static void write_shards(Making *m, ManifestWriter *w)
+{
+    Error err = ERROR_INIT;
+
+    for (int i = 0; i < SAMPLE_SHARDS; i++)
+    {
+        ShardRecord r = {.content = i == 0 ? 0 : 1,
+                         .database = mem_strdup(m->s, "shop"),
+                         .oid = i == 0 ? 101 : 99 + (uint32_t) i,
+                         .table_oid = 104,
+                         .shard_id = INT64_MAX - i,
+                         .min = i == 0 ? NULL : mem_printf(m->s, "%d", INT32_MIN + i),
+                         .max = i == 0 ? NULL : mem_printf(m->s, "%d", INT32_MIN + i)};
+
+        spoil(m, LINE_SHARD, &r);
+        must(manifest_write_shard(w, &r, &err), &err);
+    }
+}
+
+static void write_distributed(Making *m, ManifestWriter *w)
+{
+    Error err = ERROR_INIT;
+    DistributedSchemaRecord schema = {.database = mem_strdup(m->s, "shop"),
+                                      .schema = mem_strdup(m->s, "tenant\xe4")};
+    DistributedFunctionRecord functions[] = {
+        {.arguments = mem_strdup(m->s, "integer, text"),
+         .argument = mem_strdup(m->s, "$2"),
+         .colocation = 3},
+        {.arguments = mem_strdup(m->s, ""), .force_delegation = true}};
+
+    spoil(m, LINE_DISTRIBUTED_SCHEMA, &schema);
+    must(manifest_write_distributed_schema(w, &schema, &err), &err);
+    for (size_t i = 0; i < LENGTH_OF(functions); i++)
+    {
+        functions[i].database = mem_strdup(m->s, "shop");
+        functions[i].schema = mem_strdup(m->s, "public");
+        functions[i].name = mem_printf(m->s, "f%zu", i);
+        spoil(m, LINE_DISTRIBUTED_FUNCTION, &functions[i]);
+        must(manifest_write_distributed_function(w, &functions[i], &err), &err);
+    }
+}
+
+static void write_spread(Making *m, ManifestWriter *w)
+{
+    write_distributions(m, w);
+    write_shards(m, w);
+    write_distributed(m, w);
+}
+
 void sample_write(Sample *s, const char *fleet, const char *key, Compress compress,
                   SampleChange change)
 {
@@ -273,7 +350,7 @@ void sample_write(Sample *s, const char *fleet, const char *key, Compress compre
     NodeRecord nodes[SAMPLE_NODES];
     SetRecord set = {.version = mem_strdup(s, PGARK_VERSION),
                      .fleet = mem_strdup(s, fleet),
-                     .topology = mem_strdup(s, "shards"),
+                     .topology = mem_strdup(s, s->spread ? "citus" : "shards"),
                      .started_us = 1,
                      .finished_us = clock_wall_us(),
                      .compress = compress,
@@ -307,6 +384,8 @@ void sample_write(Sample *s, const char *fleet, const char *key, Compress compre
     }
     must(manifest_write_cut(w, &cut, &err), &err);
     write_tables(&m, w, tables, LENGTH_OF(tables));
+    if (s->spread)
+        write_spread(&m, w);
     spoil(&m, LINE_TOTALS, &m.totals);
     must(manifest_write_totals(w, &m.totals, &err), &err);
     must(manifest_writer_commit(w, NULL, &err), &err);

@@ -3,6 +3,10 @@
  *
  * Two nodes (0 and 1). Each has: table 100 (text, three chunks, one object each), tables 101 to 103
  * (binary, one chunk each, in bundle-0), table 104 (empty), one sequence, a schema archive.
+ *
+ * Where it is spread, node 0 is a coordinator: all tables of node 1, which has no schema archive then,
+ * and table 101 of node 0 are shards of its table 104; its table 103 is alone in a distributed schema;
+ * and there are two distributed functions.
  */
 #ifndef PGARK_TEST_SAMPLE_SET_H
 #define PGARK_TEST_SAMPLE_SET_H
@@ -20,6 +24,7 @@
 #define SAMPLE_TABLES 5 /* of a node */
 #define SAMPLE_CHUNKS 7
 #define SAMPLE_FILES  6 /* three objects, a bundle, the schema archive, the chunk file */
+#define SAMPLE_SHARDS 6 /* of a set that is spread */
 #define SAMPLE_ROWS   (3 * 1000 + 3 * 2)
 
 typedef struct Sample
@@ -30,6 +35,7 @@ typedef struct Sample
     Repo *repo;
     char key[SET_KEY_LEN]; /* of the set written last */
     char *dir;
+    bool spread; /* the sets to be written */
 } Sample;
 
 /* sample_new makes the repository; sample_free removes everything. */

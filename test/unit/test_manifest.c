@@ -72,6 +72,75 @@ static void test_round_trip(void **state)
     assert_int_equal(chunks, SAMPLE_CHUNKS);
 }
 
+static void test_spread_round_trip(void **state)
+{
+    Sample *s = *state;
+    Error err = ERROR_INIT;
+
+    s->spread = true;
+    sample_write(s, "f", NULL, zstd, NULL);
+    const Manifest *m = manifest_read(s->repo->storage, s, s->dir, false, &err);
+    if (m == NULL)
+        fail_msg("%s", err.message);
+    assert_string_equal(m->set.topology, "citus");
+    assert_null(m->nodes[1].schema.path);
+    assert_int_equal(m->distribution_count, 2);
+    const DistributionRecord *d = m->distributions;
+    assert_int_equal(d[0].content, 0);
+    assert_string_equal(d[0].database, "shop");
+    assert_int_equal(d[0].table_oid, 103);
+    assert_string_equal(d[0].method, "single");
+    assert_null(d[0].column);
+    assert_int_equal(d[0].colocation, UINT32_MAX);
+    assert_string_equal(d[0].tenant_schema, "tenant\xe4"); /* not UTF-8 */
+    assert_int_equal(d[0].shards, 0);
+    assert_string_equal(d[1].column, "a \"quoted\"\nname");
+    assert_null(d[1].tenant_schema);
+    assert_int_equal(d[1].shards, SAMPLE_SHARDS);
+    assert_int_equal(m->shard_count, SAMPLE_SHARDS);
+    assert_int_equal(m->shards[0].content, 0);
+    assert_int_equal(m->shards[0].shard_id, INT64_MAX);
+    assert_null(m->shards[0].min);
+    assert_null(m->shards[0].max);
+    assert_int_equal(m->shards[1].content, 1);
+    assert_int_equal(m->shards[1].oid, 100);
+    assert_int_equal(m->shards[1].table_oid, 104);
+    assert_string_equal(m->shards[1].min, "-2147483647");
+    assert_string_equal(m->shards[1].max, "-2147483647");
+    assert_int_equal(m->schema_count, 1);
+    assert_string_equal(m->schemas[0].schema, "tenant\xe4");
+    assert_int_equal(m->function_count, 2);
+    const DistributedFunctionRecord *f = m->functions;
+    assert_string_equal(f[0].name, "f0");
+    assert_string_equal(f[0].arguments, "integer, text");
+    assert_string_equal(f[0].argument, "$2");
+    assert_int_equal(f[0].colocation, 3);
+    assert_false(f[0].force_delegation);
+    assert_string_equal(f[1].arguments, "");
+    assert_null(f[1].argument);
+    assert_true(f[1].force_delegation);
+}
+
+/* They are checked, and not kept. */
+static void test_spread_headers_only(void **state)
+{
+    Sample *s = *state;
+    Error err = ERROR_INIT;
+
+    s->spread = true;
+    sample_write(s, "f", NULL, zstd, NULL);
+    const Manifest *m = manifest_read(s->repo->storage, s, s->dir, true, &err);
+    if (m == NULL)
+        fail_msg("%s", err.message);
+    assert_int_equal(m->node_count, SAMPLE_NODES);
+    assert_null(m->nodes[1].schema.path);
+    assert_int_equal(m->distribution_count, 0);
+    assert_int_equal(m->shard_count, 0);
+    assert_int_equal(m->schema_count, 0);
+    assert_int_equal(m->function_count, 0);
+    assert_int_equal(m->totals.tables, SAMPLE_NODES * SAMPLE_TABLES);
+}
+
 typedef struct Again
 {
     Sample *s;
@@ -110,21 +179,26 @@ static void test_read_chunk(void **state)
     assert_int_equal(err.code, ERR_CORRUPT);
 }
 
+/* With headers only as without, all is checked. */
 static bool readable(Sample *s, Error *err)
 {
     void *ctx = mem_context(NULL, "reading");
-    Manifest *m;
+    Error other = ERROR_INIT;
+    Manifest *m, *headers;
 
     error_clear(err);
     m = manifest_read(s->repo->storage, ctx, s->dir, false, err);
+    headers = manifest_read(s->repo->storage, ctx, s->dir, true, &other);
+    assert_int_equal(m == NULL, headers == NULL);
+    if (m == NULL)
+        assert_string_equal(err->message, other.message);
     mem_free(ctx);
     return m != NULL;
 }
 
 /* Every single altered byte and every truncation is noticed. */
-static void test_every_byte(void **state)
+static void every_byte(Sample *s)
 {
-    Sample *s = *state;
     Error err;
     char *data;
     size_t len;
@@ -153,6 +227,17 @@ static void test_every_byte(void **state)
     assert_false(readable(s, &err));
     sample_store(s, "manifest.jsonl", data, len);
     assert_true(readable(s, &err));
+}
+
+static void test_every_byte(void **state)
+{
+    every_byte(*state);
+}
+
+static void test_spread_every_byte(void **state)
+{
+    ((Sample *) *state)->spread = true;
+    every_byte(*state);
 }
 
 static void test_chunk_file_bytes(void **state)
@@ -245,6 +330,46 @@ static void test_content(void **state)
     refuse(*state, change_totals, "totals");
 }
 
+static void change_distribution_node(ManifestLineType type, void *record)
+{
+    if (type == LINE_DISTRIBUTION)
+        ((DistributionRecord *) record)->content = 7;
+}
+
+static void change_distribution_database(ManifestLineType type, void *record)
+{
+    if (type == LINE_DISTRIBUTION)
+        ((DistributionRecord *) record)->database[0]++;
+}
+
+static void change_shard_node(ManifestLineType type, void *record)
+{
+    if (type == LINE_SHARD)
+        ((ShardRecord *) record)->content = 8;
+}
+
+static void change_schema_node(ManifestLineType type, void *record)
+{
+    if (type == LINE_DISTRIBUTED_SCHEMA)
+        ((DistributedSchemaRecord *) record)->content = 9;
+}
+
+static void change_function_node(ManifestLineType type, void *record)
+{
+    if (type == LINE_DISTRIBUTED_FUNCTION)
+        ((DistributedFunctionRecord *) record)->content = -1;
+}
+
+static void test_spread_content(void **state)
+{
+    ((Sample *) *state)->spread = true;
+    refuse(*state, change_distribution_node, "a distribution of node 7");
+    refuse(*state, change_distribution_database, "a distribution of node 0");
+    refuse(*state, change_shard_node, "a shard of node 8");
+    refuse(*state, change_schema_node, "a distributed schema of node 9");
+    refuse(*state, change_function_node, "a distributed function of node -1");
+}
+
 /* reseal gives lines that were edited by hand a right end record. */
 static void reseal(Sample *s, Str *lines)
 {
@@ -289,6 +414,83 @@ static void test_order(void **state)
             assert_int_equal(err.code, ERR_CORRUPT);
         }
     }
+}
+
+/* Every line of a spread set moved to the place of every other: only lines of one type may be
+ * exchanged, and what has no other type in between. */
+static void test_spread_order(void **state)
+{
+    Sample *s = *state;
+    Error err;
+    char *data, *lines[64];
+    size_t len, count = 0;
+
+    s->spread = true;
+    sample_write(s, "f", NULL, zstd, NULL);
+    data = sample_load(s, "manifest.jsonl", &len);
+    for (char *line = strtok_r(data, "\n", &data); line != NULL; line = strtok_r(NULL, "\n", &data))
+        lines[count++] = line;
+    count--; /* the end record */
+    for (size_t from = 0; from < count; from++)
+    {
+        size_t type_len = strcspn(lines[from], ",");
+
+        for (size_t to = 0; to < count; to++)
+        {
+            Str *text = str_new(s);
+            bool passes = false;
+
+            for (size_t j = 0; j < count; j++)
+            {
+                if (j == from)
+                    continue;
+                if (j == to && to < from)
+                    str_addf(text, "%s\n", lines[from]);
+                str_addf(text, "%s\n", lines[j]);
+                if (j == to && to > from)
+                    str_addf(text, "%s\n", lines[from]);
+            }
+            if (to == from)
+                continue;
+            for (size_t j = to < from ? to : from; j <= (to < from ? from : to); j++)
+                passes = passes || strncmp(lines[j], lines[from], type_len + 1) != 0;
+            /* Nodes are in order among each other, too. */
+            passes = passes || strstr(lines[from], "\"node\"") != NULL;
+            reseal(s, text);
+            assert_int_equal(readable(s, &err), !passes);
+            mem_free(text);
+        }
+    }
+}
+
+/* What needs another record before it. */
+static void refuse_without(Sample *s, const char *type, const char *what)
+{
+    Str *text = str_new(s);
+    Error err;
+    char *data, *rest;
+    size_t len;
+
+    sample_write(s, "f", NULL, zstd, NULL);
+    data = rest = sample_load(s, "manifest.jsonl", &len);
+    for (char *line = strtok_r(data, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest))
+    {
+        if (strncmp(line + strlen("{\"type\":\""), type, strlen(type)) != 0 &&
+            strstr(line, "\"end\"") == NULL)
+            str_addf(text, "%s\n", line);
+    }
+    reseal(s, text);
+    assert_false(readable(s, &err));
+    assert_int_equal(err.code, ERR_CORRUPT);
+    if (strstr(err.message, what) == NULL)
+        fail_msg("\"%s\" says nothing of \"%s\"", err.message, what);
+}
+
+static void test_spread_needs(void **state)
+{
+    ((Sample *) *state)->spread = true;
+    refuse_without(*state, "table\"", "a distribution record is out of place");
+    refuse_without(*state, "distribution\"", "a shard record is out of place");
 }
 
 /* ---- single lines ---- */
@@ -352,6 +554,148 @@ static void test_lines(void **state UNUSED)
     assert_false(parses("{\"type\":\"end\",\"sha256\":null}"));
 }
 
+/* what: what the message must say, NULL: the line is sound. */
+static void expect_line(const char *line, const char *what)
+{
+    void *ctx = mem_context(NULL, "line");
+    ManifestLine parsed;
+    Error err = ERROR_INIT;
+
+    if (manifest_parse_line(ctx, line, strlen(line), &parsed, &err) != (what == NULL))
+        fail_msg("%s: %s", what == NULL ? err.message : "accepted", line);
+    if (what != NULL && strstr(err.message, what) == NULL)
+        fail_msg("\"%s\" says nothing of \"%s\"", err.message, what);
+    mem_free(ctx);
+}
+
+static void expect_distribution(const char *method, const char *rest, const char *what)
+{
+    char line[1024];
+
+    snprintf(line, sizeof(line),
+             "{\"type\":\"distribution\",\"content\":-1,\"database\":\"d\",\"method\":%s,%s}",
+             method, rest);
+    expect_line(line, what);
+}
+
+#define NO_COLUMN                                                                                  \
+    "\"table_oid\":1,\"column\":null,\"colocation\":0,\"tenant_schema\":null,\"shards\":1"
+#define A_COLUMN                                                                                   \
+    "\"table_oid\":1,\"column\":\"k\",\"colocation\":0,\"tenant_schema\":null,\"shards\":1"
+
+static void test_distribution_lines(void **state UNUSED)
+{
+    static const char *const by_column[] = {"\"hash\"", "\"range\"", "\"append\""};
+    static const char *const others[] = {"\"single\"", "\"reference\"", "\"local\""};
+    static const char *const unknown[] = {"\"\"", "\"Hash\"", "\"hash \"", "\"none\""};
+    static const char *const bad[] = {
+        "\"table_oid\":0,\"column\":null,\"colocation\":0,\"tenant_schema\":null,\"shards\":1",
+        "\"table_oid\":1,\"column\":null,\"colocation\":-1,\"tenant_schema\":null,\"shards\":1",
+        "\"table_oid\":1,\"column\":null,\"colocation\":4294967296,\"tenant_schema\":null,"
+        "\"shards\":1",
+        "\"table_oid\":1,\"column\":null,\"colocation\":0,\"tenant_schema\":7,\"shards\":1",
+        "\"table_oid\":1,\"column\":null,\"colocation\":0,\"tenant_schema\":null,\"shards\":-1",
+        "\"table_oid\":1,\"column\":null,\"colocation\":0,\"tenant_schema\":null,"
+        "\"shards\":4294967296",
+    };
+
+    for (size_t i = 0; i < LENGTH_OF(by_column); i++)
+    {
+        expect_distribution(by_column[i], A_COLUMN, NULL);
+        expect_distribution(by_column[i], NO_COLUMN, "without its column");
+    }
+    for (size_t i = 0; i < LENGTH_OF(others); i++)
+    {
+        expect_distribution(others[i], NO_COLUMN, NULL);
+        expect_distribution(others[i], A_COLUMN, "with a column");
+    }
+    for (size_t i = 0; i < LENGTH_OF(unknown); i++)
+    {
+        expect_distribution(unknown[i], NO_COLUMN, "an unknown distribution");
+        expect_distribution(unknown[i], A_COLUMN, "an unknown distribution");
+    }
+    expect_distribution("null", NO_COLUMN, "\"method\" is not valid");
+    for (size_t i = 0; i < LENGTH_OF(bad); i++)
+        expect_distribution("\"single\"", bad[i], "is not valid");
+    expect_distribution("\"single\"", NO_COLUMN ",\"more\":1", "unknown fields");
+}
+
+#define SHARD "{\"type\":\"shard\",\"content\":0,\"database\":\"d\","
+
+static void test_shard_lines(void **state UNUSED)
+{
+    expect_line(
+        SHARD "\"oid\":1,\"table_oid\":4294967295,\"shard_id\":0,\"min\":\"\",\"max\":null}", NULL);
+    expect_line(SHARD "\"oid\":0,\"table_oid\":1,\"shard_id\":1,\"min\":null,\"max\":null}",
+                "\"oid\" is not valid");
+    expect_line(SHARD "\"oid\":1,\"table_oid\":0,\"shard_id\":1,\"min\":null,\"max\":null}",
+                "\"table_oid\" is not valid");
+    expect_line(SHARD "\"oid\":1,\"table_oid\":1,\"shard_id\":-1,\"min\":null,\"max\":null}",
+                "\"shard_id\" is not valid");
+    expect_line(SHARD "\"oid\":1,\"table_oid\":1,\"shard_id\":1,\"min\":5,\"max\":null}",
+                "\"min\" is not valid");
+    expect_line(SHARD "\"oid\":1,\"table_oid\":1,\"shard_id\":1,\"min\":null}",
+                "\"max\" is missing");
+}
+
+#define FUNCTION                                                                                   \
+    "{\"type\":\"distributed_function\",\"content\":0,\"database\":\"d\",\"schema\":\"s\","        \
+    "\"name\":\"f\",\"arguments\":\"integer\",\"colocation\":0,\"force_delegation\":false,"        \
+    "\"argument\":"
+
+/* What goes to the server as it is, in quotes. */
+static void test_distributed_lines(void **state UNUSED)
+{
+    static const char *const bad[] = {"\"\"",    "\"$\"",   "\"1\"",     "\"$1a\"",  "\"$ 1\"",
+                                      "\"$-1\"", "\"$1 \"", "\"$1\\n\"", "\"name\"", "\"$$1\""};
+
+    expect_line(FUNCTION "null}", NULL);
+    expect_line(FUNCTION "\"$1\"}", NULL);
+    expect_line(FUNCTION "\"$100\"}", NULL);
+    for (size_t i = 0; i < LENGTH_OF(bad); i++)
+    {
+        char line[512];
+
+        snprintf(line, sizeof(line), FUNCTION "%s}", bad[i]);
+        expect_line(line, "an impossible argument");
+    }
+    expect_line(FUNCTION "1}", "\"argument\" is not valid");
+    expect_line(
+        "{\"type\":\"distributed_schema\",\"content\":0,\"database\":\"d\",\"schema\":\"s\"}",
+        NULL);
+    expect_line(
+        "{\"type\":\"distributed_schema\",\"content\":0,\"database\":\"d\",\"schema\":null}",
+        "\"schema\" is not valid");
+}
+
+static void expect_node(const char *schema, const char *what)
+{
+    char line[2048];
+
+    snprintf(
+        line, sizeof(line),
+        "{\"type\":\"node\",\"content\":-1,\"dbid\":0,\"host\":\"h\",\"port\":1,\"database\":\"d\","
+        "\"system_identifier\":\"1\",\"server_version\":\"15\",\"server_version_num\":150000,"
+        "\"in_recovery\":false,\"encoding\":\"UTF8\",\"snapshot\":\"1:1:\",\"dump_ms\":0,"
+        "\"schema\":%s,\"chunks\":{\"path\":\"node-1.jsonl\",\"bytes\":0,\"sha256\":\"" SHA "\"},"
+        "\"globals\":{\"path\":null,\"bytes\":0,\"sha256\":null},\"warnings\":[]}",
+        schema);
+    expect_line(line, what);
+}
+
+/* A node with parts of tables only has no schema archive, and nothing that would be one's. */
+static void test_node_lines(void **state UNUSED)
+{
+    expect_node("{\"path\":\"db/d/node-1/schema.dump\",\"bytes\":1,\"sha256\":\"" SHA "\"}", NULL);
+    expect_node("{\"path\":null,\"bytes\":0,\"sha256\":null}", NULL);
+    expect_node("{\"path\":null,\"bytes\":1,\"sha256\":null}", "without a file");
+    expect_node("{\"path\":null,\"bytes\":0,\"sha256\":\"" SHA "\"}", "without a file");
+    expect_node("{\"path\":\"db/d/node-1/schema.dump\",\"bytes\":1,\"sha256\":null}",
+                "without a hash");
+    expect_node("{\"path\":\"schema.dump\",\"bytes\":1,\"sha256\":\"" SHA "\"}", "outside db/");
+    expect_node("null", "\"path\" is missing");
+}
+
 static bool chunk_parses(const char *object, const char *rest)
 {
     char line[1024];
@@ -413,6 +757,13 @@ static void test_writer_refuses(void **state)
     ChunkRecord chunk = {.table_oid = 1, .rows = 1};
     SequenceRecord sequence = {.database = mem_strdup(s, "d"), .schema = mem_strdup(s, "s")};
     TotalsRecord totals = {.rows = UINT64_MAX};
+    DistributionRecord distribution = {
+        .database = sequence.database, .table_oid = 1, .method = mem_strdup(s, "hash")};
+    DistributedFunctionRecord function = {.database = sequence.database,
+                                          .schema = sequence.schema,
+                                          .name = mem_strdup(s, "f"),
+                                          .arguments = mem_strdup(s, ""),
+                                          .argument = mem_strdup(s, "1")};
 
     w = manifest_writer_new(s->repo->storage, "x", false, true, &err);
     assert_false(manifest_write_chunk(w, &chunk, &err));
@@ -423,6 +774,12 @@ static void test_writer_refuses(void **state)
     error_clear(&err);
     assert_false(manifest_write_totals(w, &totals, &err));
     assert_int_equal(err.code, ERR_INTERNAL);
+    error_clear(&err);
+    assert_false(manifest_write_distribution(w, &distribution, &err));
+    assert_non_null(strstr(err.message, "without its column"));
+    error_clear(&err);
+    assert_false(manifest_write_distributed_function(w, &function, &err));
+    assert_non_null(strstr(err.message, "impossible argument"));
 }
 
 /* A line longer than the writer's and the reader's first buffers. */
@@ -452,11 +809,26 @@ static void test_long_line(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_round_trip),     TEST(test_read_chunk),
-        TEST(test_every_byte),     TEST(test_chunk_file_bytes),
-        TEST(test_content),        TEST(test_order),
-        TEST(test_lines),          TEST(test_paths),
-        TEST(test_writer_refuses), TEST(test_long_line),
+        TEST(test_round_trip),
+        TEST(test_read_chunk),
+        TEST(test_every_byte),
+        TEST(test_chunk_file_bytes),
+        TEST(test_content),
+        TEST(test_order),
+        TEST(test_lines),
+        TEST(test_paths),
+        TEST(test_writer_refuses),
+        TEST(test_long_line),
+        TEST(test_spread_round_trip),
+        TEST(test_spread_headers_only),
+        TEST(test_spread_every_byte),
+        TEST(test_spread_content),
+        TEST(test_spread_order),
+        TEST(test_spread_needs),
+        TEST(test_distribution_lines),
+        TEST(test_shard_lines),
+        TEST(test_distributed_lines),
+        TEST(test_node_lines),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

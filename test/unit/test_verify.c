@@ -88,6 +88,46 @@ static void test_sound(void **state)
     }
 }
 
+/* Shards are tables of their nodes; a node without definitions has one file less. */
+static void test_spread(void **state)
+{
+    Sample *s = *state;
+
+    s->spread = true;
+    sample_write(s, "f", NULL, zstd, NULL);
+    VerifyResult r = verify(s, false);
+    if (r.problem_count > 0)
+        fail_msg("%s", r.problems[0]);
+    assert_int_equal(r.objects, SAMPLE_NODES * SAMPLE_FILES - 1);
+    assert_int_equal(r.chunks, SAMPLE_NODES * SAMPLE_CHUNKS);
+    assert_int_equal(r.rows, SAMPLE_NODES * SAMPLE_ROWS);
+    assert_int_equal(verify(s, true).problem_count, 0);
+}
+
+static void test_spread_damage(void **state)
+{
+    static const char shard[] = "db/shop/node1/100.1.txt.zst";
+    static const char schema[] = "db/shop/node1/schema.dump";
+    Sample *s = *state;
+    size_t len;
+
+    s->spread = true;
+    sample_write(s, "f", NULL, zstd, NULL);
+    char *data = sample_load(s, shard, &len);
+    data[len / 2] ^= 4;
+    sample_store(s, shard, data, len);
+    expect_problem(verify(s, false), shard);
+    data[len / 2] ^= 4;
+    sample_store(s, shard, data, len);
+    assert_int_equal(verify(s, false).problem_count, 0);
+    /* There is none in this set. */
+    sample_store(s, schema, "schema", 6);
+    expect_problem(verify(s, false), schema);
+    assert_int_equal(remove(sample_path(s, schema)), 0);
+    assert_int_equal(remove(sample_path(s, "db/shop/node0/schema.dump")), 0);
+    expect_problem(verify(s, true), "db/shop/node0/schema.dump");
+}
+
 /* ---- damage to files ---- */
 
 static const char *const objects[] = {"db/shop/node0/100.1.txt.zst", "db/shop/node1/bundle-0"};
@@ -426,9 +466,11 @@ static void test_chunk_reader(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_sound),   TEST(test_altered),   TEST(test_length),       TEST(test_missing),
-        TEST(test_swapped), TEST(test_extra),     TEST(test_not_a_file),   TEST(test_other_files),
-        TEST(test_records), TEST(test_cancelled), TEST(test_chunk_reader),
+        TEST(test_sound),        TEST(test_spread),  TEST(test_spread_damage),
+        TEST(test_altered),      TEST(test_length),  TEST(test_missing),
+        TEST(test_swapped),      TEST(test_extra),   TEST(test_not_a_file),
+        TEST(test_other_files),  TEST(test_records), TEST(test_cancelled),
+        TEST(test_chunk_reader),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
