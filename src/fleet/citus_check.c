@@ -71,8 +71,10 @@ static bool inspect_worker(const BackupNode *node, EngineFinding add, void *arg,
 
 bool citus_left_out(BackupNode *node, Error *err)
 {
+    const Selection *selection = node->request->selection;
     char name[130];
-    if (node->dbid == 0 || !selection_is_all(node->request->selection))
+    /* Without data nothing of a worker is wanted, and not even the parts of tables are listed. */
+    if (node->dbid == 0 || !selection_is_all(selection) || (selection->sections & SELECT_DATA) == 0)
         return true;
     AUTO(PQclear) PGresult *res = citus_strangers(node, err);
     if (res == NULL || pg_cell_int(res, 0, 0) == 0)
