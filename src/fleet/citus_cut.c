@@ -100,6 +100,18 @@ static bool settle_group(const BackupNode *initiator, const char *gids, bool *re
     return true;
 }
 
+/* The group that a gid begins with, -1: with none. A gid with a newline in it comes as several lines,
+ * of which only the first is sure to begin like one of Citus. */
+static int group_of(const char *line)
+{
+    static const char start[] = "citus_";
+    if (strncmp(line, start, strlen(start)) != 0)
+        return -1;
+    char *rest;
+    long group = strtol(line + strlen(start), &rest, 10);
+    return *rest == '_' && group >= 0 && group <= INT_MAX ? (int) group : -1;
+}
+
 /* A gid of a group that is no node of the cluster any more: nobody can tell whether it is committed. */
 static bool has_stranger(const BackupNode *nodes, size_t count, char *const *prepared,
                          char *obstacle, size_t size)
@@ -109,14 +121,14 @@ static bool has_stranger(const BackupNode *nodes, size_t count, char *const *pre
         for (const char *line = prepared[i]; *line != '\0';)
         {
             size_t end = strcspn(line, "\n");
-            char *rest;
-            long group = strtol(line + strlen("citus_"), &rest, 10);
-            if (*rest != '_' || node_of_group(nodes, count, (int) group) == NULL)
+            if (node_of_group(nodes, count, group_of(line)) == NULL)
             {
+                char gid[300];
+                char text[300];
+                snprintf(gid, sizeof(gid), "%.*s", (int) end, line);
                 snprintf(obstacle, size,
-                         "prepared transaction %.*s on node %d is of no node of "
-                         "this cluster",
-                         (int) end, line, nodes[i].content);
+                         "prepared transaction %s on node %d is of no node of this cluster",
+                         str_one_line(text, sizeof(text), gid), nodes[i].content);
                 return true;
             }
             line += end + (line[end] == '\n' ? 1 : 0);

@@ -541,7 +541,7 @@ sub beside
     my @backup = ('backup', '--repo', $repo, '--retries=0', '--cut-timeout=1s', @source);
     my $prepare = sub {
         my ($gid) = @_;
-        $workers[0]->safe_psql('app', "BEGIN; INSERT INTO event_1_102022 VALUES (999, '2020-01-01'); PREPARE TRANSACTION '$gid'");
+        $workers[0]->safe_psql('app', "BEGIN; INSERT INTO event_1_102022 VALUES (999, '2020-01-01'); PREPARE TRANSACTION E'$gid'");
     };
     $prepare->('citus_0_1_1_1');
     my $key = set_without_restart('prepared, and not committed', '--cut-timeout=1s');
@@ -572,6 +572,13 @@ sub beside
         $prepare->($gid);
         pgark_fails(\@backup, qr/prepared transaction \Q$gid\E on node 0 is of no node of this cluster/, "a gid of nobody, $gid");
         $workers[0]->safe_psql('app', "ROLLBACK PREPARED '$gid'");
+    }
+    # The second line is no gid, and begins like none.
+    for my $second ('x', 'second0_1_1_1')
+    {
+        $prepare->("citus_0_1_1_1\\n$second");
+        pgark_fails(\@backup, qr/prepared transaction $second on node 0 is of no node of this cluster/, "a gid of two lines, $second");
+        $workers[0]->safe_psql('app', "ROLLBACK PREPARED E'citus_0_1_1_1\\n$second'");
     }
     # Those of applications are judged as everywhere: prepared on one node only is not known to be whole.
     $prepare->('citus-like');
