@@ -628,6 +628,28 @@ sub beside
     no_traces('check', undef, @nodes);
 }
 
+# ---- every session, pg_dump's as well, works on its own node only
+{
+    my $file  = PostgreSQL::Test::Utils::tempdir('seen') . '/sent';
+    my $proxy = proxy_start($coordinator, seen => sub {
+        open my $fh, '>>:raw', $file or PgarkTest::POSIX::_exit(1);
+        syswrite $fh, $_[0];
+        close $fh;
+    });
+    my $key = backup($repo, '-d', proxied($proxy, 'app'));
+    drop_copy(restored($key, 'through a proxy', $all_rows));
+    proxy_stop($proxy);
+    my $sent = slurp_bytes($file);
+    my @begun = $sent =~ /(user\0[^\0]*\0(?:[a-z_]+\0[^\0]*\0)+)/g;
+    my @dumps = grep { /_name\0pg_dump\0/ } @begun;
+    cmp_ok(scalar @dumps, '>=', 1, 'pg_dump was seen');
+    is(scalar(grep { !/options\0 ?-c citus\.enable_ddl_propagation=off\0/ } @dumps), 0, 'pg_dump has the option');
+    my @own = $sent =~ /SET row_security = off; SET client_encoding[^\0]*/g;
+    cmp_ok(scalar @own, '>=', 3, 'sessions of pgark were seen');
+    is(scalar(grep { !/SET citus\.override_table_visibility = off;.*SET citus\.enable_ddl_propagation = off/ } @own),
+        1, 'all but the one that looks for the coordinator are set up') or diag(join "\n", @own);
+}
+
 # ---- killed and resumed: the state at the cut, whatever the catalogues say by then ---------------
 SKIP:
 {
