@@ -135,7 +135,7 @@ typedef enum OptionId
     OPT_NO_DIRECT,
     OPT_SHARD_COUNT, /* --shard-count=N */
     OPT_DISTRIBUTE,  /* --distribute=FILE */
-    OPT_MEMORY, /* bytes, 0 when not given */
+    OPT_MEMORY,      /* bytes, 0 when not given */
     /* export */
     OPT_EXPORT_FORMAT,   /* -F --format=plain|directory */
     OPT_EXPORT_COMPRESS, /* -Z --compress */

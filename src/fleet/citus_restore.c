@@ -173,31 +173,46 @@ static bool prepare(RestoreNode *node, Error *err)
 
 /* ---- --create ---- */
 
-static bool run_on(const RestoreNode *node, const CitusServer *server, const char *database,
-                   const char *sql, Error *err)
+/* Connections between nodes are kept for the next query. */
+#define END_SESSIONS                                                                               \
+    "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity"                 \
+    " WHERE datname = $1 AND application_name LIKE 'citus\\_internal%'"
+
+static PgConn *connect_to(const RestoreNode *node, const CitusServer *server, const char *database,
+                          Error *err)
 {
     PgConnSpec spec = server->spec;
     spec.setup = NULL;
     spec.database = database;
-    AUTO(pg_conn_close)
-    PgConn *conn = pg_conn_open(&spec, node->label, "pgark restore", node->cancel, err);
+    return pg_conn_open(&spec, node->label, "pgark restore", node->cancel, err);
+}
+
+static bool run_on(const RestoreNode *node, const CitusServer *server, const char *database,
+                   const char *sql, Error *err)
+{
+    AUTO(pg_conn_close) PgConn *conn = connect_to(node, server, database, err);
     return conn != NULL && pg_exec(conn, sql, err);
+}
+
+static bool drop_on(const RestoreNode *node, const CitusServer *server, Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "drop");
+    const char *params[] = {node->database};
+    AUTO(pg_conn_close) PgConn *conn = connect_to(node, server, "postgres", err);
+    const char *name = conn == NULL ? NULL : pg_quote_ident(tmp, conn, node->database, err);
+    if (name == NULL)
+        return false;
+    AUTO(PQclear) PGresult *res = pg_query(conn, END_SESSIONS, 1, params, err);
+    return res != NULL && pg_exec(conn, mem_printf(tmp, "DROP DATABASE IF EXISTS %s", name), err);
 }
 
 /* The coordinator's own has been made. */
 static bool make_databases(RestoreNode *node, const CitusTarget *target, Error *err)
 {
-    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "databases");
     for (size_t i = 0; i < target->server_count; i++)
     {
         const CitusServer *s = &target->servers[i];
-        const char *name = s->group == 0 || !node->request->clean
-                               ? ""
-                               : pg_quote_ident(tmp, node->main, node->database, err);
-        if (name == NULL)
-            return false;
-        if (*name != '\0' &&
-            !run_on(node, s, "postgres", mem_printf(tmp, "DROP DATABASE IF EXISTS %s", name), err))
+        if (s->group != 0 && node->request->clean && !drop_on(node, s, err))
             return error_prefix(err, "node %s:%s", s->host, s->port);
         if (s->group != 0 && !run_on(node, s, "postgres", node->ddl->create_database, err))
             return error_prefix(err, "could not create database \"%s\" on node %s:%s",
@@ -212,11 +227,8 @@ static bool make_databases(RestoreNode *node, const CitusTarget *target, Error *
 static bool add_nodes(const RestoreNode *node, const CitusTarget *target, Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "nodes");
-    PgConnSpec spec = node->spec;
-    spec.setup = NULL;
-    spec.database = node->database;
     AUTO(pg_conn_close)
-    PgConn *conn = pg_conn_open(&spec, node->label, "pgark restore", node->cancel, err);
+    PgConn *conn = connect_to(node, &target->servers[0], node->database, err);
     for (size_t i = 0; conn != NULL && i < target->server_count; i++)
     {
         const CitusServer *s = &target->servers[i];
@@ -280,6 +292,7 @@ static const char *statement(void *ctx, const char *sql, bool std_strings)
 }
 
 const RestoreCluster citus_restore = {.prepare = prepare,
+                                      .end_sessions = END_SESSIONS,
                                       .create = create,
                                       .spread = spread,
                                       .sequences = sequences,

@@ -4,6 +4,11 @@
 #include "restore/entry.h"
 #include "restore/journal.h"
 
+/* The names of long named shards' types are cut off, and then alike: made at the same time on one node
+ * they wait for each other. A shard's number and a type's mark take the rest of the 63 bytes. */
+#define SHORT_NAME_MAX 40
+#define SEQUENTIAL     "SET LOCAL citus.multi_shard_modify_mode = 'sequential'; "
+
 /* A table as it will be. */
 typedef struct SpreadTable
 {
@@ -252,9 +257,11 @@ static bool add_empty_shards(const Spreader *s, const SpreadTable *t, const char
         if (min == NULL || max == NULL)
             return false;
         str_addf(sql,
-                 "; UPDATE pg_catalog.pg_dist_shard SET shardminvalue = %s, shardmaxvalue = %s"
-                 " WHERE shardid = (SELECT pg_catalog.master_create_empty_shard(%s))",
-                 min, max, name);
+                 "; SELECT pg_catalog.set_config('pgark.shard',"
+                 " pg_catalog.master_create_empty_shard(%s)::text, true);"
+                 " UPDATE pg_catalog.pg_dist_shard SET shardminvalue = %s, shardmaxvalue = %s"
+                 " WHERE shardid = pg_catalog.current_setting('pgark.shard')::bigint",
+                 name, min, max);
     }
     return true;
 }
@@ -298,6 +305,16 @@ static const char *spread_sql(const Spreader *s, size_t i, Error *err)
 }
 
 /* Partitions come with the table that they are of. */
+static bool has_long_names(const Spreader *s, const SpreadTable *t)
+{
+    bool partitioned = t->record->kind == 'p';
+    for (size_t i = 0; i < s->count; i++)
+        if ((&s->tables[i] == t || partitioned) &&
+            strlen(s->tables[i].record->name) > SHORT_NAME_MAX)
+            return true;
+    return false;
+}
+
 static bool spread_tables(const Spreader *s, Error *err)
 {
     for (size_t i = 0; i < s->count; i++)
@@ -306,6 +323,8 @@ static bool spread_tables(const Spreader *s, Error *err)
         if (t->schema || ddl_parent(s->node->ddl, t->record->oid) != 0)
             continue;
         const char *sql = cancel_check(s->node->cancel, err) ? spread_sql(s, i, err) : NULL;
+        if (sql != NULL && has_long_names(s, t))
+            sql = mem_printf(s->ctx, SEQUENTIAL "%s", sql);
         if (sql == NULL || !run(s->node, t->record->oid, 0, sql, err))
             return error_prefix(err, "could not distribute table \"%s.%s\"", t->record->schema,
                                 t->record->name);

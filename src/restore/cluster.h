@@ -32,6 +32,10 @@ typedef struct RestoreCluster
      * node->toc, and set node->jobs, node->single_statements and node->spec.setup. */
     bool (*prepare)(struct RestoreNode *node, Error *err);
 
+    /* A query that ends the sessions which servers of a cluster keep with each other in the database $1
+     * and which would keep it from being dropped. */
+    const char *end_sessions;
+
     /* The database has been made by --create, and is empty. */
     bool (*create)(struct RestoreNode *node, Error *err);
 

@@ -280,6 +280,13 @@ static bool drop_database(const RestoreNode *node, PgConn *conn, Error *err)
     if (!node->request->clean)
         return true;
     const char *name = pg_quote_ident(tmp, conn, node->database, err);
+    if (node->cluster != NULL)
+    {
+        const char *params[] = {node->database};
+        AUTO(PQclear) PGresult *res = pg_query(conn, node->cluster->end_sessions, 1, params, err);
+        if (res == NULL)
+            return false;
+    }
     return name != NULL &&
            (pg_exec(conn, mem_printf(tmp, "DROP DATABASE IF EXISTS %s", name), err) ||
             error_prefix(err, "could not drop database \"%s\"", node->database));

@@ -621,6 +621,7 @@ SELECT string_agg(what, '; ' ORDER BY what) FROM (
     SELECT format('backend %s "%s" %s: %s', pid, application_name, state, left(query, 100)) AS what
     FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()
     AND application_name NOT LIKE '%.t' AND application_name NOT LIKE 'money%'
+    AND application_name NOT LIKE 'citus\_internal%'
     UNION ALL
     SELECT format('prepared transaction %s', gid) FROM pg_prepared_xacts WHERE gid NOT LIKE 'money-%'
     UNION ALL

@@ -1,0 +1,210 @@
+# The cut of a Citus cluster while money moves in it, through the coordinator and through the workers:
+# whole in every backup, and torn when no cut is asked for, so that this test is known to bite.
+#
+# The sums are read out of the sets (text, not compressed) by the documented format, by code that is not
+# pgark's.
+use strict;
+use warnings;
+use CitusTest;
+use File::Path qw(rmtree);
+use IPC::Run;
+use PgarkTest;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+needs_citus();
+my $cluster = make_cluster('bank', 2, 'bank');
+my ($coordinator, @workers) = nodes($cluster);
+my $repo    = new_repo();
+my $from    = conninfo($coordinator, 'bank');
+my $backups = $ENV{PGARK_TEST_FULL} ? 50 : 20;
+my $total   = 400 * 100;
+
+sql($cluster, 'bank', <<'SQL');
+CREATE TABLE account (id int PRIMARY KEY, amount bigint NOT NULL);
+SELECT create_distributed_table('account', 'id', shard_count := 8);
+INSERT INTO account SELECT g, 100 FROM generate_series(1, 400) g;
+CREATE TABLE rate (id int PRIMARY KEY, n bigint NOT NULL);
+SELECT create_reference_table('rate');
+INSERT INTO rate VALUES (1, 0);
+CREATE TABLE note (id bigserial, n bigint);
+SELECT create_distributed_table('note', 'id', colocate_with := 'none', shard_count := 4);
+CREATE TABLE plain (id int PRIMARY KEY, n bigint NOT NULL);
+INSERT INTO plain VALUES (1, 0);
+SQL
+
+# ---- writers: clients of pgbench, four through the coordinator and two through each worker
+my $dir = PostgreSQL::Test::Utils::tempdir('writers');
+spew_bytes("$dir/transfer", <<'SQL');
+\set a random(1, 400)
+\set b random(1, 400)
+BEGIN;
+UPDATE account SET amount = amount - 1 WHERE id = least(:a, :b);
+UPDATE account SET amount = amount + 1 WHERE id = greatest(:a, :b);
+COMMIT;
+SQL
+spew_bytes("$dir/single", "INSERT INTO note (n) VALUES (1);\n");
+spew_bytes("$dir/reference", "UPDATE rate SET n = n + 1 WHERE id = 1;\n");
+# One shard and a table that Citus does not know: two plain commits.
+spew_bytes("$dir/mixed", <<'SQL');
+\set a random(1, 400)
+BEGIN;
+UPDATE plain SET n = n + 1 WHERE id = 1;
+UPDATE account SET amount = amount - 1 WHERE id = :a;
+COMMIT;
+SQL
+
+sub write_to
+{
+    my ($node, $clients, @scripts) = @_;
+    my ($out, $pgbench) = ('');
+    local %ENV = pgark_env();
+    return IPC::Run::start([ 'pgbench', '-n', '-c', $clients, '-T', 600, '--max-tries=0', (map { ('-f', "$dir/$_") } @scripts),
+            conninfo($node, 'bank', 'application_name=citus_internal_writer') ], '<', \undef, '>&', \$out);
+}
+
+sub start_writers
+{
+    my (@scripts) = @_;
+    my @writers = (write_to($coordinator, 4, @scripts), map { write_to($_, 2, @scripts) } grep { !grep { $_ eq 'mixed' } @scripts } @workers);
+    $coordinator->poll_query_until('bank', 'SELECT sum(abs(amount - 100)) > 20 FROM account') or die 'nobody writes';
+    return @writers;
+}
+
+sub stop_writers
+{
+    my (@writers) = @_;
+    $_->signal('INT') for @writers;
+    $_->finish for @writers;
+    return;
+}
+
+# column TABLE, FIELD - its sum over the parts of a table in a set.
+sub total
+{
+    my ($key, $name, $field) = @_;
+    my $manifest = manifest($repo, $key);
+    my ($table) = grep { $_->{name} eq $name && $_->{content} == -1 } @{ $manifest->{table} };
+    my $sum = 0;
+    my @parts = grep { $_->{table_oid} == $table->{oid} } @{ $manifest->{shard} };
+    for my $part (@parts)
+    {
+        my ($relation) = grep { $_->{content} == $part->{content} && $_->{oid} == $part->{oid} } @{ $manifest->{table} };
+        $sum += $_->[$field] for set_rows($repo, $key, $part->{content}, $relation->{name});
+    }
+    $sum += $_->[$field] for @parts ? () : set_rows($repo, $key, -1, $name);
+    return $sum;
+}
+
+sub backup_once
+{
+    my (@args) = @_;
+    my $json = pgark_json([ 'backup', '-d', $from, '--repo', $repo, '--no-sync', '--format=text', '-Z', 'none', '-j1', @args ], 'backup');
+    return ($json->{key}, $json->{cut}{method});
+}
+
+# many NAME, COUNT, CHECK, ARG... - so many backups; those of which CHECK says that they are wrong.
+sub many
+{
+    my ($name, $count, $check, @args) = @_;
+    my (@wrong, %methods);
+    for (1 .. $count)
+    {
+        my ($key, $method) = backup_once(@args);
+        last unless defined $key;
+        my $wrong = $check->($key);
+        push @wrong, "$key: $wrong" if defined $wrong;
+        $methods{$method}++;
+        rmtree(set_dir($repo, $key));
+    }
+    note explain \%methods;
+    return (\@wrong, \%methods);
+}
+
+my $whole = sub { my $sum = total($_[0], 'account', 1); return $sum == $total ? undef : $sum; };
+
+my @writers = start_writers(qw(transfer transfer transfer single reference));
+my ($wrong, $methods) = many('strict', $backups, $whole);
+is_deeply($wrong, [], "strict: the sum is right in each of $backups backups");
+($wrong, $methods) = many('barrier', $backups / 2, $whole, '--cut=barrier');
+is_deeply($wrong, [], 'barrier: the sum is right');
+is_deeply([ keys %$methods ], ['barrier'], 'barrier: every cut was held');
+# A short time makes strict fall back to the barrier of Citus.
+($wrong, $methods) = many('strict, short', $backups / 2, $whole, '--cut-timeout=2ms');
+is_deeply($wrong, [], 'strict with little time: the sum is right');
+
+my $torn = 0;
+for (1 .. 200)
+{
+    my ($key) = backup_once('--cut=none');
+    $torn = total($key, 'account', 1) != $total;
+    rmtree(set_dir($repo, $key));
+    last if $torn;
+}
+ok($torn, 'none: a torn cut is seen, so this test bites');
+
+# ---- a shard moves while backups are made
+my ($mover, $moved) = (session($coordinator, 'bank'), 0);
+my $move = sub {
+    my ($from_port, $to_port) = @_;
+    $mover->{stdin} .= "SELECT citus_move_shard_placement(shardid, '127.0.0.1', $from_port, '127.0.0.1', $to_port, 'block_writes')"
+      . " FROM pg_dist_placement JOIN pg_dist_node USING (groupid) JOIN pg_dist_shard USING (shardid)"
+      . " WHERE nodeport = $from_port AND logicalrelid = 'account'::regclass LIMIT 1;\n\\echo moved\n";
+    $mover->{run}->pump_nb;
+    return;
+};
+$move->($workers[0]->port, $workers[1]->port);
+($wrong) = many('a move', $backups / 2, sub {
+        my $bad = $whole->($_[0]);
+        $mover->{run}->pump_nb;
+        return $bad;
+    });
+is_deeply($wrong, [], 'a shard is moved: the sum is right');
+$mover->{run}->pump until $mover->{stdout} =~ /moved/;
+unlike($mover->{stderr}, qr/ERROR/, 'a shard is moved: it was');
+$mover->quit;
+
+# ---- a worker is killed
+my $watch = watch($workers[1], 'bank', "(SELECT count(*) FROM pg_stat_activity WHERE application_name ~ 'pgark holder' AND query ~ 'LOCK TABLE') > 0");
+my $run   = pgark_start('backup', '-d', $from, '--repo', $repo, '-j1', '-Z', 'zstd:19');
+ok(watch_end($watch), 'a worker is killed: it got there');
+$workers[1]->stop('immediate');
+my ($code, $out, $err) = pgark_finish($run);
+is($code, 1, 'a worker is killed: exit code') or diag("$out$err");
+like($err, qr/^pgark: error: .*node 1/m, 'a worker is killed: it is named');
+stop_writers(@writers);
+$workers[1]->start;
+$coordinator->safe_psql('bank', 'SELECT recover_prepared_transactions()');
+is_deeply([ repo_sets($repo) ], [], 'a worker is killed: no set');
+
+# ---- two plain commits, which --cut=barrier has whole
+my $before = sql($cluster, 'bank', 'SELECT (SELECT sum(amount) FROM account) + (SELECT n FROM plain)');
+@writers = start_writers('mixed');
+($wrong) = many('mixed', $backups / 2, sub {
+        my $sum = total($_[0], 'account', 1) + total($_[0], 'plain', 1);
+        return $sum == $before ? undef : $sum;
+    }, '--cut=barrier');
+is_deeply($wrong, [], 'barrier: also what Citus commits without two phases');
+stop_writers(@writers);
+
+# ---- transactions that a crash has left
+my $group = $workers[0]->safe_psql('bank', 'SELECT groupid FROM pg_dist_local_group');
+my $shard = sql($cluster, 'bank', "SELECT 'account_' || min(shardid) FROM pg_dist_shard JOIN pg_dist_placement USING (shardid) WHERE logicalrelid = 'account'::regclass AND groupid = $group");
+my $prepare = sub {
+    my ($gid, $amount) = @_;
+    $workers[0]->safe_psql('bank', "SET citus.enable_manual_changes_to_shards = on; BEGIN; "
+          . "UPDATE $shard SET amount = amount + $amount WHERE id = (SELECT min(id) FROM $shard); PREPARE TRANSACTION '$gid'");
+    return;
+};
+$before = sql($cluster, 'bank', 'SELECT sum(amount) FROM account');
+$prepare->('citus_0_1_999999_0', 1000);
+my ($key) = backup_once();
+is(total($key, 'account', 1), $before, 'left and not committed: not in the set');
+rmtree(set_dir($repo, $key));
+$workers[0]->psql('bank', q{ROLLBACK PREPARED 'citus_0_1_999999_0'});
+$prepare->('citus_0_1_999998_0', 1000);
+sql($cluster, 'bank', "INSERT INTO pg_dist_transaction (groupid, gid) VALUES ($group, 'citus_0_1_999998_0')");
+($key) = backup_once();
+is(total($key, 'account', 1), $before + 1000, 'left and committed where it began: finished first, and in the set');
+no_traces('left transactions', undef, nodes($cluster));
+done_testing();
