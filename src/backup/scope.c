@@ -146,18 +146,6 @@ static bool is_spread(const NodeScope *scope, uint32_t oid)
            bsearch(&oid, scope->spread, scope->spread_count, sizeof(uint32_t), oid_order) != NULL;
 }
 
-Catalog scope_whole(void *ctx, const NodeScope *scope, const Catalog *relations)
-{
-    Catalog whole = {.items = NULL};
-    for (size_t i = 0; i < relations->count; i++)
-    {
-        const Relation *r = &relations->items[i];
-        if (!is_spread(scope, r->oid) && scope_part(scope, r) == NULL)
-            *mem_push(ctx, whole.items, whole.count, whole.capacity, Relation) = *r;
-    }
-    return whole;
-}
-
 bool scope_read(PgConn *conn, void *ctx, const Selection *selection, const NodeScope *scope,
                 Catalog *ret, Error *err)
 {

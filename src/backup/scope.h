@@ -51,8 +51,4 @@ bool scope_read(PgConn *conn, void *ctx, const Selection *selection, const NodeS
 const ScopePart *scope_part(const NodeScope *scope, const Relation *relation);
 void scope_sort(ScopePart *parts, size_t count);
 
-/* scope_whole gives, below ctx, those of relations that have all their rows on this node under their
- * own name: neither spread nor parts. They share strings. */
-Catalog scope_whole(void *ctx, const NodeScope *scope, const Catalog *relations);
-
 #endif

@@ -6,10 +6,10 @@ static void inspect_role(const BackupNode *node, EngineFinding add, void *arg, c
 {
     bool super = pg_cell_bool(res, 0, 0);
     add(arg, node->content, "role", super ? CHECK_OK : CHECK_WARNING,
-        super ? "superuser"
-              : "no superuser: where a busy cluster makes a strict cut fall back to its barrier, "
-                "that "
-                "cannot be taken, nor can transactions that a crash has left be finished");
+        super
+            ? "superuser"
+            : "no superuser: the barrier cannot be taken, without which what Citus commits by "
+              "plain commits may be torn, nor can transactions that a crash has left be finished");
 }
 
 static void inspect_nodes(const BackupNode *node, EngineFinding add, void *arg, const PGresult *res)

@@ -35,10 +35,9 @@
  *    - one that wrote on several nodes behind a LOCK TABLE or a TRUNCATE of a single-shard table in the
  *      same transaction (ConnectionModifiedPlacement in placement_connection.c takes the connections
  *      of these for ones that have written).
- * Real instants lie between its commits, as between those of any application: 1 may show them. The first
- * kind is caught by the locks on the initiator's own tables that go with the barrier, both kinds by
- * --cut=barrier, which locks every table and every shard: such a transaction has ROW EXCLUSIVE on what
- * it wrote until it has ended on that node.
+ * Real instants lie between its commits, as between those of any application: 1 may show them. That is why
+ * a barrier, where it can be had, locks every table and every shard as well: such a transaction has ROW
+ * EXCLUSIVE on what it wrote until it has ended on that node.
  */
 #include "base/clock.h"
 #include "base/log.h"

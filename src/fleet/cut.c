@@ -54,10 +54,10 @@
  *
  * 3. With an engine (fleet/engine.h) two-phase commits are its own: it says, of the gids that (b)
  *    lists, whether any is half committed in the snapshots; of all others 1 goes on to hold. Its
- *    barrier holds back the decisions of two-phase commits; the coordinator's tables that it knows
- *    nothing of are locked with it, as in 2. Everything else is still being committed meanwhile, so
- *    the proof of 1 is taken inside of it. Where a barrier was asked for, and not fallen back to, all
- *    tables and all their parts are locked on all nodes, as in 2.
+ *    barrier locks all tables and all their parts on all nodes, as in 2, and with them what keeps
+ *    parts from being moved; the second look is taken inside. As not everything that such an engine
+ *    commits on several nodes has two phases, strict tries the barrier first, and 1 where it cannot be
+ *    had.
  *
  * Tables that came after the list was locked are caught by node_confirm: the cut is taken again.
  */
@@ -77,7 +77,6 @@ typedef struct Cut
 {
     BackupNode *nodes;
     size_t count;
-    CutMode mode;
     const FleetEngine *engine; /* NULL: none */
     const Cancel *cancel;
     CutRecord *record;
@@ -394,16 +393,13 @@ typedef enum BarrierRound
     ROUND_COUNT,
 } BarrierRound;
 
-/* With an engine the tables that it knows nothing of, or all where no writer at all shall be open. */
 static BarrierLocks list_locks(void *ctx, const Cut *cut, const BackupNode *node,
                                BarrierRound round)
 {
     BarrierLocks locks = {.statements = NULL};
     if (round == ROUND_TABLES)
     {
-        bool all = cut->engine == NULL || cut->mode == CUT_BARRIER;
-        Catalog tables = all ? node->locked : scope_whole(ctx, node->scope, &node->locked);
-        add_locks(ctx, &tables, &locks);
+        add_locks(ctx, &node->locked, &locks);
         return locks;
     }
     const char *own = cut->engine == NULL ? NULL : cut->engine->cut.barrier(ctx, node);
@@ -436,7 +432,7 @@ static bool lock_node(Cut *cut, BackupNode *node, BarrierRound round, int64_t tr
         Error refused = ERROR_INIT;
         str_clear(sql);
         /* Should this host vanish now, the servers let the writers go by themselves. */
-        str_addf(sql, "%sSET LOCAL statement_timeout = %d; %s",
+        str_addf(sql, "%sSET LOCAL statement_timeout = %d; %s; SET LOCAL statement_timeout = 0",
                  PQtransactionStatus(node->probe->raw) == PQTRANS_IDLE
                      ? "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '10s'; "
                      : "",
@@ -506,33 +502,48 @@ static bool barrier_try(Cut *cut, int64_t try_ms, bool *ret_proven, Error *err)
     return ok;
 }
 
-static bool barrier(Cut *cut, Error *err)
+static bool too_late(Cut *cut, int64_t start_ms, Error *err)
+{
+    error_set(err, ERR_CUT, "no consistent cut in %d tries within %.1f s: %s", cut->record->tries,
+              (double) (clock_ms() - start_ms) / 1000.0, cut->obstacle);
+    return error_hint(err, "End that transaction (COMMIT PREPARED or ROLLBACK PREPARED a "
+                           "forgotten one), or raise --cut-timeout.");
+}
+
+/* *ret_proven false, true returned: the time is up. */
+static bool barrier(Cut *cut, int64_t until_ms, bool *ret_proven, Error *err)
 {
     int64_t longest;
-    bool proven = false;
+    *ret_proven = false;
     cut->record->method = "barrier";
     if (!longest_try(cut, &longest, err))
         return false;
     int64_t try_ms = TRY_FIRST_MS < longest ? TRY_FIRST_MS : longest;
-    int64_t start = clock_ms();
-    for (int tries = 0; !proven; tries++)
+    for (int tries = 0; !*ret_proven && (tries == 0 || clock_ms() <= until_ms); tries++)
     {
-        if (tries > 0 && clock_ms() > cut->deadline_ms)
-        {
-            error_set(err, ERR_CUT, "no consistent cut in %d tries within %.1f s: %s",
-                      cut->record->tries, (double) (clock_ms() - start) / 1000.0, cut->obstacle);
-            return error_hint(err, "End that transaction (COMMIT PREPARED or ROLLBACK PREPARED a "
-                                   "forgotten one), or raise --cut-timeout.");
-        }
         if (tries > 0)
             pause_between_tries(cut, (int) try_ms / 2);
-        if (!cancel_check(cut->cancel, err) || !barrier_try(cut, try_ms, &proven, err))
+        if (!cancel_check(cut->cancel, err) || !barrier_try(cut, try_ms, ret_proven, err))
             return false;
         /* Most tries that fail do so by an unlucky meeting, not by a long transaction: grow slowly.
          */
         if (tries % 4 == 3 && try_ms * 2 <= longest)
             try_ms *= 2;
     }
+    return true;
+}
+
+/* Who must not take the barrier's locks can still be given an instant that is proven. */
+static bool barrier_if_allowed(Cut *cut, int64_t until_ms, bool *ret_proven, Error *err)
+{
+    if (barrier(cut, until_ms, ret_proven, err))
+        return true;
+    for (size_t i = 0; i < cut->count; i++)
+        pg_rollback(cut->nodes[i].probe);
+    if (!pg_sqlstate_is(err, PG_STATE_NO_PRIVILEGE))
+        return false;
+    snprintf(cut->obstacle, sizeof(cut->obstacle), "%.500s", err->message);
+    error_clear(err);
     return true;
 }
 
@@ -572,7 +583,6 @@ bool cut_take(BackupNode *nodes, size_t count, CutMode mode, int64_t timeout_ms,
     int64_t now = clock_ms();
     Cut cut = {.nodes = nodes,
                .count = count,
-               .mode = mode,
                .engine = engine,
                .cancel = cancel,
                .record = record,
@@ -584,7 +594,15 @@ bool cut_take(BackupNode *nodes, size_t count, CutMode mode, int64_t timeout_ms,
     if (engine != NULL)
         engine->cut.recover(nodes, count);
     bool proven = false;
-    if (mode == CUT_STRICT && !double_collect(&cut, now + timeout_ms / 2, &proven, err))
-        return false;
-    return proven || barrier(&cut, err);
+    int64_t half = now + timeout_ms / 2;
+    bool ok;
+    if (mode == CUT_BARRIER)
+        ok = barrier(&cut, cut.deadline_ms, &proven, err);
+    else if (engine != NULL)
+        ok = barrier_if_allowed(&cut, half, &proven, err) &&
+             (proven || double_collect(&cut, cut.deadline_ms, &proven, err));
+    else
+        ok = double_collect(&cut, half, &proven, err) &&
+             (proven || barrier(&cut, cut.deadline_ms, &proven, err));
+    return ok && (proven || too_late(&cut, now, err));
 }
