@@ -332,11 +332,12 @@ static bool spread_tables(const Spreader *s, Error *err)
     return true;
 }
 
+/* What is restored has the names that it will have. */
 static bool has_schema(const RestoreNode *node, const char *schema)
 {
     for (size_t i = 0; i < node->toc->entry_count; i++)
         if (entry_is(&node->toc->entries[i], "SCHEMA") &&
-            strcmp(node->toc->entries[i].tag, schema) == 0)
+            strcmp(node->toc->entries[i].tag, node_schema(node, schema)) == 0)
             return true;
     return false;
 }
@@ -396,12 +397,32 @@ static const char *function_sql(const Spreader *s, const DistributedFunctionReco
     return sql->data;
 }
 
+/* Has this restore made it? The archive's tag is its name and the types of its arguments. */
+static bool has_function(const RestoreNode *node, const DistributedFunctionRecord *f)
+{
+    static const char *const kinds[] = {"FUNCTION", "PROCEDURE", "AGGREGATE", NULL};
+    size_t len = strlen(f->name);
+    for (size_t i = 0; i < node->toc->entry_count; i++)
+    {
+        const TocEntry *e = &node->toc->entries[i];
+        if (entry_is_any(e->desc, kinds) && e->schema != NULL &&
+            strcmp(e->schema, node_schema(node, f->schema)) == 0 &&
+            strncmp(e->tag, f->name, len) == 0 && e->tag[len] == '(')
+            return true;
+    }
+    return false;
+}
+
+/* A function goes with a table; where that is not restored it is one as any other. */
 static bool spread_functions(const Spreader *s, Error *err)
 {
     const Manifest *m = s->node->manifest;
     for (size_t i = 0; i < m->function_count; i++)
     {
         const DistributedFunctionRecord *f = &m->functions[i];
+        bool alone = f->colocation != 0 && table_of_group(s, f->colocation) == NULL;
+        if (alone || !has_function(s->node, f))
+            continue;
         const char *sql = function_sql(s, f, err);
         if (sql == NULL || !run(s->node, 1, (int64_t) i, sql, err))
             return error_prefix(err, "could not distribute function \"%s.%s(%s)\"", f->schema,
