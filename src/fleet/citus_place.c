@@ -163,6 +163,9 @@ static bool is_placeable(const Placer *p, const RestoreTable *t, int row)
 {
     const RestoreRequest *r = p->node->request;
     char method = pg_cell(p->shards, row, COL_METHOD)[0];
+    /* No rule tells which shard a row of an append table goes to: it is loaded into that it came from. */
+    if (method == 'a')
+        return t->made;
     if (!t->made || r->direct == DIRECT_NEVER || r->on_error != ON_ERROR_STOP)
         return false;
     return method == 'n' ||
@@ -174,14 +177,16 @@ static const char *limit_cell(const PGresult *res, int row, int column)
     return pg_cell_null(res, row, column) ? NULL : pg_cell(res, row, column);
 }
 
-/* Which of the source's parts has the limits of this shard of the target; fold->count: none. */
+/* Which of the source's parts has the limits of this shard of the target, and has no place yet: those of
+ * append tables may be alike; fold->count: none. */
 static size_t match(const Placer *p, size_t first, size_t count, int row)
 {
     const Fold *fold = p->node->fold;
     for (size_t i = first; i < first + count; i++)
     {
         const ShardRecord *shard = fold->parts[p->parts[i]].shard;
-        if (limit_order(shard->min, limit_cell(p->shards, row, COL_MIN)) == 0 &&
+        if (p->node->places.parts[p->parts[i]].quoted == NULL &&
+            limit_order(shard->min, limit_cell(p->shards, row, COL_MIN)) == 0 &&
             limit_order(shard->max, limit_cell(p->shards, row, COL_MAX)) == 0)
             return p->parts[i];
     }
@@ -239,6 +244,11 @@ bool citus_place_parts(RestoreNode *node, Error *err)
             continue;
         t->fresh = false;
         t->placed = is_placeable(&p, t, row) && match_all(&p, t, row, rows);
+        if (!t->placed && t->chunk_count > 0 && pg_cell(shards, row, COL_METHOD)[0] == 'a')
+            return error_set(err, ERR_USAGE,
+                             "table %s is distributed by append: its rows can only be restored "
+                             "together with the table",
+                             t->quoted);
     }
     return true;
 }
