@@ -19,6 +19,10 @@ bool citus_inspect(const BackupNode *nodes, size_t count, EngineFinding add, voi
 
 bool citus_left_out(BackupNode *node, Error *err);
 
+/* citus_is_moving tells whether a shard is being moved, or has just been. No cut is believed then: backups
+ * that began during a move have been seen to be torn. */
+bool citus_is_moving(const BackupNode *coordinator, bool *ret_moving, Error *err);
+
 /* citus_strangers counts the tables of a worker that the coordinator knows nothing of: one row, their
  * number and the name of one. */
 PGresult *citus_strangers(const BackupNode *worker, Error *err);

@@ -136,6 +136,21 @@ static bool has_stranger(const BackupNode *nodes, size_t count, char *const *pre
     return false;
 }
 
+bool citus_is_moving(const BackupNode *coordinator, bool *ret_moving, Error *err)
+{
+    AUTO(PQclear)
+    PGresult *res = pg_query(
+        coordinator->probe,
+        "SELECT count(*) FROM pg_catalog.pg_stat_activity"
+        " WHERE datname = pg_catalog.current_database() AND pid <> pg_catalog.pg_backend_pid()"
+        " AND query ~* "
+        "'(move|copy)_shard_placement|rebalance|split_shard|isolate_tenant|drain_node'"
+        " AND (state <> 'idle' OR state_change > pg_catalog.clock_timestamp() - interval '1 s')",
+        0, NULL, err);
+    *ret_moving = res != NULL && pg_cell_int(res, 0, 0) > 0;
+    return res != NULL;
+}
+
 bool citus_settle(const BackupNode *nodes, size_t count, char *const *prepared, bool *ret_whole,
                   char *obstacle, size_t obstacle_size, Error *err)
 {
@@ -148,6 +163,12 @@ bool citus_settle(const BackupNode *nodes, size_t count, char *const *prepared, 
             !settle_group(&nodes[i], gids, ret_whole, obstacle, obstacle_size, err))
             return false;
     }
+    bool moving = false;
+    if (*ret_whole && !citus_is_moving(&nodes[0], &moving, err))
+        return error_node(err, nodes[0].label);
+    if (moving)
+        snprintf(obstacle, obstacle_size, "a shard is being moved");
+    *ret_whole = *ret_whole && !moving;
     return true;
 }
 
