@@ -61,6 +61,7 @@ CREATE TYPE sales.mood AS ENUM ('sad', 'ok');
 CREATE TABLE public.orders (id bigserial, customer int NOT NULL, note text, PRIMARY KEY (id, customer));
 CREATE TABLE sales."Quo te" ("Ke y" text, gone int, m sales.mood, twice int GENERATED ALWAYS AS (length("Ke y") * 2) STORED);
 ALTER TABLE sales."Quo te" DROP COLUMN gone;
+CREATE TABLE sales."d.o""t\, {}'$" (k int PRIMARY KEY);
 CREATE TABLE public.country (code text PRIMARY KEY, name text);
 CREATE TABLE public.unit (id int, name text);
 CREATE TABLE public.known (id int, t text);
@@ -82,6 +83,8 @@ my %tables = (
     'sales."Quo te"' => { how => "'h', 'Ke y', 2, 's'", sql => q{INSERT INTO %s SELECT i || 'ä' || %d, 'ok'
         FROM generate_series(1, 50) i},
         shards => [ [ 102012, [2], -2147483648, -1 ], [ 102013, [1], 0, 2147483647 ] ] },
+    q{sales."d.o""t\, {}'$"} => { how => "'h', 'k', 2, 's'", sql => 'INSERT INTO %s VALUES (%d)',
+        shards => [ [ 102030, [1], -2147483648, -1 ], [ 102031, [2], 0, 2147483647 ] ] },
     'public.country' => { how => "'n', NULL, 3, 't'", sql => q{INSERT INTO %s SELECT 'c' || i, %d FROM generate_series(1, 20) i},
         shards => [ [ 102014, [ 0, 1, 2 ] ] ] },
     'public.unit' => { how => "'n', NULL, 3, 't'", sql => 'INSERT INTO %s SELECT i, %d FROM generate_series(1, 7) i',
@@ -112,7 +115,9 @@ sub relation
 sub literal
 {
     my ($text) = @_;
-    return defined $text ? "'$text'" : 'NULL';
+    return 'NULL' if !defined $text;
+    $text =~ s/'/''/g;
+    return "'$text'";
 }
 
 # The shards of one table on the node of a group.
@@ -136,12 +141,13 @@ sub metadata
 {
     my ($table) = @_;
     my $t   = $tables{$table};
+    my $oid = literal($table);
     my $sql = "INSERT INTO pg_dist_partition (logicalrelid, partmethod, partkey, colocationid, repmodel)"
-      . " VALUES ('$table', $t->{how});\n";
+      . " VALUES ($oid, $t->{how});\n";
     for my $shard (@{ $t->{shards} })
     {
         my ($id, $groups, $min, $max) = @$shard;
-        $sql .= "INSERT INTO pg_dist_shard VALUES ('$table', $id, 't', " . literal($min) . ', ' . literal($max) . ");\n";
+        $sql .= "INSERT INTO pg_dist_shard VALUES ($oid, $id, 't', " . literal($min) . ', ' . literal($max) . ");\n";
         $sql .= "INSERT INTO pg_dist_placement (shardid, groupid) VALUES ($id, $_);\n" for @$groups;
     }
     return $sql;
@@ -178,12 +184,15 @@ CREATE FUNCTION public.add_order(int, text) RETURNS void LANGUAGE sql AS 'INSERT
 CREATE FUNCTION sales.everywhere() RETURNS int LANGUAGE sql AS 'SELECT 1';
 CREATE FUNCTION sales.not_distributed() RETURNS int LANGUAGE sql AS 'SELECT 1';
 SELECT setval('public.orders_id_seq', 90000);
+SELECT lo_from_bytea(4711, 'the coordinator''s');
 SET allow_system_table_mods = on;
 INSERT INTO pg_dist_object (classid, objid, distribution_argument_index, colocationid)
     VALUES ('pg_proc'::regclass, 'public.add_order'::regproc, 0, 1);
 INSERT INTO pg_dist_object (classid, objid, force_delegation) VALUES ('pg_proc'::regclass, 'sales.everywhere'::regproc, true);
 INSERT INTO pg_dist_object (classid, objid) VALUES ('pg_proc'::regclass, 'sales.not_distributed'::regproc);
 SQL
+
+$workers[0]->safe_psql('app', q{SELECT lo_from_bytea(4712, 'a worker''s')});
 
 # everywhere SQL - in the catalogues of all nodes.
 sub everywhere
@@ -286,6 +295,7 @@ my $all_rows = spread_rows();
     is_deeply(\%how, {
             'public.orders'  => [ 'hash', 'customer', 1, undef, 4 ],
             'sales.Quo te'   => [ 'hash', 'Ke y', 2, undef, 2 ],
+            q{sales.d.o"t\, {}'$} => [ 'hash', 'k', 2, undef, 2 ],
             'public.country' => [ 'reference', undef, 3, undef, 1 ],
             'public.unit'    => [ 'reference', undef, 3, undef, 1 ],
             'public.known'   => [ 'local', undef, 0, undef, 1 ],
@@ -323,6 +333,7 @@ my $all_rows = spread_rows();
     same_text(definitions_of($target, $db), definitions_of($coordinator, 'app'), 'the definitions are the coordinator\'s');
     is($target->safe_psql($db, q{SELECT last_value FROM orders_id_seq}), '90000', 'so is the value of the sequence');
     is($target->safe_psql($db, q{SELECT count(*) FROM pg_extension WHERE extname = 'citus'}), '0', 'the extension is left out');
+    is($target->safe_psql($db, 'SELECT string_agg(oid::text, chr(32)) FROM pg_largeobject_metadata'), '4711', 'large objects are the coordinator\'s');
     is($target->safe_psql($db, q{SELECT count(*) FROM public.event}), '23', 'partitions are partitions');
     drop_copy($db);
 
@@ -352,6 +363,28 @@ my $all_rows = spread_rows();
     everywhere('ALTER TABLE pg_catalog.pg_dist_none RENAME TO pg_dist_schema');
 }
 
+# ---- other ways to begin
+{
+    my @sets = repo_sets($repo);
+    my $out = pgark_ok([ 'backup', '--repo', $repo, '--dry-run', @source ], 'dry run');
+    like($out, qr/orders_102009/, 'dry run: names what is to be read');
+    no_traces('dry run', [ $repo, @sets ], @nodes);
+
+    my $file = PostgreSQL::Test::Utils::tempdir('fleet') . '/fleet.ini';
+    spew_bytes($file, "[fleet]\nname = cluster\n[node 0]\nconninfo = " . conninfo($coordinator, 'app') . "\n");
+    my $key = backup($repo, '--fleet', $file);
+    is(manifest($repo, $key)->{set}[0]{fleet}, 'cluster', 'a fleet file: its name');
+    is(scalar(keys %{ shards_of($key) }), 19, 'a fleet file with the coordinator only: the workers are found');
+    spew_bytes($file, "[fleet]\nname = cluster\ntopology = single\n[node 0]\nconninfo = " . conninfo($coordinator, 'app') . "\n");
+    pgark_fails([ 'backup', '--repo', $repo, '--fleet', $file ], qr/"app" has tables whose rows are on other servers/,
+        'a fleet file that says single');
+    pgark_fails([ 'backup', '--repo', $repo, '--node', conninfo($coordinator, 'app') ],
+        qr/"app" has tables whose rows are on other servers/, '--node with the coordinator only');
+    $key = backup($repo, @source, '--globals');
+    is_deeply([ map { defined $_->{globals}{path} ? 1 : 0 } @{ manifest($repo, $key)->{node} } ], [ 1, 0, 0 ],
+        '--globals: the coordinator\'s');
+}
+
 # ---- selections are of tables, and their shards follow -------------------------------------------
 {
     my $key = set_without_restart('-t', '-t', 'orders');
@@ -364,7 +397,7 @@ my $all_rows = spread_rows();
 
     my @other = grep { !/^sales\./ } keys %$all_rows;
     $key = set_without_restart('-N', '-N', 'sales');
-    is_deeply([ grep { /^10201[23]$/ } keys %{ shards_of($key) } ], [], '-N: no shards of that schema');
+    is_deeply([ grep { /^1020(1[23]|3[01])$/ } keys %{ shards_of($key) } ], [], '-N: no shards of that schema');
     is(scalar(keys %{ shards_of($key) }), 15, '-N: all others');
     $db = restored($key, '-N', { map { ($_ => $all_rows->{$_}) } @other });
     drop_copy($db);
@@ -437,7 +470,7 @@ my $all_rows = spread_rows();
     $_->safe_psql('app', join ';', map { "UPDATE pg_dist_node SET nodeport = " . $nodes[$_]->port . " WHERE groupid = $_" } 0 .. 2) for @nodes;
     $key = set_without_restart('--host-map without ports',
         map { ('--host-map', "db$_.invalid=" . $nodes[$_]->host) } 1, 2);
-    is(scalar(keys %{ shards_of($key) }), 17, '--host-map without ports');
+    is(scalar(keys %{ shards_of($key) }), 19, '--host-map without ports');
     $_->safe_psql('app', join ';', map { "UPDATE pg_dist_node SET nodename = '" . $nodes[$_]->host . "' WHERE groupid = $_" } 0 .. 2) for @nodes;
 }
 
