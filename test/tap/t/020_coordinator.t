@@ -643,6 +643,21 @@ sub beside
     no_traces('barrier', undef, @nodes);
 }
 
+# ---- far nodes, and a slow one: when the last lock is there, nothing of the try's time may be left, and
+# the proof comes yet
+{
+    my $view = q{SET allow_system_table_mods = on; CREATE OR REPLACE VIEW pg_catalog.pg_prepared_xacts AS
+        SELECT p.transaction, p.gid, p.prepared, u.rolname AS owner, d.datname AS database
+        FROM pg_prepared_xact() p LEFT JOIN pg_authid u ON p.ownerid = u.oid LEFT JOIN pg_database d ON p.dbid = d.oid};
+    $workers[1]->safe_psql('app', "$view, (SELECT pg_sleep(0.005)) slow");
+    my @far = map { proxy_start($_, delay => 0.011) } @nodes;
+    my @map = map { ('--host-map', $workers[$_]->host . "=$far[$_ + 1]{dir}") } 0, 1;
+    backup($repo, '--cut=barrier', '-j1', '-t', 'unit', '-d', proxied($far[0], 'app'), @map) for 1 .. 3;
+    proxy_stop($_) for @far;
+    $workers[1]->safe_psql('app', $view);
+    no_traces('far nodes', undef, @nodes);
+}
+
 # ---- what check says, and what a set does not have
 {
     $workers[0]->safe_psql('app', 'CREATE TABLE public.stranger (a int)');
