@@ -579,7 +579,7 @@ sub beside
     $prepare->('citus_0_1_1_1');
     my $key = set_without_restart('prepared, and not committed', '--cut-timeout=1s');
     drop_copy(restored($key, 'prepared, and not committed', $all_rows));
-    is(manifest($repo, $key)->{cut}[0]{method}, 'double-collect', 'prepared, and not committed: nobody had to wait');
+    is(manifest($repo, $key)->{cut}[0]{method}, 'double-collect', 'prepared, and not committed: a barrier cannot be had, and is not needed');
 
     $coordinator->safe_psql('app', q{INSERT INTO pg_dist_transaction VALUES (1, 'citus_0_1_1_1')});
     my $err = pgark_fails(\@backup, qr/no consistent cut in \d+ tries .*distributed transaction citus_0_1_1_1, of node -1, is half committed/,
