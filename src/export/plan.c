@@ -376,8 +376,12 @@ static bool find_chunks(Planner *p, Error *err)
     }
     if (count > 1)
         qsort(oids, count, sizeof(uint32_t), compare_oids);
-    p->plan->chunks = chunk_index_read(p->source->storage, p->plan, p->source->set_dir, m,
-                                       p->source->fold, p->source->node, oids, count, err);
+    const ChunkIndexSource place = {.storage = p->source->storage,
+                                    .set_dir = p->source->set_dir,
+                                    .manifest = m,
+                                    .fold = p->source->fold,
+                                    .node = p->source->node};
+    p->plan->chunks = chunk_index_read(p->plan, &place, oids, count, err);
     return p->plan->chunks != NULL;
 }
 

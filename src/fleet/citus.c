@@ -103,8 +103,8 @@ static bool citus_discover(void *ctx, Fleet *fleet, PgConn *conn, const FleetReq
                            bool *ret_found, Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "citus");
-    const char *version;
-    int group;
+    const char *version = NULL;
+    int group = 0;
     *ret_found = false;
     if (!read_version(conn, tmp, &version, err) || version == NULL)
         return version == NULL && err->code == ERR_NONE;
@@ -134,8 +134,8 @@ static bool citus_discover(void *ctx, Fleet *fleet, PgConn *conn, const FleetReq
 
 static bool check_node(const BackupNode *node, const char *version, void *ctx, Error *err)
 {
-    const char *its;
-    int group;
+    const char *its = NULL;
+    int group = 0;
     if (!read_version(node->probe, ctx, &its, err))
         return false;
     if (its == NULL)
@@ -162,7 +162,7 @@ static bool check_node(const BackupNode *node, const char *version, void *ctx, E
 static bool citus_check(BackupNode *nodes, size_t count, Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "citus");
-    const char *version;
+    const char *version = NULL;
     if (!read_version(nodes[0].probe, tmp, &version, err))
         return error_node(err, nodes[0].label);
     for (size_t i = 0; i < count; i++)
@@ -170,7 +170,7 @@ static bool citus_check(BackupNode *nodes, size_t count, Error *err)
         if (!check_node(&nodes[i], version == NULL ? "" : version, tmp, err))
             return error_node(err, nodes[i].label);
     }
-    bool moving;
+    bool moving = false;
     if (!citus_is_moving(&nodes[0], &moving, err))
         return error_node(err, nodes[0].label);
     if (!moving)

@@ -119,8 +119,9 @@ static bool list_asked(Spreader *s, Error *err)
         if (record == NULL || !is_made(s, record->oid))
             return error_set(err, ERR_USAGE, "--distribute: table \"%s.%s\" is not restored",
                              d->schema, d->name);
-        uint32_t group = d->colocate_with != NULL ? s->tables[d->colocated].group
-                                                  : (uint32_t) i + 1;
+        uint32_t group = d->colocate_with != NULL && d->colocated < s->count
+                             ? s->tables[d->colocated].group
+                             : (uint32_t) i + 1;
         int shards = d->shard_count > 0 ? d->shard_count : s->node->request->shard_count;
         *mem_push(s->ctx, s->tables, s->count, s->capacity,
                   SpreadTable) = (SpreadTable){.record = record,

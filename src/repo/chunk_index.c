@@ -48,18 +48,18 @@ static int place_order(const void *a, const void *b)
     return x->number < y->number ? -1 : x->number > y->number;
 }
 
-ChunkIndex *chunk_index_read(Storage *st, void *ctx, const char *set_dir, const Manifest *manifest,
-                             const Fold *fold, const NodeRecord *node, const uint32_t *wanted,
+ChunkIndex *chunk_index_read(void *ctx, const ChunkIndexSource *source, const uint32_t *wanted,
                              size_t wanted_count, Error *err)
 {
     ChunkIndex *index = mem_new(ctx, ChunkIndex);
-    Collect c = {.index = index, .fold = fold, .wanted = wanted, .wanted_count = wanted_count};
-    for (c.node = 0; c.node < manifest->node_count; c.node++)
+    Collect c = {
+        .index = index, .fold = source->fold, .wanted = wanted, .wanted_count = wanted_count};
+    for (c.node = 0; c.node < source->manifest->node_count; c.node++)
     {
-        const NodeRecord *record = &manifest->nodes[c.node];
-        c.own = record == node;
+        const NodeRecord *record = &source->manifest->nodes[c.node];
+        c.own = record == source->node;
         if ((c.own || fold_is_source(record)) &&
-            !manifest_each_chunk(st, set_dir, record, take_chunk, &c, err))
+            !manifest_each_chunk(source->storage, source->set_dir, record, take_chunk, &c, err))
         {
             mem_free(index);
             return NULL;

@@ -24,11 +24,20 @@ typedef struct ChunkIndex
     size_t capacity;
 } ChunkIndex;
 
+/* What is read: a node of a set. */
+typedef struct ChunkIndexSource
+{
+    Storage *storage;
+    const char *set_dir;
+    const Manifest *manifest;
+    const Fold *fold;
+    const NodeRecord *node;
+} ChunkIndexSource;
+
 /* chunk_index_read reads the node's chunk file, and those of nodes with parts of its tables, once and keeps, below ctx, the places of the chunks
  * that have rows and whose table is among the wanted ones (oids, sorted). Errors are those of
  * manifest_each_chunk. */
-ChunkIndex *chunk_index_read(Storage *st, void *ctx, const char *set_dir, const Manifest *manifest,
-                             const Fold *fold, const NodeRecord *node, const uint32_t *wanted,
+ChunkIndex *chunk_index_read(void *ctx, const ChunkIndexSource *source, const uint32_t *wanted,
                              size_t wanted_count, Error *err);
 
 /* chunk_index_table finds a table's places: *ret_count of them from the returned one on. */
