@@ -264,11 +264,12 @@ static bool adopt_all(BackupRun *run, Error *err)
            parallel_run(run->count - 1, adopt_part, run, run->cancel, err);
 }
 
-/* A part that was moved while it was copied is not trusted, whatever the snapshots say. */
+/* A part that was moved while it was copied is not trusted, whatever the snapshots say. A run that was
+ * resumed cannot tell when it was. */
 static bool check_parts(const BackupRun *run, Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "parts");
-    if (run->fleet->engine == NULL)
+    if (run->fleet->engine == NULL || run->left != NULL)
         return true;
     const EngineMap *now = run->fleet->engine->map(tmp, run->nodes, run->count, run->nodes[0].probe,
                                                    err);
