@@ -1,6 +1,7 @@
 /* backup/scope.c - which relations of a node belong to a backup; the contract is in scope.h. */
 #include "backup/scope.h"
 
+#include "base/oids.h"
 #include "base/str.h"
 
 static int part_order(const void *a, const void *b)
@@ -128,22 +129,9 @@ static bool add_sequences(PgConn *conn, const NodeScope *scope, Catalog *ret, Er
     return true;
 }
 
-static int oid_order(const void *a, const void *b)
-{
-    uint32_t x = *(const uint32_t *) a;
-    uint32_t y = *(const uint32_t *) b;
-    return x < y ? -1 : x > y;
-}
-
 static int relation_order(const void *a, const void *b)
 {
-    return oid_order(&((const Relation *) a)->oid, &((const Relation *) b)->oid);
-}
-
-static bool is_spread(const NodeScope *scope, uint32_t oid)
-{
-    return scope->spread_count > 0 &&
-           bsearch(&oid, scope->spread, scope->spread_count, sizeof(uint32_t), oid_order) != NULL;
+    return oids_compare(((const Relation *) a)->oid, ((const Relation *) b)->oid);
 }
 
 bool scope_read(PgConn *conn, void *ctx, const Selection *selection, const NodeScope *scope,
@@ -157,7 +145,7 @@ bool scope_read(PgConn *conn, void *ctx, const Selection *selection, const NodeS
     else if (!catalog_read_relations(conn, ctx, selection, scope->hide, ret, err))
         return false;
     for (size_t i = 0; i < ret->count; i++)
-        if (is_spread(scope, ret->items[i].oid))
+        if (oids_have(scope->spread, scope->spread_count, ret->items[i].oid))
             ret->items[i].data = DATA_NONE;
     if ((scope->part_count > 0 && !add_parts(conn, scope, ret, err)) ||
         (scope->sequence_count > 0 && !add_sequences(conn, scope, ret, err)))

@@ -2,6 +2,7 @@
 #include "export/plan.h"
 
 #include "base/log.h"
+#include "base/oids.h"
 #include "base/str.h"
 #include "export/large_object_files.h"
 #include "export/large_objects.h"
@@ -356,13 +357,6 @@ static size_t first_event_trigger(const ArchiveToc *toc, size_t from)
     return i;
 }
 
-static int compare_oids(const void *a, const void *b)
-{
-    uint32_t x = *(const uint32_t *) a;
-    uint32_t y = *(const uint32_t *) b;
-    return x < y ? -1 : x > y;
-}
-
 static bool find_chunks(Planner *p, Error *err)
 {
     const Manifest *m = p->source->manifest;
@@ -374,8 +368,7 @@ static bool find_chunks(Planner *p, Error *err)
         if (wants_rows(p, i))
             oids[count++] = m->tables[i].oid;
     }
-    if (count > 1)
-        qsort(oids, count, sizeof(uint32_t), compare_oids);
+    oids_sort(oids, count);
     const ChunkIndexSource place = {.storage = p->source->storage,
                                     .set_dir = p->source->set_dir,
                                     .manifest = m,

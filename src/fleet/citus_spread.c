@@ -1,4 +1,5 @@
 /* fleet/citus_spread.c - makes tables of a Citus cluster distributed; see citus_restore.h. */
+#include "base/oids.h"
 #include "base/str.h"
 #include "fleet/citus_restore.h"
 #include "restore/entry.h"
@@ -30,13 +31,6 @@ typedef struct Spreader
     size_t made_count;
 } Spreader;
 
-static int oid_order(const void *a, const void *b)
-{
-    uint32_t x = *(const uint32_t *) a;
-    uint32_t y = *(const uint32_t *) b;
-    return x < y ? -1 : x > y;
-}
-
 static void list_made(Spreader *s)
 {
     const ArchiveToc *toc = s->node->toc;
@@ -44,15 +38,8 @@ static void list_made(Spreader *s)
     for (size_t i = 0; i < toc->entry_count; i++)
         if (entry_is(&toc->entries[i], "TABLE"))
             made[s->made_count++] = toc->entries[i].oid;
-    if (s->made_count > 1)
-        qsort(made, s->made_count, sizeof(uint32_t), oid_order);
+    oids_sort(made, s->made_count);
     s->made = made;
-}
-
-static bool is_made(const Spreader *s, uint32_t oid)
-{
-    return s->made_count > 0 &&
-           bsearch(&oid, s->made, s->made_count, sizeof(uint32_t), oid_order) != NULL;
 }
 
 static const TableRecord *record_of(const RestoreNode *node, uint32_t oid)
@@ -94,7 +81,7 @@ static void list_archived(Spreader *s)
     {
         const DistributionRecord *d = &m->distributions[i];
         const TableRecord *record = record_of(s->node, d->table_oid);
-        if (record == NULL || !is_made(s, d->table_oid))
+        if (record == NULL || !oids_have(s->made, s->made_count, d->table_oid))
             continue;
         bool hash = strcmp(d->method, "hash") == 0;
         *mem_push(s->ctx, s->tables, s->count, s->capacity,
@@ -116,7 +103,7 @@ static bool list_asked(Spreader *s, Error *err)
     {
         const DistributeTable *d = &file->tables[i];
         const TableRecord *record = record_named(s->node, d->schema, d->name);
-        if (record == NULL || !is_made(s, record->oid))
+        if (record == NULL || !oids_have(s->made, s->made_count, record->oid))
             return error_set(err, ERR_USAGE, "--distribute: table \"%s.%s\" is not restored",
                              d->schema, d->name);
         uint32_t group = d->colocate_with != NULL && d->colocated < s->count

@@ -1,6 +1,8 @@
 /* repo/chunk_index.c - the contract is in chunk_index.h. */
 #include "repo/chunk_index.h"
 
+#include "base/oids.h"
+
 typedef struct Collect
 {
     ChunkIndex *index;
@@ -11,13 +13,6 @@ typedef struct Collect
     size_t wanted_count;
 } Collect;
 
-static int compare_oids(const void *a, const void *b)
-{
-    uint32_t x = *(const uint32_t *) a;
-    uint32_t y = *(const uint32_t *) b;
-    return x < y ? -1 : x > y;
-}
-
 static bool take_chunk(void *arg, const ChunkRecord *chunk, uint64_t line_offset, uint32_t line_len,
                        Error *err UNUSED)
 {
@@ -25,8 +20,8 @@ static bool take_chunk(void *arg, const ChunkRecord *chunk, uint64_t line_offset
     ChunkIndex *index = c->index;
     const FoldedPart *part = fold_find(c->fold, c->node, chunk->table_oid);
     uint32_t oid = part != NULL ? part->table_oid : chunk->table_oid;
-    if (chunk->rows == 0 || c->wanted_count == 0 || (part == NULL && !c->own) ||
-        bsearch(&oid, c->wanted, c->wanted_count, sizeof(uint32_t), compare_oids) == NULL)
+    if (chunk->rows == 0 || (part == NULL && !c->own) ||
+        !oids_have(c->wanted, c->wanted_count, oid))
         return true;
     *mem_push(index, index->places, index->count, index->capacity, ChunkPlace) = (ChunkPlace){
         .line_offset = line_offset,

@@ -1,6 +1,7 @@
 /* restore/existing.c - what the target has already; the contract is in existing.h. */
 #include "restore/existing.h"
 
+#include "base/oids.h"
 #include "base/str.h"
 #include "restore/entry.h"
 #include "restore/journal.h"
@@ -127,18 +128,6 @@ static void mark_definitions(RestoreNode *node, const PGresult *present, const P
     }
 }
 
-static int oid_order(const void *a, const void *b)
-{
-    uint32_t x = *(const uint32_t *) a;
-    uint32_t y = *(const uint32_t *) b;
-    return (x > y) - (x < y);
-}
-
-static bool has_oid(const uint32_t *oids, size_t count, uint32_t oid)
-{
-    return count > 0 && bsearch(&oid, oids, count, sizeof(uint32_t), oid_order) != NULL;
-}
-
 static int name_order(const void *a, const void *b)
 {
     const TocEntry *x = *(const TocEntry *const *) a;
@@ -177,12 +166,11 @@ static void drop_data(RestoreNode *node)
         else
             tables[table_count++] = e->oid;
     }
-    if (table_count > 1)
-        qsort(tables, table_count, sizeof(uint32_t), oid_order);
+    oids_sort(tables, table_count);
     if (sequence_count > 1)
         qsort(sequences, sequence_count, sizeof(*sequences), name_order); /* NOLINT: pointers */
     for (size_t i = 0; i < m->table_count; i++)
-        if (has_oid(tables, table_count, m->tables[i].oid))
+        if (oids_have(tables, table_count, m->tables[i].oid))
             node->filter->data[i] = false;
     for (size_t i = 0; i < m->sequence_count; i++)
         if (has_sequence(node, sequences, sequence_count, &m->sequences[i]))
@@ -256,8 +244,7 @@ static uint32_t *made_tables(const RestoreNode *node, void *ctx, size_t *ret_cou
             oids[(*ret_count)++] = e->oid;
         *ret_extensions = *ret_extensions || entry_is(e, "EXTENSION");
     }
-    if (*ret_count > 1)
-        qsort(oids, *ret_count, sizeof(uint32_t), oid_order);
+    oids_sort(oids, *ret_count);
     return oids;
 }
 
@@ -371,7 +358,7 @@ static void check_views(const RestoreNode *node, const PGresult *present, const 
         const char *schema = node_schema(node, t->schema);
         if (t->kind == 'm' && t->populated && node->filter->data[i] &&
             manifest_has(node->record, t->content, t->database) &&
-            !has_oid(made, made_count, t->oid) && find_row(present, schema, t->name) < 0)
+            !oids_have(made, made_count, t->oid) && find_row(present, schema, t->name) < 0)
             list_add(&f->missing, "materialized view", schema, t->name);
     }
 }
@@ -388,7 +375,7 @@ bool existing_tables(RestoreNode *node, Error *err)
     for (size_t i = 0; i < node->table_count; i++)
     {
         RestoreTable *t = &node->tables[i];
-        t->made = has_oid(made, made_count, t->record->oid) ||
+        t->made = oids_have(made, made_count, t->record->oid) ||
                   (t->record->extension != NULL && extensions) ||
                   strcmp(t->schema, "pg_catalog") == 0;
         t->fresh = t->made && t->record->extension == NULL && t->record->kind == 'r';

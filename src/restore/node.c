@@ -1,6 +1,7 @@
 /* restore/node.c - prepares one node of a set for its restore; the contract is in node.h. */
 #include "restore/node.h"
 
+#include "base/oids.h"
 #include "base/str.h"
 #include "restore/adapt.h"
 #include "restore/archive.h"
@@ -127,16 +128,8 @@ static bool plan(RestoreNode *node, Error *err)
 
 static int by_oid(const void *a, const void *b)
 {
-    uint32_t x = ((const RestoreTable *) a)->record->oid;
-    uint32_t y = ((const RestoreTable *) b)->record->oid;
-    return x < y ? -1 : x > y;
-}
-
-static int oid_order(const void *a, const void *b)
-{
-    uint32_t x = *(const uint32_t *) a;
-    uint32_t y = *(const uint32_t *) b;
-    return x < y ? -1 : x > y;
+    return oids_compare(((const RestoreTable *) a)->record->oid,
+                        ((const RestoreTable *) b)->record->oid);
 }
 
 static bool list_tables(RestoreNode *node)
@@ -162,8 +155,7 @@ static bool list_tables(RestoreNode *node)
     }
     if (node->table_count > 1)
         qsort(node->tables, node->table_count, sizeof(RestoreTable), by_oid);
-    if (node->left_out_count > 1)
-        qsort(node->left_out, node->left_out_count, sizeof(uint32_t), oid_order);
+    oids_sort(node->left_out, node->left_out_count);
     return true;
 }
 
@@ -183,12 +175,6 @@ typedef struct ChunkSource
     size_t index; /* in the manifest's nodes */
 } ChunkSource;
 
-static bool is_left_out(const RestoreNode *node, uint32_t oid)
-{
-    return node->left_out_count > 0 &&
-           bsearch(&oid, node->left_out, node->left_out_count, sizeof(uint32_t), oid_order) != NULL;
-}
-
 static bool add_chunk(void *arg, const ChunkRecord *chunk, uint64_t offset, uint32_t len,
                       Error *err)
 {
@@ -198,7 +184,7 @@ static bool add_chunk(void *arg, const ChunkRecord *chunk, uint64_t offset, uint
     bool own = &node->manifest->nodes[source->index] == node->record;
     uint32_t oid = part != NULL ? part->table_oid : own ? chunk->table_oid : 0;
     RestoreTable *t = restore_node_table(node, oid);
-    if (t == NULL && is_left_out(node, oid))
+    if (t == NULL && oids_have(node->left_out, node->left_out_count, oid))
         return true;
     if (t == NULL)
         return error_set(err, ERR_CORRUPT,
