@@ -220,3 +220,13 @@ bool locks_take(PgConn *holder, PgConn *probe, const Catalog *relations, int64_t
     }
     return true;
 }
+
+const char *locks_oids(void *ctx, const Catalog *relations)
+{
+    Str *oids = str_new(ctx);
+    str_addc(oids, '{');
+    for (size_t i = 0; i < relations->count; i++)
+        str_addf(oids, "%s%u", i == 0 ? "" : ",", relations->items[i].oid);
+    str_addc(oids, '}');
+    return oids->data;
+}

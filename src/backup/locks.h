@@ -29,6 +29,9 @@ bool locks_take(PgConn *holder, PgConn *probe, const Catalog *relations, int64_t
 char *locks_statement(void *ctx, const Catalog *relations, size_t first, size_t count,
                       const char *mode);
 
+/* locks_oids gives, below ctx, the oids of the relations as the text of an array. */
+const char *locks_oids(void *ctx, const Catalog *relations);
+
 /* At most this many tables in one LOCK statement. */
 #define LOCKS_PER_STATEMENT 500
 

@@ -343,11 +343,7 @@ static void note_lock_obstacle(Cut *cut, const BackupNode *node)
 static void cancel_autovacuum(const BackupNode *node)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "autovacuum");
-    Str *oids = str_new(tmp);
-    for (size_t i = 0; i < node->locked.count; i++)
-        str_addf(oids, "%c%u", i == 0 ? '{' : ',', node->locked.items[i].oid);
-    str_add(oids, node->locked.count == 0 ? "{}" : "}");
-    const char *params[] = {oids->data};
+    const char *params[] = {locks_oids(tmp, &node->locked)};
     Error ignored = ERROR_INIT;
     AUTO(PQclear)
     PGresult *res = pg_query(
@@ -591,8 +587,6 @@ bool cut_take(BackupNode *nodes, size_t count, CutMode mode, int64_t timeout_ms,
     /* One node's snapshot is an instant by itself, unless it is all nodes of its fleet at once. */
     if (mode == CUT_NONE || (mode == CUT_STRICT && count == 1 && engine == NULL))
         return snapshots_only(&cut, err);
-    if (engine != NULL)
-        engine->cut.recover(nodes, count);
     bool proven = false;
     int64_t half = now + timeout_ms / 2;
     bool ok;

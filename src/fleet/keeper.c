@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "backup/locks.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "fleet/keeper_message.h"
@@ -27,25 +28,24 @@ struct Keeper
 
 /* ---- the order ---- */
 
-static const char *lock_oids(void *ctx, const BackupNode *node)
-{
-    Str *oids = str_new(ctx);
-    str_addc(oids, '{');
-    for (size_t i = 0; i < node->locked.count; i++)
-        str_addf(oids, "%s%u", i == 0 ? "" : ",", node->locked.items[i].oid);
-    str_addc(oids, '}');
-    return oids->data;
-}
-
 /* What keeper_main.c takes apart. The connection is pinned to the server that has the snapshot. */
 static void add_node(void *ctx, KeeperMessage *m, const BackupNode *node)
 {
     PgConnSpec spec = *node->spec;
     spec.role = node->request->role;
     const PgConnSpec *pinned = pg_conn_pin(ctx, node->probe, &spec);
-    const char *texts[] = {node->label,  pinned->conninfo,  pinned->host,         pinned->hostaddr,
-                           pinned->port, pinned->user,      pinned->database,     pinned->password,
-                           pinned->role, node->snapshot_id, lock_oids(ctx, node), pinned->setup};
+    const char *texts[] = {node->label,
+                           pinned->conninfo,
+                           pinned->host,
+                           pinned->hostaddr,
+                           pinned->port,
+                           pinned->user,
+                           pinned->database,
+                           pinned->password,
+                           pinned->role,
+                           node->snapshot_id,
+                           locks_oids(ctx, &node->locked),
+                           pinned->setup};
     for (size_t i = 0; i < LENGTH_OF(texts); i++)
         keeper_message_add(ctx, m, texts[i]);
 }
