@@ -73,9 +73,6 @@ static bool dump_server(void *arg, size_t i, Error *err)
     return node_dump(&run->nodes[first], run->repo->storage, run->set->dir, err);
 }
 
-/* What a node is asked for until the coordinator's catalogue has been read. */
-static const NodeScope nothing_yet;
-
 static bool list_one(void *arg, size_t i, Error *err)
 {
     return node_list(&((BackupRun *) arg)->nodes[i], err);
@@ -84,9 +81,7 @@ static bool list_one(void *arg, size_t i, Error *err)
 /* What belongs to which node, as the coordinator's probe or scout sees it. */
 static bool map_nodes(BackupRun *run, PgConn *coordinator, Error *err)
 {
-    run->map = run->fleet->engine->map(run->nodes[0].ctx, run->nodes, run->count, coordinator, err);
-    for (size_t i = 0; run->map != NULL && i < run->count; i++)
-        run->nodes[i].scope = &run->map->scopes[i];
+    run->map = engine_map(run->fleet->engine, run->nodes, run->count, coordinator, err);
     return run->map != NULL;
 }
 
@@ -422,7 +417,7 @@ static bool run_work(void *arg, Error *err)
         for (size_t n = 0; n < run->count; n++)
         {
             run->nodes[n].cancel = run->cancel;
-            run->nodes[n].scope = run->fleet->engine != NULL && n > 0 ? &nothing_yet : NULL;
+            run->nodes[n].scope = engine_scope_at_first(run->fleet->engine, n);
         }
         bool ok = attempt(run, &failure);
         end_attempt(run, &failure);

@@ -354,17 +354,13 @@ static bool check_fleet(CheckRun *run, Error *err)
     const FleetEngine *engine = run->fleet->engine;
     if (engine == NULL)
         return engine_refuse(run->nodes, run->count, err);
-    if (!engine->check(run->nodes, run->count, err))
+    if (!engine->check(run->nodes, run->count, err) ||
+        engine_map(engine, run->nodes, run->count, run->nodes[0].probe, err) == NULL)
         return false;
-    EngineMap *map = engine->map(run->nodes[0].ctx, run->nodes, run->count, run->nodes[0].probe,
-                                 err);
-    for (size_t i = 0; map != NULL && i < run->count; i++)
-    {
-        run->nodes[i].scope = &map->scopes[i];
-        if (!node_list(&run->nodes[i], err))
+    for (size_t i = 0; i < run->count; i++)
+        if (!node_list(&run->nodes[i], err) || !engine->left_out(&run->nodes[i], err))
             return false;
-    }
-    return map != NULL && engine->inspect(run->nodes, run->count, add_finding, run, err);
+    return engine->inspect(run->nodes, add_finding, run, err);
 }
 
 static bool reached_all(const CheckRun *run)
@@ -375,8 +371,6 @@ static bool reached_all(const CheckRun *run)
     return true;
 }
 
-static const NodeScope nothing_yet;
-
 static void make_nodes(CheckRun *run, Cancel *cancel)
 {
     for (size_t i = 0; i < run->count; i++)
@@ -385,7 +379,7 @@ static void make_nodes(CheckRun *run, Cancel *cancel)
                   run->fleet->nodes[i].content, run->progress, i);
         run->nodes[i].cancel = cancel;
         run->nodes[i].dbid = run->fleet->nodes[i].dbid;
-        run->nodes[i].scope = run->fleet->engine != NULL && i > 0 ? &nothing_yet : NULL;
+        run->nodes[i].scope = engine_scope_at_first(run->fleet->engine, i);
     }
 }
 

@@ -61,7 +61,7 @@ static void add_node(void *ctx, Fleet *fleet, const PgConn *conn, const FleetReq
     FleetNode *node = &fleet->nodes[fleet->node_count];
     const char *host = mem_strdup(ctx, pg_cell(res, row, 1));
     const char *port = mem_strdup(ctx, pg_cell(res, row, 2));
-    engine_map_host(ctx, request, &host, &port);
+    engine_map_host(ctx, request->host_map, request->host_map_count, &host, &port);
     *node = fleet->nodes[0];
     node->content = (int) fleet->node_count - 1;
     node->dbid = (int) pg_cell_int(res, row, 0);

@@ -11,22 +11,20 @@
 
 #include "fleet/engine.h"
 
+/* Relations that are shards, not objects of their own (c: pg_class). */
+#define CITUS_HIDE_SHARDS "pg_catalog.relation_is_a_known_shard(c.oid::pg_catalog.regclass)"
+
 EngineMap *citus_map(void *ctx, const BackupNode *nodes, size_t count, PgConn *conn, Error *err);
 bool citus_settle(const BackupNode *nodes, size_t count, char *const *prepared, bool *ret_whole,
                   char *obstacle, size_t obstacle_size, Error *err);
 void citus_recover(const BackupNode *nodes, size_t count);
-bool citus_inspect(const BackupNode *nodes, size_t count, EngineFinding add, void *arg, Error *err);
+bool citus_inspect(const BackupNode *nodes, EngineFinding add, void *arg, Error *err);
 
 bool citus_left_out(BackupNode *node, Error *err);
 
 /* citus_is_moving tells whether a shard is being moved, or has just been. No cut is believed then: backups
  * that began during a move have been seen to be torn. */
 bool citus_is_moving(const BackupNode *coordinator, bool *ret_moving, Error *err);
-
-/* citus_strangers counts the tables of a worker that the coordinator knows nothing of: one row, their
- * number and the name of one. */
-PGresult *citus_strangers(const BackupNode *worker, Error *err);
-#define CITUS_STRANGERS "%s tables are on this worker only, and in no set; \"%s\" is one"
 
 const char *citus_barrier(void *ctx, const BackupNode *node);
 

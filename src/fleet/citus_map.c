@@ -3,9 +3,6 @@
 #include "base/str.h"
 #include "fleet/citus.h"
 
-/* Relations that are shards, not objects of their own (c: pg_class). */
-#define HIDE_SHARDS "pg_catalog.relation_is_a_known_shard(c.oid::pg_catalog.regclass)"
-
 typedef struct PartList
 {
     ScopePart *parts;
@@ -106,28 +103,6 @@ static bool read_distributions(Mapper *m, bool schemas, Error *err)
         d->shards = (uint64_t) pg_cell_int(res, i, 6);
     }
     return true;
-}
-
-/* Range and append tables are no known tables on a worker: they are parts of what was listed. */
-PGresult *citus_strangers(const BackupNode *worker, Error *err)
-{
-    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "strangers");
-    Str *oids = str_new(tmp);
-    for (size_t i = 0; i < worker->locked.count; i++)
-        str_addf(oids, "%c%u", i == 0 ? '{' : ',', worker->locked.items[i].oid);
-    str_add(oids, worker->locked.count == 0 ? "{}" : "}");
-    const char *params[] = {oids->data};
-    return pg_query(
-        worker->probe,
-        "SELECT count(*), min(n.nspname || '.' || c.relname) FROM pg_catalog.pg_class c"
-        " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-        " WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND n.nspname !~ '^pg_'"
-        " AND n.nspname <> 'information_schema' AND c.oid <> ALL ($1::oid[])"
-        " AND NOT " HIDE_SHARDS " AND NOT EXISTS (SELECT FROM pg_catalog.pg_dist_partition p"
-        "  WHERE p.logicalrelid::oid = c.oid)"
-        " AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.objid = c.oid"
-        "  AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.deptype = 'e')",
-        1, params, err);
 }
 
 static size_t node_of_group(const Mapper *m, int64_t group)
@@ -264,7 +239,7 @@ static void make_scopes(Mapper *m)
     {
         scope_sort(m->lists[i].parts, m->lists[i].count);
         map->scopes[i] = (NodeScope){.catalogue = i == 0,
-                                     .hide = HIDE_SHARDS,
+                                     .hide = CITUS_HIDE_SHARDS,
                                      .spread = spread,
                                      .spread_count = map->distribution_count,
                                      .parts = m->lists[i].parts,
@@ -286,7 +261,8 @@ EngineMap *citus_map(void *ctx, const BackupNode *nodes, size_t count, PgConn *c
                 .lists = mem_array(tmp, PartList, count)};
     bool schemas;
     map->scopes = mem_array(map, NodeScope, count);
-    if (!catalog_read_relations(conn, tmp, nodes[0].request->selection, HIDE_SHARDS, &m.all, err) ||
+    if (!catalog_read_relations(conn, tmp, nodes[0].request->selection, CITUS_HIDE_SHARDS, &m.all,
+                                err) ||
         !has_relation(conn, "pg_catalog.pg_dist_schema", &schemas, err) ||
         !read_distributions(&m, schemas, err) || !read_shards(&m, err) ||
         (schemas && !read_schemas(&m, err)) || !read_functions(&m, err))

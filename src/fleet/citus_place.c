@@ -141,14 +141,9 @@ static size_t find_parts(const Placer *p, uint32_t oid, size_t *ret_count)
 
 bool citus_place_same_hash(const TableRecord *t, const char *column)
 {
-    for (size_t i = 0; i < t->column_count; i++)
-    {
-        if (strcmp(t->columns[i], column) != 0)
-            continue;
-        const char *type = t->types[i];
-        return strchr(type, '(') == NULL && strcmp(type, "enum") != 0 && strcmp(type, "other") != 0;
-    }
-    return false;
+    size_t place = manifest_column(t, column);
+    const char *type = place < t->type_count ? t->types[place] : "other";
+    return strchr(type, '(') == NULL && strcmp(type, "enum") != 0 && strcmp(type, "other") != 0;
 }
 
 static const CitusServer *server_of(const CitusTarget *target, int64_t group)

@@ -17,8 +17,6 @@
 bool citus_target_nodes(void *ctx, const RestoreRequest *request, PgConn *conn,
                         const PgConnSpec *spec, CitusServer **ret, size_t *ret_count, Error *err)
 {
-    const FleetRequest hosts = {.host_map = request->host_map,
-                                .host_map_count = request->host_map_count};
     *ret_count = 0;
     AUTO(PQclear)
     PGresult *there = pg_query(
@@ -39,7 +37,7 @@ bool citus_target_nodes(void *ctx, const RestoreRequest *request, PgConn *conn,
         CitusServer *s = &(*ret)[(*ret_count)++];
         const char *host = s->host = mem_strdup(ctx, pg_cell(res, i, 1));
         const char *port = s->port = mem_strdup(ctx, pg_cell(res, i, 2));
-        engine_map_host(ctx, &hosts, &host, &port);
+        engine_map_host(ctx, request->host_map, request->host_map_count, &host, &port);
         s->group = (int) pg_cell_int(res, i, 0);
         s->has_shards = pg_cell_bool(res, i, 3);
         s->spec = *spec;
@@ -196,14 +194,8 @@ static bool run_on(const RestoreNode *node, const CitusServer *server, const cha
 
 static bool drop_on(const RestoreNode *node, const CitusServer *server, Error *err)
 {
-    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "drop");
-    const char *params[] = {node->database};
     AUTO(pg_conn_close) PgConn *conn = connect_to(node, server, "postgres", err);
-    const char *name = conn == NULL ? NULL : pg_quote_ident(tmp, conn, node->database, err);
-    if (name == NULL)
-        return false;
-    AUTO(PQclear) PGresult *res = pg_query(conn, END_SESSIONS, 1, params, err);
-    return res != NULL && pg_exec(conn, mem_printf(tmp, "DROP DATABASE IF EXISTS %s", name), err);
+    return conn != NULL && target_drop_database(node, conn, err);
 }
 
 /* The coordinator's own has been made. */

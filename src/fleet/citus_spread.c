@@ -129,14 +129,6 @@ static bool list_tables(Spreader *s, Error *err)
     return true;
 }
 
-static bool has_column(const TableRecord *t, const char *column)
-{
-    for (size_t i = 0; i < t->column_count; i++)
-        if (strcmp(t->columns[i], column) == 0)
-            return true;
-    return false;
-}
-
 /* The limits that create_distributed_table gives to so many shards (CreateShardsWithRoundRobinPolicy in
  * create_shards.c: equal parts of all 32 bit integers, the last with the rest). */
 static bool has_even_limits(const Spreader *s, const SpreadTable *t)
@@ -187,7 +179,8 @@ bool citus_spread_check(RestoreNode *node, Error *err)
     for (size_t i = 0; i < s.count && node->request->distribute != NULL; i++)
     {
         const SpreadTable *t = &s.tables[i];
-        if (t->column != NULL && t->record->column_count > 0 && !has_column(t->record, t->column))
+        if (t->column != NULL && t->record->column_count > 0 &&
+            manifest_column(t->record, t->column) == t->record->column_count)
             return error_set(err, ERR_USAGE, "--distribute: table \"%s.%s\" has no column \"%s\"",
                              t->record->schema, t->record->name, t->column);
     }

@@ -34,6 +34,21 @@ const FleetEngine *engine_of(const char *topology)
     return NULL;
 }
 
+const NodeScope *engine_scope_at_first(const FleetEngine *engine, size_t node)
+{
+    static const NodeScope nothing;
+    return engine != NULL && node > 0 ? &nothing : NULL;
+}
+
+EngineMap *engine_map(const FleetEngine *engine, BackupNode *nodes, size_t count, PgConn *conn,
+                      Error *err)
+{
+    EngineMap *map = engine->map(nodes[0].ctx, nodes, count, conn, err);
+    for (size_t i = 0; map != NULL && i < count; i++)
+        nodes[i].scope = &map->scopes[i];
+    return map;
+}
+
 bool engine_refuse(const BackupNode *nodes, size_t count, Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "engine");
@@ -71,14 +86,15 @@ static const char *split_port(void *ctx, const char *text, const char **ret_port
     return mem_strndup(ctx, text, len);
 }
 
-void engine_map_host(void *ctx, const FleetRequest *request, const char **host, const char **port)
+void engine_map_host(void *ctx, const NameMap *map, size_t count, const char **host,
+                     const char **port)
 {
-    for (size_t i = 0; i < request->host_map_count; i++)
+    for (size_t i = 0; i < count; i++)
     {
         const char *from_port;
         const char *to_port;
-        const char *from = split_port(ctx, request->host_map[i].from, &from_port);
-        const char *to = split_port(ctx, request->host_map[i].to, &to_port);
+        const char *from = split_port(ctx, map[i].from, &from_port);
+        const char *to = split_port(ctx, map[i].to, &to_port);
         if (strcmp(from, *host) != 0 || (from_port != NULL && strcmp(from_port, *port) != 0))
             continue;
         *host = to;

@@ -69,8 +69,7 @@ typedef struct FleetEngine
     bool (*left_out)(BackupNode *node, Error *err);
 
     /* Findings of pgark check, by calls of add. All nodes are connected (probes only). */
-    bool (*inspect)(const BackupNode *nodes, size_t count, EngineFinding add, void *arg,
-                    Error *err);
+    bool (*inspect)(const BackupNode *nodes, EngineFinding add, void *arg, Error *err);
 
     EngineCut cut;
 
@@ -86,13 +85,23 @@ bool engine_discover(void *ctx, Fleet *fleet, const FleetRequest *request, Error
 /* engine_of gives the engine of a set's topology; NULL: it has none. */
 const FleetEngine *engine_of(const char *topology);
 
+/* engine_scope_at_first is what a node is asked for until the coordinator's catalogue has been read: of
+ * the coordinator, the first, all, of the others nothing. Without an engine all, NULL. */
+const NodeScope *engine_scope_at_first(const FleetEngine *engine, size_t node);
+
+/* engine_map reads, through conn to the coordinator, what lies where, and makes it the nodes' scopes. The
+ * result lies below the first node's context, and lives as long as its connections. */
+EngineMap *engine_map(const FleetEngine *engine, BackupNode *nodes, size_t count, PgConn *conn,
+                      Error *err);
+
 /* engine_refuse proves that no node of a fleet without an engine belongs to a fleet that has one: its
  * rows would be missing. ERR_USAGE. All nodes are connected. */
 bool engine_refuse(const BackupNode *nodes, size_t count, Error *err) MUST_CHECK;
 
 /* engine_map_host gives where to connect to in the place of host and port, as --host-map says: "OLD" or
  * "OLD:PORT" to "NEW" or "NEW:PORT". Below ctx. */
-void engine_map_host(void *ctx, const FleetRequest *request, const char **host, const char **port);
+void engine_map_host(void *ctx, const NameMap *map, size_t count, const char **host,
+                     const char **port);
 
 extern const FleetEngine citus_engine;
 

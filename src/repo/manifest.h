@@ -288,6 +288,15 @@ static inline bool manifest_has(const NodeRecord *node, int content, const char 
     return node->content == content && strcmp(node->database, database) == 0;
 }
 
+/* manifest_column gives a column's place in a table's record; column_count: it has none of that name. */
+static inline size_t manifest_column(const TableRecord *table, const char *name)
+{
+    size_t i = 0;
+    while (i < table->column_count && strcmp(table->columns[i], name) != 0)
+        i++;
+    return i;
+}
+
 /* manifest_each_chunk reads a node's chunk file (its length and SHA-256 are checked at the end
  * against the node record: ERR_CORRUPT) and calls back for each; offset and length say where its
  * line lies, so that it can be read again by manifest_read_chunk. The record dies with the call. */

@@ -16,10 +16,8 @@ static bool is_fast_type(const char *type)
 
 static bool is_slow_column(const TableRecord *record, const char *name)
 {
-    for (size_t i = 0; i < record->column_count && i < record->type_count; i++)
-        if (strcmp(record->columns[i], name) == 0)
-            return !is_fast_type(record->types[i]);
-    return false;
+    size_t column = manifest_column(record, name);
+    return column < record->type_count && !is_fast_type(record->types[column]);
 }
 
 /* Looks at the names in the first parentheses: columns, and what expressions are made of. */

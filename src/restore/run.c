@@ -99,6 +99,16 @@ static bool run_singly(RestoreNode *node, PgConn *conn, const DdlEntry *entry, J
     return false;
 }
 
+static bool run_sql(RestoreNode *node, PgConn *conn, const DdlEntry *entry, JournalItem item,
+                    Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "definition");
+    if (node->single_statements && entry->pass != DDL_PRE_DATA)
+        return run_singly(node, conn, entry, item, err);
+    const char *note = journal_note(tmp, node->journal, item);
+    return pg_exec(conn, mem_printf(tmp, "%s%s", note, entry->sql), err);
+}
+
 static bool run_entry(RestoreNode *node, Session *session, DdlEntry *entry, Error *err)
 {
     JournalItem item = journal_definition(entry);
@@ -113,15 +123,9 @@ static bool run_entry(RestoreNode *node, Session *session, DdlEntry *entry, Erro
     entry->failed = !outcome_begin(node->outcome, entry->toc, entry->label);
     if (entry->failed)
         return true;
-    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "definition");
-    const char *note = journal_note(tmp, node->journal, item);
-    if (node->single_statements && entry->pass != DDL_PRE_DATA)
-        note = "";
     if (set_once(session->conn, &session->tablespace, entry->set_tablespace, err) &&
         set_once(session->conn, &session->table_am, entry->set_table_am, err) &&
-        (node->single_statements && entry->pass != DDL_PRE_DATA
-             ? run_singly(node, session->conn, entry, item, err)
-             : pg_exec(session->conn, mem_printf(tmp, "%s%s", note, entry->sql), err)))
+        run_sql(node, session->conn, entry, item, err))
     {
         atomic_fetch_add(&node->progress->chunks_done, 1);
         return true;

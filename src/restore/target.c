@@ -274,22 +274,21 @@ bool target_prepare(RestoreNode *node, Error *err)
     return ok || error_node(err, node->label);
 }
 
-static bool drop_database(const RestoreNode *node, PgConn *conn, Error *err)
+bool target_drop_database(const RestoreNode *node, PgConn *conn, Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "drop");
-    if (!node->request->clean)
-        return true;
     const char *name = pg_quote_ident(tmp, conn, node->database, err);
-    if (node->cluster != NULL)
-    {
-        const char *params[] = {node->database};
-        AUTO(PQclear) PGresult *res = pg_query(conn, node->cluster->end_sessions, 1, params, err);
-        if (res == NULL)
-            return false;
-    }
-    return name != NULL &&
-           (pg_exec(conn, mem_printf(tmp, "DROP DATABASE IF EXISTS %s", name), err) ||
-            error_prefix(err, "could not drop database \"%s\"", node->database));
+    const char *params[] = {node->database};
+    if (name == NULL)
+        return false;
+    AUTO(PQclear)
+    PGresult *ended = node->cluster == NULL
+                          ? NULL
+                          : pg_query(conn, node->cluster->end_sessions, 1, params, err);
+    if (node->cluster != NULL && ended == NULL)
+        return false;
+    return pg_exec(conn, mem_printf(tmp, "DROP DATABASE IF EXISTS %s", name), err) ||
+           error_prefix(err, "could not drop database \"%s\"", node->database);
 }
 
 bool target_make_globals(RestoreNode *node, Error *err)
@@ -310,7 +309,7 @@ bool target_create(RestoreNode *node, Error *err)
     AUTO(pg_conn_close) PgConn *conn = connect_maintenance(node, err);
     if (conn == NULL)
         return false;
-    if (!drop_database(node, conn, err))
+    if (node->request->clean && !target_drop_database(node, conn, err))
         return false;
     if (!pg_exec(conn, node->ddl->create_database, err))
     {

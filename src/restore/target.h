@@ -30,6 +30,10 @@ bool target_make_globals(RestoreNode *node, Error *err) MUST_CHECK;
  * database. */
 bool target_create(RestoreNode *node, Error *err) MUST_CHECK;
 
+/* target_drop_database drops the database of the target's name, if it is there, on the server that conn is
+ * connected to; what servers of a cluster keep open there is ended. */
+bool target_drop_database(const RestoreNode *node, PgConn *conn, Error *err) MUST_CHECK;
+
 /* target_set_encoding makes names go over conn as the set has them. */
 bool target_set_encoding(const RestoreNode *node, PgConn *conn, Error *err) MUST_CHECK;
 

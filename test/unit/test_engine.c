@@ -22,8 +22,7 @@ static void expect_host(const NameMap *map, size_t count, const char *host, cons
                         const char *want_host, const char *want_port)
 {
     AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "test");
-    const FleetRequest request = {.host_map = map, .host_map_count = count};
-    engine_map_host(ctx, &request, &host, &port);
+    engine_map_host(ctx, map, count, &host, &port);
     assert_string_equal(host, want_host);
     assert_string_equal(port, want_port);
 }
