@@ -1,12 +1,20 @@
 /* pg/copy.c - COPY in both directions; the contract is in copy.h. */
 #include "pg/copy.h"
 
+#include <errno.h>
 #include <poll.h>
+#include <sys/socket.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "pg/query.h"
 
 #define DRAIN_MS 2000
+
+/* Rows are sent in messages that stay in a processor's cache on their way, and the server is woken once
+ * per so many bytes rather than whenever a few are there. */
+#define SEND_PIECE  32768
+#define SEND_BUFFER (1 << 20)
 
 /* Hands on what is gathered. The statement must stop when nobody wants its rows, or its end would be
  * waited for. */
@@ -140,6 +148,16 @@ bool pg_copy_out(PgConn *conn, const char *sql, PgCopyWrite write, void *arg, ui
     return ok;
 }
 
+/* TCP finds the size of its buffers better than we can. */
+static void enlarge_buffer(const PgConn *conn)
+{
+    const char *host = PQhost(conn->raw);
+    int size = SEND_BUFFER;
+    if (host != NULL && (host[0] == '/' || host[0] == '@') &&
+        setsockopt(PQsocket(conn->raw), SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)) != 0)
+        log_debug("%s: SO_SNDBUF: %s", conn->label, strerror(errno));
+}
+
 bool pg_copy_in_begin(PgConn *conn, const char *sql, Error *err)
 {
     if (!pg_send(conn, sql, err))
@@ -151,7 +169,10 @@ bool pg_copy_in_begin(PgConn *conn, const char *sql, Error *err)
         if (!ok)
             return false;
         if (res != NULL && PQresultStatus(res) == PGRES_COPY_IN)
+        {
+            enlarge_buffer(conn);
             return true;
+        }
         if (res == NULL)
             return error_set(err, ERR_INTERNAL, "the server did not start a COPY");
         if (PQresultStatus(res) != PGRES_COMMAND_OK && PQresultStatus(res) != PGRES_TUPLES_OK)
@@ -183,7 +204,7 @@ bool pg_copy_in_put(PgConn *conn, const void *data, size_t len, Error *err)
     const char *p = data;
     while (len > 0)
     {
-        int n = len > 1 << 20 ? 1 << 20 : (int) len;
+        int n = len > SEND_PIECE ? SEND_PIECE : (int) len;
         int rc = PQputCopyData(conn->raw, p, n);
         if (rc < 0)
             return copy_in_broken(conn, err);
