@@ -259,38 +259,12 @@ static bool adopt_all(BackupRun *run, Error *err)
            parallel_run(run->count - 1, adopt_part, run, run->cancel, err);
 }
 
-/* A part that was moved while it was copied is not trusted, whatever the snapshots say. A run that was
- * resumed cannot tell when it was. */
-static bool check_parts(const BackupRun *run, Error *err)
-{
-    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "parts");
-    if (run->fleet->engine == NULL || run->left != NULL)
-        return true;
-    const EngineMap *now = run->fleet->engine->map(tmp, run->nodes, run->count, run->nodes[0].probe,
-                                                   err);
-    if (now == NULL)
-        return false;
-    for (size_t i = 0; i < run->count; i++)
-    {
-        const NodeScope *was = run->nodes[i].scope;
-        bool same = was->part_count == now->scopes[i].part_count;
-        for (size_t k = 0; same && k < was->part_count; k++)
-            same = was->parts[k].shard_id == now->scopes[i].parts[k].shard_id;
-        if (same)
-            continue;
-        error_set(err, ERR_CHANGED, "parts of tables were moved while they were copied");
-        return error_node(err, run->nodes[i].label);
-    }
-    return true;
-}
-
 static bool copy_and_publish(BackupRun *run, Error *err)
 {
     if (run->request->hold_ms > 0)
         backup_hold_start(run);
     progress_phase(run->progress, "data");
-    if (!parallel_run(run->server_count, dump_server, run, run->cancel, err) ||
-        !check_parts(run, err))
+    if (!parallel_run(run->server_count, dump_server, run, run->cancel, err))
         return false;
     progress_phase(run->progress, "publishing");
     return backup_publish(run, err);

@@ -22,10 +22,6 @@ bool citus_inspect(const BackupNode *nodes, EngineFinding add, void *arg, Error 
 
 bool citus_left_out(BackupNode *node, Error *err);
 
-/* citus_is_moving tells whether a shard is being moved, or has just been. No cut is believed then: backups
- * that began during a move have been seen to be torn. */
-bool citus_is_moving(const BackupNode *coordinator, bool *ret_moving, Error *err);
-
 const char *citus_barrier(void *ctx, const BackupNode *node);
 
 #endif

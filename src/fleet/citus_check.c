@@ -40,6 +40,14 @@ static void inspect_shards(const BackupNode *node, EngineFinding add, void *arg,
             "finishes them");
 }
 
+static void inspect_moves(const BackupNode *node, EngineFinding add, void *arg, const PGresult *res)
+{
+    if (pg_cell_int(res, 0, 5) > 0)
+        add(arg, node->content, "rebalance", CHECK_WARNING,
+            "shards are being moved: there is no barrier until a move has ended, and a backup may "
+            "have to start over");
+}
+
 /* The tables of a worker that the coordinator knows nothing of, made there by hand: their number, and the
  * name of one. Range and append tables are no known tables on a worker: they are parts of what was listed. */
 static PGresult *strangers(const BackupNode *worker, Error *err)
@@ -92,12 +100,14 @@ bool citus_inspect(const BackupNode *nodes, EngineFinding add, void *arg, Error 
         "  (SELECT count(*) FROM pg_catalog.pg_dist_placement l WHERE l.shardid = s.shardid"
         "   AND l.shardstate = 1)),"
         " (SELECT count(*) FROM pg_catalog.pg_prepared_xacts WHERE gid LIKE 'citus\\_%'"
-        "  AND database = pg_catalog.current_database() AND prepared < now() - interval '3 min')",
+        "  AND database = pg_catalog.current_database() AND prepared < now() - interval '3 min'),"
+        " (SELECT count(*) FROM pg_catalog.get_rebalance_progress())",
         0, NULL, err);
     if (res == NULL)
         return error_prefix(err, "could not look at the Citus cluster");
     inspect_role(&nodes[0], add, arg, res);
     inspect_nodes(&nodes[0], add, arg, res);
     inspect_shards(&nodes[0], add, arg, res);
+    inspect_moves(&nodes[0], add, arg, res);
     return true;
 }
