@@ -1,6 +1,7 @@
 /* fleet/citus_place.c - shards that are again what they were; see citus_restore.h. */
 #include "base/str.h"
 #include "fleet/citus_restore.h"
+#include "restore/journal.h"
 #include "restore/target.h"
 
 /* A worker's sequence begins at its group's number in the upper 16 bits (AlterSequenceMinMax in
@@ -214,6 +215,64 @@ static bool match_all(const Placer *p, const RestoreTable *t, int row, int rows)
     return true;
 }
 
+/* ---- tables that are loaded as a whole ---- */
+
+/* The nodes that know where every shard is: each of them can take rows. */
+static bool list_writers(RestoreNode *node, const CitusTarget *target, Error *err)
+{
+    AUTO(PQclear)
+    PGresult *res = pg_query(node->main,
+                             "SELECT groupid FROM pg_catalog.pg_dist_node"
+                             " WHERE noderole = 'primary' AND isactive"
+                             " AND (groupid = 0 OR (hasmetadata AND metadatasynced))"
+                             " ORDER BY groupid",
+                             0, NULL, err);
+    if (res == NULL)
+        return error_prefix(err, "could not read which nodes take rows");
+    size_t *writers = mem_array(node->ctx, size_t, PQntuples(res));
+    for (int i = 0; i < PQntuples(res); i++)
+    {
+        const CitusServer *server = server_of(target, pg_cell_int(res, i, 0));
+        if (server != NULL)
+            writers[node->places.writer_count++] = (size_t) (server - target->servers);
+    }
+    node->places.writers = writers;
+    return true;
+}
+
+/* Two nodes that write one reference table would wait for each other at every row. */
+static bool is_anywhere(const Placer *p, const RestoreTable *t, int row)
+{
+    return p->node->places.writer_count > 1 && !t->placed && t->made && t->chunk_count > 1 &&
+           p->node->request->on_error == ON_ERROR_STOP &&
+           pg_cell(p->shards, row, COL_METHOD)[0] == 'h';
+}
+
+/* What is noted through a worker has to be in a table that Citus knows. */
+static bool spread_journal(RestoreNode *node, Error *err)
+{
+    AUTO(PQclear)
+    PGresult *res = pg_query(node->main,
+                             "SELECT pg_catalog.citus_add_local_table_to_metadata(j.t) FROM"
+                             " (SELECT pg_catalog.to_regclass('" JOURNAL_ELSEWHERE "')) j(t)"
+                             " WHERE j.t IS NOT NULL AND NOT EXISTS (SELECT"
+                             "  FROM pg_catalog.pg_dist_partition p WHERE p.logicalrelid = j.t)",
+                             0, NULL, err);
+    return res != NULL || error_prefix(err, "could not make the journal known to all nodes");
+}
+
+bool citus_place_finish(RestoreNode *node, Error *err)
+{
+    AUTO(PQclear)
+    PGresult *res = pg_query(node->main,
+                             "SELECT pg_catalog.undistribute_table(p.logicalrelid)"
+                             " FROM pg_catalog.pg_dist_partition p"
+                             " WHERE p.logicalrelid = pg_catalog.to_regclass('" JOURNAL_ELSEWHERE
+                             "')",
+                             0, NULL, err);
+    return res != NULL || error_prefix(err, "could not take the journal back from the nodes");
+}
+
 bool citus_place_parts(RestoreNode *node, Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "place");
@@ -221,6 +280,9 @@ bool citus_place_parts(RestoreNode *node, Error *err)
     AUTO(PQclear) PGresult *shards = read_shards(node, err);
     if (shards == NULL)
         return error_prefix(err, "could not read the shards of the target");
+    if (!list_writers(node, target, err))
+        return false;
+    bool anywhere = false;
     Placer p = {.node = node, .target = target, .shards = shards};
     p.parts = sort_parts(tmp, node->fold);
     PgConnSpec *servers = mem_array(node->ctx, PgConnSpec, target->server_count);
@@ -239,13 +301,15 @@ bool citus_place_parts(RestoreNode *node, Error *err)
             continue;
         t->fresh = false;
         t->placed = is_placeable(&p, t, row) && match_all(&p, t, row, rows);
+        t->anywhere = is_anywhere(&p, t, row);
+        anywhere = anywhere || t->anywhere;
         if (!t->placed && t->chunk_count > 0 && pg_cell(shards, row, COL_METHOD)[0] == 'a')
             return error_set(err, ERR_USAGE,
                              "table %s is distributed by append: its rows can only be restored "
                              "together with the table",
                              t->quoted);
     }
-    return true;
+    return !anywhere || node->journal == NULL || spread_journal(node, err);
 }
 
 /* ---- sequences ---- */

@@ -262,6 +262,12 @@ static bool sequences(RestoreNode *node, Error *err)
     return !target->cluster || citus_place_sequences(node, err);
 }
 
+static bool finish(RestoreNode *node, Error *err)
+{
+    const CitusTarget *target = node->cluster_state;
+    return !target->cluster || citus_place_finish(node, err);
+}
+
 /* CLUSTER ON is a mark for people that Citus refuses to pass on; the coordinator's table keeps it. */
 static const char *statement(void *ctx, const char *sql, bool std_strings)
 {
@@ -288,4 +294,5 @@ const RestoreCluster citus_restore = {.prepare = prepare,
                                       .create = create,
                                       .spread = spread,
                                       .sequences = sequences,
+                                      .finish = finish,
                                       .statement = statement};

@@ -42,8 +42,13 @@ bool citus_target_nodes(void *ctx, const RestoreRequest *request, PgConn *conn,
 bool citus_spread_check(RestoreNode *node, Error *err) MUST_CHECK;
 bool citus_spread_tables(RestoreNode *node, Error *err) MUST_CHECK;
 
-/* citus_place_parts finds which shards of the source are, with the same limits, shards of the target. */
+/* citus_place_parts finds which shards of the source are, with the same limits, shards of the target, and
+ * through which nodes the rows of other tables can be sent. */
 bool citus_place_parts(RestoreNode *node, Error *err) MUST_CHECK;
+
+/* citus_place_finish makes an ordinary table again of the one that citus_place_parts let all nodes know
+ * of, so that it can go with the journal. */
+bool citus_place_finish(RestoreNode *node, Error *err) MUST_CHECK;
 
 /* citus_place_same_hash: rows of the table hash alike in every database. The hash of a built-in type is
  * the same everywhere, an enum's depends on the database. */

@@ -16,6 +16,10 @@ typedef struct RestorePlaces
 {
     const PgConnSpec *servers;
     size_t server_count;
+    const size_t
+        *writers; /* servers of which each takes rows of RestoreTables that are anywhere; the
+                              target itself is among them as the first server */
+    size_t writer_count;
     struct RestorePlace
     {
         const char *quoted; /* the relation, NULL: this part goes through its table */
@@ -49,6 +53,9 @@ typedef struct RestoreCluster
 
     /* The sequences have their values. */
     bool (*sequences)(struct RestoreNode *node, Error *err);
+
+    /* All has been done by the workers, and noted in the journal. */
+    bool (*finish)(struct RestoreNode *node, Error *err);
 } RestoreCluster;
 
 #endif

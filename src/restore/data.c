@@ -12,6 +12,7 @@ struct DataLoader
 {
     RestoreNode *node;
     PgConn *conn;
+    size_t number;           /* of the worker */
     PgConn **places;         /* per server of node->places, opened when they are first used */
     PgConn *to;              /* where the COPY that runs goes to */
     ChunkReader *readers[2]; /* text, binary */
@@ -29,6 +30,9 @@ DataLoader *data_loader_new(RestoreNode *node, PgConn *conn)
     DataLoader *loader = mem_new(NULL, DataLoader);
     loader->node = node;
     loader->conn = loader->to = conn;
+    for (int i = 0; i < node->jobs; i++)
+        if (node->workers[i] == conn)
+            loader->number = (size_t) i;
     loader->places = mem_array(loader, PgConn *, node->places.server_count);
     for (int binary = 0; binary < 2; binary++)
         loader->readers[binary] = chunk_reader_new(node->storage, node->set_dir,
@@ -121,12 +125,18 @@ static bool load_chunk(DataLoader *loader, const RestoreTable *t, const ChunkRef
     return ok || error_prefix(err, "chunk %u", chunk.chunk);
 }
 
+static bool load_chunk_by(DataLoader *loader, PgConn *conn, const RestoreTable *t,
+                          const ChunkRef *ref, const char *before, bool freeze, Error *err)
+{
+    const Destination to = {
+        .conn = conn, .quoted = t->route != NULL ? t->route : t->quoted, .freeze = freeze};
+    return load_chunk(loader, t, ref, before, &to, err);
+}
+
 bool data_load_chunk(DataLoader *loader, const RestoreTable *t, const ChunkRef *ref,
                      const char *before, bool freeze, Error *err)
 {
-    const Destination to = {
-        .conn = loader->conn, .quoted = t->route != NULL ? t->route : t->quoted, .freeze = freeze};
-    return load_chunk(loader, t, ref, before, &to, err);
+    return load_chunk_by(loader, loader->conn, t, ref, before, freeze, err);
 }
 
 /* What begins a transaction that loads into t, and notes it. */
@@ -139,10 +149,27 @@ static const char *begin(const RestoreNode *node, void *ctx, const RestoreTable 
                  : mem_printf(ctx, "BEGIN; %s%s", note, before);
 }
 
-static bool commit(DataLoader *loader, const RestoreTable *t, Error *err)
+static bool commit(PgConn *conn, const RestoreTable *t, Error *err)
 {
-    return (t->after == NULL || pg_exec(loader->conn, t->after, err)) &&
-           pg_exec(loader->conn, "COMMIT", err);
+    return (t->after == NULL || pg_exec(conn, t->after, err)) && pg_exec(conn, "COMMIT", err);
+}
+
+static PgConn *connect_place(DataLoader *loader, size_t server, Error *err)
+{
+    if (loader->places[server] == NULL)
+        loader->places[server] = target_connect_to(
+            loader->node, &loader->node->places.servers[server], "worker", err);
+    return loader->places[server];
+}
+
+/* Workers share the servers among them: each finds out where a row belongs, and sends it there. */
+static PgConn *choose_writer(DataLoader *loader, const RestoreTable *t, Error *err)
+{
+    const RestorePlaces *places = &loader->node->places;
+    size_t writer = !t->anywhere || places->writer_count == 0
+                        ? 0
+                        : places->writers[loader->number % places->writer_count];
+    return writer == 0 ? loader->conn : connect_place(loader, writer, err);
 }
 
 static JournalItem chunk_item(const RestoreTable *t, const ChunkRef *ref)
@@ -159,9 +186,17 @@ static bool load_one_chunk(DataLoader *loader, const RestoreTable *t, const Chun
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "chunk");
     RestoreNode *node = loader->node;
     JournalItem item = chunk_item(t, ref);
-    return journal_has(node->journal, item) ||
-           (data_load_chunk(loader, t, ref, begin(node, tmp, t, false, item), false, err) &&
-            commit(loader, t, err));
+    if (journal_has(node->journal, item))
+        return true;
+    PgConn *conn = choose_writer(loader, t, err);
+    if (conn == NULL)
+        return false;
+    item.elsewhere = conn != loader->conn;
+    if (load_chunk_by(loader, conn, t, ref, begin(node, tmp, t, false, item), false, err) &&
+        commit(conn, t, err))
+        return true;
+    pg_rollback(conn);
+    return false;
 }
 
 /* The workers of a run before this one shared the table: it may be half loaded. */
@@ -192,18 +227,10 @@ static bool load_table(DataLoader *loader, const RestoreTable *t, Error *err)
         if (!data_load_chunk(loader, t, ref, before, fresh, err))
             return false;
     }
-    return commit(loader, t, err);
+    return commit(loader->conn, t, err);
 }
 
 /* ---- parts, where they will be ---- */
-
-static PgConn *connect_place(DataLoader *loader, size_t server, Error *err)
-{
-    if (loader->places[server] == NULL)
-        loader->places[server] = target_connect_to(
-            loader->node, &loader->node->places.servers[server], "worker", err);
-    return loader->places[server];
-}
 
 /* A target that spreads rows by other rules than the source would look for them elsewhere. */
 static bool prove_place(PgConn *conn, const struct RestorePlace *place, Error *err)

@@ -80,9 +80,12 @@ const char *journal_note(void *ctx, const Journal *journal, JournalItem item)
 {
     if (journal == NULL || journal->taken_over)
         return "";
-    return mem_printf(
-        ctx, "INSERT INTO " SCHEMA ".%s VALUES ('%c', '%" PRId64 "', '%" PRId64 "'); ",
-        item.unlogged ? "done_unlogged" : "done", (char) item.kind, item.id, item.part);
+    return mem_printf(ctx,
+                      "INSERT INTO " SCHEMA ".%s VALUES ('%c', '%" PRId64 "', '%" PRId64 "'); ",
+                      item.elsewhere  ? "done_elsewhere"
+                      : item.unlogged ? "done_unlogged"
+                                      : "done",
+                      (char) item.kind, item.id, item.part);
 }
 
 bool journal_done(const Journal *journal, PgConn *conn, JournalItem item, Error *err)
@@ -103,8 +106,9 @@ static bool look(PgConn *conn, bool *ret, Error *err)
         conn,
         "SELECT n.nspowner = (SELECT r.oid FROM pg_catalog.pg_roles r"
         "  WHERE r.rolname = current_user)"
-        " AND (SELECT count(*) = 3 FROM pg_catalog.pg_class c WHERE c.relnamespace = n.oid"
-        "  AND c.relname IN ('request', 'done', 'done_unlogged') AND c.relkind = 'r'"
+        " AND (SELECT count(*) = 4 FROM pg_catalog.pg_class c WHERE c.relnamespace = n.oid"
+        "  AND c.relname IN ('request', 'done', 'done_unlogged', 'done_elsewhere')"
+        "  AND c.relkind = 'r'"
         "  AND c.relowner = n.nspowner)"
         " FROM pg_catalog.pg_namespace n WHERE n.nspname = '" SCHEMA "'",
         0, NULL, err);
@@ -126,7 +130,8 @@ static bool read_items(RestoreNode *node, PgConn *conn, Error *err)
     AUTO(PQclear)
     PGresult *res = pg_query(conn,
                              "SELECT kind, id, part FROM " SCHEMA ".done"
-                             " UNION ALL SELECT kind, id, part FROM " SCHEMA ".done_unlogged",
+                             " UNION ALL SELECT kind, id, part FROM " SCHEMA ".done_unlogged"
+                             " UNION ALL SELECT kind, id, part FROM " JOURNAL_ELSEWHERE,
                              0, NULL, err);
     if (res == NULL)
         return error_prefix(err, "could not read what was restored before");
@@ -242,13 +247,15 @@ static bool make(RestoreNode *node, Error *err)
         return false;
     if (there)
         str_add(sql, "DROP SCHEMA " SCHEMA " CASCADE; ");
-    str_add(sql, "CREATE SCHEMA " SCHEMA "; CREATE TABLE " SCHEMA ".request"
-                 " (name pg_catalog.text, value pg_catalog.text)"
-                 " USING heap; CREATE TABLE " SCHEMA ".done (kind pg_catalog.text,"
-                 " id pg_catalog.int8, part pg_catalog.int8) USING heap;"
-                 " CREATE UNLOGGED TABLE " SCHEMA ".done_unlogged (kind pg_catalog.text,"
-                 " id pg_catalog.int8, part pg_catalog.int8) USING heap; INSERT INTO " SCHEMA
-                 ".request VALUES ");
+    str_add(sql,
+            "CREATE SCHEMA " SCHEMA "; CREATE TABLE " SCHEMA ".request"
+            " (name pg_catalog.text, value pg_catalog.text)"
+            " USING heap; CREATE TABLE " SCHEMA ".done (kind pg_catalog.text,"
+            " id pg_catalog.int8, part pg_catalog.int8) USING heap;"
+            " CREATE UNLOGGED TABLE " SCHEMA ".done_unlogged (kind pg_catalog.text,"
+            " id pg_catalog.int8, part pg_catalog.int8) USING heap; CREATE TABLE " JOURNAL_ELSEWHERE
+            " (kind pg_catalog.text, id pg_catalog.int8,"
+            " part pg_catalog.int8) USING heap; INSERT INTO " SCHEMA ".request VALUES ");
     for (size_t i = 0; i < count; i++)
     {
         const char *value = pg_quote_literal(tmp, node->main, terms[i].value, err);
@@ -317,7 +324,8 @@ void journal_forget(RestoreNode *node)
     /* The run is cancelled by now. */
     conn->cancel = NULL;
     if (try(conn, "SET lock_timeout = '1s'; DO $$ BEGIN IF NOT EXISTS (SELECT FROM " SCHEMA ".done)"
-                  " AND NOT EXISTS (SELECT FROM " SCHEMA ".done_unlogged) THEN"
+                  " AND NOT EXISTS (SELECT FROM " SCHEMA ".done_unlogged)"
+                  " AND NOT EXISTS (SELECT FROM " JOURNAL_ELSEWHERE ") THEN"
                   " DROP SCHEMA " SCHEMA " CASCADE; END IF; END $$"))
     {
         bool left = false;

@@ -10,6 +10,9 @@
  * Rows of unlogged tables do not outlive a crash of the server. Neither do their items: those are
  * in an unlogged table of their own, so such rows are loaded again.
  *
+ * A transaction of another server of a cluster writes its item into a table of its own, too, which the
+ * cluster makes known to all of them (RestorePlaces.writers).
+ *
  * The schema is made by the role that restores, and only taken for a journal when that role owns it.
  */
 #ifndef PGARK_RESTORE_JOURNAL_H
@@ -52,10 +55,14 @@ typedef struct JournalItem
     JournalKind kind;
     int64_t id;
     int64_t part;
-    bool unlogged; /* to be forgotten when the server crashes */
+    bool unlogged;  /* to be forgotten when the server crashes */
+    bool elsewhere; /* written through another server */
 } JournalItem;
 
 typedef struct Journal Journal;
+
+/* The table of what was done through other servers. */
+#define JOURNAL_ELSEWHERE "pgark_restore.done_elsewhere"
 
 /* journal_open looks through conn (to the target database) for a journal and makes it
  * node->journal; NULL: there is none. With --resume it must be of the same request:

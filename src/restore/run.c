@@ -431,7 +431,7 @@ bool restore_node_run(RestoreNode *node, Error *err)
     before_definitions(node);
     atomic_store(&node->progress->chunks_total, node->ddl->entry_count + node->chunk_count);
     progress_phase(node->progress_all, "data and indexes");
-    if (!run_tasks(node, err))
+    if (!run_tasks(node, err) || (node->cluster != NULL && !node->cluster->finish(node, err)))
         return error_node(err, node->label);
     progress_phase(node->progress_all, "finishing");
     if (!set_properties(node, err))

@@ -105,10 +105,11 @@ $plain->psql('exported', slurp_bytes($script));
 is($plain->safe_psql('exported', 'SELECT count(*) FROM orders'), 5000, 'export: psql takes it');
 
 # ---- ended by force, and gone on with
-for my $when ('create_distributed_table', 'COPY', 'ADD CONSTRAINT')
+for my $case ([ 'create_distributed_table' ], ['COPY'], ['ADD CONSTRAINT'], [ 'COPY', '--no-direct' ], [ 'ADD CONSTRAINT', '--no-direct' ])
 {
+    my ($when, @through) = @$case;
     $_->safe_psql('postgres', 'DROP DATABASE IF EXISTS killed WITH (FORCE)') for nodes($bigger);
-    my @restore = ('restore', $key, '--repo', $repo, '-d', conninfo($bigger->{nodes}[0], 'killed'), '--create', '-j2');
+    my @restore = ('restore', $key, '--repo', $repo, '-d', conninfo($bigger->{nodes}[0], 'killed'), '--create', '-j2', @through);
     my $watch = watch($bigger->{nodes}[0], 'postgres', "(SELECT count(*) FROM pg_stat_activity WHERE query ~ '$when' AND datname = 'killed') > 0");
     my $run   = pgark_start(@restore);
     my $seen  = watch_end($watch);
@@ -116,9 +117,12 @@ for my $when ('create_distributed_table', 'COPY', 'ADD CONSTRAINT')
     pgark_finish($run);
     ok($seen, "kill -9 at $when: it got there");
     no_traces("kill -9 at $when", undef, nodes($bigger));
+    cmp_ok(sql($bigger, 'killed', 'SELECT count(*) FROM pgark_restore.done_elsewhere'), '>', 0, "kill -9 at $when: rows went through the workers, too")
+      if @through && $when eq 'ADD CONSTRAINT';
     my ($code, $out, $err) = pgark(@restore, '--resume');
-    is($code, 0, "kill -9 at $when: --resume") or diag($err);
-    same_cluster($source, 'app', $bigger->{nodes}[0], 'killed', "kill -9 at $when");
+    is($code, 0, "kill -9 at $when: --resume @through") or diag($err);
+    same_cluster($source, 'app', $bigger->{nodes}[0], 'killed', "kill -9 at $when @through");
+    is(distribution($bigger, 'killed'), distribution($source, 'app'), "kill -9 at $when @through: the same distribution");
 }
 
 # ---- what cannot be
