@@ -394,8 +394,7 @@ static const OptionSpec rows[] = {
         .commands = CMD_RESTORE,
         .help = "load every shard on the node where it will be, or fail",
         .more = "Without it that is done where shards have the same limits as in the set; all "
-                "other rows "
-                "go through the coordinator.",
+                "other rows are sent to their shards by the cluster.",
     },
     {
         .id = OPT_NO_DIRECT,
@@ -403,7 +402,7 @@ static const OptionSpec rows[] = {
         .type = OPTION_FLAG,
         .group = GROUP_CONTENT,
         .commands = CMD_RESTORE,
-        .help = "load all rows through the coordinator",
+        .help = "let the cluster send all rows to their shards",
     },
     {
         .id = OPT_SHARD_COUNT,

@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 
 #include "base/str.h"
+#include "repo/fold.h"
 #include "repo/verify_parts.h"
 
 #define QUEUE_LEN  64
@@ -374,9 +375,15 @@ bool verify_set(Repo *repo, void *ctx, const char *set_dir, bool quick, int jobs
     bool ok = true;
 
     *ret = (VerifyResult){0};
-    v.m = manifest_read(repo->storage, scratch, set_dir, false, &why);
-    if (v.m != NULL)
+    Manifest *m = manifest_read(repo->storage, scratch, set_dir, false, &why);
+    v.m = m;
+    if (m != NULL)
+    {
         ok = verify_data(&v, jobs, ret, err);
+        /* Changes m, of which nothing else is asked any more. */
+        if (ok && fold_manifest(m, &why) == NULL)
+            verify_problem(problems, "%s", why.message);
+    }
     else if (why.code == ERR_CORRUPT)
         verify_problem(problems, "%s", why.message);
     else

@@ -132,6 +132,23 @@ static void test_spread_damage(void **state)
 
 static const char *const objects[] = {"db/shop/node0/100.1.txt.zst", "db/shop/node1/bundle-0"};
 
+static void change_shard_relation(ManifestLineType type, void *record)
+{
+    if (type == LINE_SHARD)
+        ((ShardRecord *) record)->oid = 4000000000;
+}
+
+/* Every record may be right by itself, and yet a table lack a part. */
+static void test_spread_records(void **state)
+{
+    Sample *s = *state;
+
+    s->spread = true;
+    sample_write(s, "f", NULL, zstd, change_shard_relation);
+    expect_problem(verify(s, false), "has no relation");
+    expect_problem(verify(s, true), "has no relation");
+}
+
 static void test_altered(void **state)
 {
     Sample *s = *state;
@@ -466,11 +483,11 @@ static void test_chunk_reader(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_sound),        TEST(test_spread),  TEST(test_spread_damage),
-        TEST(test_altered),      TEST(test_length),  TEST(test_missing),
-        TEST(test_swapped),      TEST(test_extra),   TEST(test_not_a_file),
-        TEST(test_other_files),  TEST(test_records), TEST(test_cancelled),
-        TEST(test_chunk_reader),
+        TEST(test_sound),          TEST(test_spread),       TEST(test_spread_damage),
+        TEST(test_spread_records), TEST(test_altered),      TEST(test_length),
+        TEST(test_missing),        TEST(test_swapped),      TEST(test_extra),
+        TEST(test_not_a_file),     TEST(test_other_files),  TEST(test_records),
+        TEST(test_cancelled),      TEST(test_chunk_reader),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
