@@ -59,7 +59,10 @@ for my $node (nodes($bigger))
     my $id = $node->safe_psql('app', "INSERT INTO customers (name) VALUES ('new') RETURNING id");
     is(scalar(grep { $_ == $id } @given), 0, "2 to 3: $id was not given out before");
 }
-$into->($small, 'app', '2 to 1 worker');
+my $three = backup($repo, '-d', conninfo($bigger->{nodes}[0], 'app'));
+pgark_ok([ 'restore', $three, '--repo', $repo, '-d', conninfo($small->{nodes}[0], 'app'), '-j2' ], '3 to 1 worker: restore');
+same_cluster($bigger, 'app', $small->{nodes}[0], 'app', '3 to 1 worker');
+is(distribution($small, 'app'), distribution($bigger, 'app'), '3 to 1 worker: the same distribution');
 $into->($bigger, 'made', 'a new database of a cluster', '--create');
 is(sql($bigger, 'made', 'SELECT count(*) FROM pg_dist_node'), 4, 'a new database: on all nodes of the cluster');
 $into->($bigger, 'made', 'another in its place', '--create', '--clean', '--no-direct');
