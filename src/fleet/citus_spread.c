@@ -29,6 +29,8 @@ typedef struct Spreader
     size_t count, capacity;
     const uint32_t *made; /* sorted oids of the tables that this restore makes */
     size_t made_count;
+    const TableRecord **records; /* of this node, by oid */
+    size_t record_count;
 } Spreader;
 
 static void list_made(Spreader *s)
@@ -42,24 +44,40 @@ static void list_made(Spreader *s)
     s->made = made;
 }
 
-static const TableRecord *record_of(const RestoreNode *node, uint32_t oid)
+static int record_order(const void *a, const void *b)
 {
-    const Manifest *m = node->manifest;
-    for (size_t i = 0; i < m->table_count; i++)
-        if (m->tables[i].oid == oid &&
-            manifest_has(node->record, m->tables[i].content, m->tables[i].database))
-            return &m->tables[i];
-    return NULL;
+    uint32_t x = (*(const TableRecord *const *) a)->oid;
+    uint32_t y = (*(const TableRecord *const *) b)->oid;
+    return (x > y) - (x < y);
 }
 
-static const TableRecord *record_named(const RestoreNode *node, const char *schema,
-                                       const char *name)
+static void list_records(Spreader *s)
 {
-    const Manifest *m = node->manifest;
+    const Manifest *m = s->node->manifest;
+    s->records = mem_array(s->ctx, const TableRecord *, m->table_count);
     for (size_t i = 0; i < m->table_count; i++)
-        if (strcmp(m->tables[i].name, name) == 0 && strcmp(m->tables[i].schema, schema) == 0 &&
-            manifest_has(node->record, m->tables[i].content, m->tables[i].database))
-            return &m->tables[i];
+        if (manifest_has(s->node->record, m->tables[i].content, m->tables[i].database))
+            s->records[s->record_count++] = &m->tables[i];
+    if (s->record_count > 1)
+        qsort(s->records, s->record_count, sizeof(const TableRecord *), record_order);
+}
+
+static const TableRecord *record_of(const Spreader *s, uint32_t oid)
+{
+    const TableRecord wanted = {.oid = oid};
+    const TableRecord *key = &wanted;
+    const TableRecord **found = s->record_count == 0
+                                    ? NULL
+                                    : bsearch(&key, s->records, s->record_count,
+                                              sizeof(const TableRecord *), record_order);
+    return found == NULL ? NULL : *found;
+}
+
+static const TableRecord *record_named(const Spreader *s, const char *schema, const char *name)
+{
+    for (size_t i = 0; i < s->record_count; i++)
+        if (strcmp(s->records[i]->name, name) == 0 && strcmp(s->records[i]->schema, schema) == 0)
+            return s->records[i];
     return NULL;
 }
 
@@ -80,7 +98,7 @@ static void list_archived(Spreader *s)
     for (size_t i = 0; i < m->distribution_count; i++)
     {
         const DistributionRecord *d = &m->distributions[i];
-        const TableRecord *record = record_of(s->node, d->table_oid);
+        const TableRecord *record = record_of(s, d->table_oid);
         if (record == NULL || !oids_have(s->made, s->made_count, d->table_oid))
             continue;
         bool hash = strcmp(d->method, "hash") == 0;
@@ -102,7 +120,7 @@ static bool list_asked(Spreader *s, Error *err)
     for (size_t i = 0; i < file->count; i++)
     {
         const DistributeTable *d = &file->tables[i];
-        const TableRecord *record = record_named(s->node, d->schema, d->name);
+        const TableRecord *record = record_named(s, d->schema, d->name);
         if (record == NULL || !oids_have(s->made, s->made_count, record->oid))
             return error_set(err, ERR_USAGE, "--distribute: table \"%s.%s\" is not restored",
                              d->schema, d->name);
@@ -123,6 +141,7 @@ static bool list_asked(Spreader *s, Error *err)
 static bool list_tables(Spreader *s, Error *err)
 {
     list_made(s);
+    list_records(s);
     if (s->node->request->distribute != NULL)
         return list_asked(s, err);
     list_archived(s);

@@ -10,7 +10,8 @@ static void check_table(const DistributeFile *file, size_t i)
     if (t->schema[0] == '\0' || t->name[0] == '\0' || (t->column == NULL) != t->reference ||
         t->shard_count < 0 || t->shard_count > DISTRIBUTE_SHARDS_MAX)
         abort();
-    if (t->colocate_with != NULL && (t->colocated >= i || file->tables[t->colocated].column == NULL))
+    if (t->colocate_with != NULL &&
+        (t->colocated >= i || file->tables[t->colocated].column == NULL))
         abort();
 }
 
@@ -18,7 +19,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "fuzz");
     Error err = ERROR_INIT;
-    const DistributeFile *file = distribute_file_parse(ctx, (const char *) data, size, "fuzz", &err);
+    const DistributeFile *file = distribute_file_parse(ctx, (const char *) data, size, "fuzz",
+                                                       &err);
     if ((file == NULL) != error_is_set(&err) || (file != NULL && file->count == 0))
         abort();
     for (size_t i = 0; file != NULL && i < file->count; i++)

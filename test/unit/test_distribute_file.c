@@ -76,16 +76,19 @@ static void test_bad(void **state)
         {"[public.t]\ncolumn = a\nshard_count = -1\n", "shard_count must be"},
         {"[public.t]\ncolumn = a\nshard_count = 4x\n", "shard_count must be"},
         {"[public.t]\ncolumn = a\nshard_count = 99999999999999999999\n", "shard_count must be"},
-        {"[public.t]\ncolumn = a\n[public.t]\ncolumn = b\n", "line 3: section [public.t] again, after line 1"},
+        {"[public.t]\ncolumn = a\n[public.t]\ncolumn = b\n",
+         "line 3: section [public.t] again, after line 1"},
         {"[a.t]\ncolumn = x\ncolocate_with = a.t\n", "no table [a.t] with a column stands before"},
         {"[a.t]\ncolumn = x\ncolocate_with = a.u\n[a.u]\ncolumn = x\n", "no table [a.u]"},
-        {"[a.t]\nreference = yes\n[a.u]\ncolumn = x\ncolocate_with = a.t\n", "no table [a.t] with a column"},
+        {"[a.t]\nreference = yes\n[a.u]\ncolumn = x\ncolocate_with = a.t\n",
+         "no table [a.t] with a column"},
         {"[a.t]\ncolumn = x\n[a.u]\ncolumn = x\ncolocate_with = t\n", "no table [t] with a column"},
     };
     for (size_t i = 0; i < LENGTH_OF(cases); i++)
     {
         Error err = ERROR_INIT;
-        if (distribute_file_parse(*state, cases[i].text, strlen(cases[i].text), "d.ini", &err) != NULL)
+        if (distribute_file_parse(*state, cases[i].text, strlen(cases[i].text), "d.ini", &err) !=
+            NULL)
             fail_msg("%s: taken", cases[i].text);
         assert_int_equal(err.code, ERR_USAGE);
         if (strstr(err.message, cases[i].message) == NULL)
