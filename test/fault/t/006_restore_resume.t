@@ -6,7 +6,8 @@ use PgarkTest;
 use Test::More;
 
 my $source = make_server('source');
-my $target = make_server('target', conf => "restart_after_crash = on\n");
+# What a crash of the server must not lose has to be on its way to the disk.
+my $target = make_server('target', conf => "restart_after_crash = on\nsynchronous_commit = on\n");
 my $repo   = new_repo();
 my $points = $ENV{PGARK_TEST_FULL} ? 60 : 20;
 
