@@ -254,7 +254,7 @@ stop_writers(@writers);
 
 # ---- transactions that a crash has left
 my $group = $workers[0]->safe_psql('bank', 'SELECT groupid FROM pg_dist_local_group');
-my $shard = sql($cluster, 'bank', "SELECT 'account_' || min(shardid) FROM pg_dist_shard JOIN pg_dist_placement USING (shardid) WHERE logicalrelid = 'account'::regclass AND groupid = $group");
+$shard = sql($cluster, 'bank', "SELECT 'account_' || min(shardid) FROM pg_dist_shard JOIN pg_dist_placement USING (shardid) WHERE logicalrelid = 'account'::regclass AND groupid = $group");
 my $prepare = sub {
     my ($gid, $amount) = @_;
     $workers[0]->safe_psql('bank', "SET citus.enable_manual_changes_to_shards = on; BEGIN; "
