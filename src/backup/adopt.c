@@ -54,8 +54,8 @@ static bool import(BackupNode *node, Error *err)
     /* Exported once more: from here on we do not depend on the session that holds. */
     AUTO(PQclear)
     PGresult *res = pg_query(
-        node->scout, "SELECT pg_catalog.pg_export_snapshot(), pg_catalog.pg_current_snapshot()", 0,
-        NULL, err);
+        node->scout, "SELECT pg_catalog.pg_export_snapshot(), pg_catalog.txid_current_snapshot()",
+        0, NULL, err);
     if (res == NULL)
         return error_prefix(err, "could not export the snapshot");
     snprintf(node->snapshot_id, sizeof(node->snapshot_id), "%s", pg_cell(res, 0, 0));

@@ -3,6 +3,7 @@
 
 #include "backup/large_objects.h"
 #include "base/str.h"
+#include "pg/dialect.h"
 
 /* Every relation that could be selected, with what selection_apply looks at. What an extension owns
  * is in the list only where the extension has it as its configuration, whatever the schema. */
@@ -19,7 +20,8 @@ static PGresult *query_relations(PgConn *conn, const char *hide, Error *err)
         " FROM pg_catalog.pg_class c"
         " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
         " LEFT JOIN (SELECT d.objid, x.extname, x.extconfig,"
-        "  x.extcondition[pg_catalog.array_position(x.extconfig, d.objid)] AS condition"
+        "  (SELECT x.extcondition[i] FROM pg_catalog.generate_subscripts(x.extconfig, 1) i"
+        "   WHERE x.extconfig[i] = d.objid LIMIT 1) AS condition"
         "  FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_extension x ON x.oid = d.refobjid"
         "  WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objsubid = 0"
         "  AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass"
@@ -193,6 +195,22 @@ bool catalog_read_relations(PgConn *conn, void *ctx, const Selection *selection,
     return true;
 }
 
+bool catalog_wants_rows(const Catalog *all, uint32_t oid)
+{
+    size_t low = 0;
+    size_t high = all->selected_count;
+    while (low < high)
+    {
+        size_t middle = low + (high - low) / 2;
+        if (all->selected[middle].oid < oid)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    const SelectionItem *item = low < all->selected_count ? &all->selected[low] : NULL;
+    return item != NULL && item->oid == oid && item->kind == 'r' && item->data && !item->extension;
+}
+
 Catalog catalog_to_lock(void *ctx, const Catalog *all)
 {
     Catalog lock = {.items = NULL};
@@ -343,14 +361,14 @@ bool catalog_read_tables(PgConn *conn, DataFormat format, Catalog *catalog, Erro
     const char *oids = wanted_oids(tmp, catalog);
     if (!read_sizes(conn, oids, catalog, err))
         return false;
-    AUTO(PQclear)
-    PGresult *res = pg_query(conn,
-                             "SELECT a.attrelid, a.attname, a.atttypid"
-                             " FROM pg_catalog.unnest($1::oid[]) w(oid)"
-                             " JOIN pg_catalog.pg_attribute a ON a.attrelid = w.oid"
-                             " WHERE a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''"
-                             " ORDER BY a.attrelid, a.attnum",
-                             1, &oids, err);
+    const char *sql = mem_printf(tmp,
+                                 "SELECT a.attrelid, a.attname, a.atttypid"
+                                 " FROM pg_catalog.unnest($1::oid[]) w(oid)"
+                                 " JOIN pg_catalog.pg_attribute a ON a.attrelid = w.oid"
+                                 " WHERE a.attnum > 0 AND NOT a.attisdropped AND NOT %s"
+                                 " ORDER BY a.attrelid, a.attnum",
+                                 dialect_is_generated(conn));
+    AUTO(PQclear) PGresult *res = pg_query(conn, sql, 1, &oids, err);
     if (res == NULL)
         return error_prefix(err, "could not read the columns of the tables");
     return take_columns(conn, res, format, catalog, err);

@@ -27,8 +27,9 @@ typedef struct Relation
     char kind; /* pg_class.relkind: r p f m */
     char *schema;
     char *name;
-    char *quoted; /* "schema"."name" */
-    bool lock;    /* the holder locks it: tables and partitioned tables that are selected */
+    char *quoted;   /* "schema"."name" */
+    bool lock;      /* the holder locks it: tables and partitioned tables that are selected */
+    bool lock_tree; /* with all that inherits from it */
     bool unlogged;
     bool populated;  /* of a materialized view: it is, and its refresh is wanted */
     char *extension; /* its configuration table, NULL */
@@ -77,6 +78,10 @@ typedef struct Catalog
  * true of (NULL: no condition). Below ctx. ERR_USAGE: the selection matches nothing. */
 bool catalog_read_relations(PgConn *conn, void *ctx, const Selection *selection, const char *hide,
                             Catalog *ret, Error *err) MUST_CHECK;
+
+/* catalog_wants_rows: the rows of a relation of the catalogue are wanted, and it is an ordinary table (not a
+ * partitioned or foreign one) that no extension owns. */
+bool catalog_wants_rows(const Catalog *all, uint32_t oid);
 
 /* catalog_to_lock gives, below ctx, the relations of all that the holder locks; they share strings.
  */

@@ -21,9 +21,13 @@ static bool dump_definitions(BackupNode *node, Error *err)
 {
     if (!node_has_catalogue(node))
         return true;
+    AUTO(pg_conn_close) PgConn *watch = NULL;
+    if (!node->pg_dump.snapshots && (watch = node_open_watch(node, err)) == NULL)
+        return false;
     const SchemaDump dump = {.request = node->request,
                              .pg_dump = &node->pg_dump,
                              .conn = node->scout,
+                             .watch = watch,
                              .snapshot = node->snapshot_id,
                              .catalog = &node->catalog};
     if (!schema_dump(&dump, node->storage, node->set_dir, &node->record.schema, err))

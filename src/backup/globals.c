@@ -11,8 +11,7 @@ static bool find_program(BackupNode *node, PgProgram *ret, Error *err)
     const char *path = slash == NULL ? NULL
                                      : mem_printf(node->ctx, "%.*s/pg_dumpall",
                                                   (int) (slash - pg_dump), pg_dump);
-    return pg_program_find(node->ctx, "pg_dumpall", path, node->record.server_version_num / 10000,
-                           node->cancel, ret, err);
+    return node_find_program(node, "pg_dumpall", path, ret, err);
 }
 
 char *globals_path(void *ctx, const BackupNode *node)
@@ -28,13 +27,25 @@ bool globals_dump(BackupNode *node, Error *err)
     const char *password;
     const char *dsn = pg_conn_dsn(tmp, node->scout, &password);
     const BackupRequest *request = node->request;
-    const char *argv[8];
+    const char *argv[10];
     int count = 0;
     if (!find_program(node, &program, err))
         return error_node(err, node->label);
+    if (request->no_role_passwords && program.major < 10)
+    {
+        error_set(err, ERR_USAGE, "--no-role-passwords needs pg_dumpall 10 or newer, \"%s\" is %d",
+                  program.path, program.major);
+        return error_node(err, node->label);
+    }
     argv[count++] = program.path;
     argv[count++] = "--globals-only";
     argv[count++] = "--no-password";
+    /* What roles are limited by, and refer to. */
+    if (node->probe->server.product != SERVER_POSTGRESQL)
+    {
+        argv[count++] = "--resource-queues";
+        argv[count++] = "--resource-groups";
+    }
     argv[count++] = mem_printf(tmp, "--dbname=%s", dsn);
     argv[count++] = mem_printf(tmp, "--database=%s", node->record.database);
     if (request->no_role_passwords)

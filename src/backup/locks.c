@@ -66,7 +66,8 @@ char *locks_statement(void *ctx, const Catalog *relations, size_t first, size_t 
 {
     Str *sql = str_new(ctx);
     for (size_t i = first; i < first + count; i++)
-        str_addf(sql, "%s ONLY %s", i == first ? "LOCK TABLE" : ",", relations->items[i].quoted);
+        str_addf(sql, "%s%s %s", i == first ? "LOCK TABLE" : ",",
+                 relations->items[i].lock_tree ? "" : " ONLY", relations->items[i].quoted);
     str_addf(sql, " IN %s MODE", mode);
     return sql->data;
 }
@@ -129,6 +130,17 @@ static void name_blocker(PgConn *holder, PgConn *probe, const Catalog *relations
              describe_blocker(tmp, res, 3));
 }
 
+/* Who keeps l from being granted, b.pid (0: a prepared transaction, whose lock is h). Before there was a
+ * function for it: whoever has the one mode that excludes ACCESS SHARE. */
+#define BLOCKERS                                                                                   \
+    "CROSS JOIN LATERAL pg_catalog.unnest(pg_catalog.pg_blocking_pids(l.pid)) b(pid)"              \
+    " LEFT JOIN pg_catalog.pg_locks h ON b.pid = 0 AND h.pid IS NULL"                              \
+    "  AND h.relation = l.relation AND h.mode = 'AccessExclusiveLock'"
+#define BLOCKERS_BEFORE_96                                                                         \
+    "JOIN pg_catalog.pg_locks h ON h.relation = l.relation AND h.granted"                          \
+    "  AND h.mode = 'AccessExclusiveLock'"                                                         \
+    " CROSS JOIN LATERAL (SELECT coalesce(h.pid, 0)) b(pid)"
+
 /* The holder is waiting: for which table, and for whom. */
 static void report_wait(PgConn *holder, PgConn *probe)
 {
@@ -137,18 +149,15 @@ static void report_wait(PgConn *holder, PgConn *probe)
     snprintf(pid, sizeof(pid), "%d", PQbackendPID(holder->raw));
     const char *params[] = {pid};
     Error ignored = ERROR_INIT;
-    AUTO(PQclear)
-    PGresult *res = pg_query(
-        probe,
+    const char *sql = mem_printf(
+        tmp,
         "SELECT n.nspname, c.relname, b.pid," BLOCKER_COLUMNS(
             "h") " FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_class c ON c.oid = l.relation"
-                 " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-                 " CROSS JOIN LATERAL pg_catalog.unnest(pg_catalog.pg_blocking_pids(l.pid)) b(pid)"
+                 " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace %s"
                  " LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = b.pid"
-                 " LEFT JOIN pg_catalog.pg_locks h ON b.pid = 0 AND h.pid IS NULL"
-                 "  AND h.relation = l.relation AND h.mode = 'AccessExclusiveLock'"
                  " WHERE l.pid = $1::int AND NOT l.granted LIMIT 1",
-        1, params, &ignored);
+        PQserverVersion(probe->raw) >= 90600 ? BLOCKERS : BLOCKERS_BEFORE_96);
+    AUTO(PQclear) PGresult *res = pg_query(probe, sql, 1, params, &ignored);
     if (res == NULL)
         log_debug("%s: who is in the way cannot be told: %s", probe->label, ignored.message);
     else if (PQntuples(res) == 1)

@@ -24,8 +24,8 @@ bool locks_capacity(PgConn *probe, int64_t *ret_capacity, int64_t *ret_used,
 bool locks_take(PgConn *holder, PgConn *probe, const Catalog *relations, int64_t wait_ms,
                 int64_t *report_ms, Error *err) MUST_CHECK;
 
-/* locks_statement writes LOCK TABLE ONLY ... for items first..first+count-1 into a text below ctx.
- */
+/* locks_statement writes LOCK TABLE ONLY ... (without ONLY where lock_tree says so) for items
+ * first..first+count-1 into a text below ctx. */
 char *locks_statement(void *ctx, const Catalog *relations, size_t first, size_t count,
                       const char *mode);
 

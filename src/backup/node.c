@@ -4,6 +4,7 @@
 #include "backup/locks.h"
 #include "base/clock.h"
 #include "base/str.h"
+#include "pg/dialect.h"
 #include "repo/repo.h"
 
 #define LOCK_ROUNDS 20
@@ -24,15 +25,14 @@ void node_init(BackupNode *node, const BackupRequest *request, const PgConnSpec 
 static bool read_identity(BackupNode *node, Error *err)
 {
     NodeRecord *r = &node->record;
-    AUTO(PQclear)
-    PGresult *res = pg_query(
-        node->probe,
-        "SELECT s.system_identifier, pg_catalog.current_setting('server_version'),"
+    const char *sql = mem_printf(
+        node->ctx,
+        "SELECT %s, pg_catalog.current_setting('server_version'),"
         " pg_catalog.current_setting('server_version_num'), pg_catalog.pg_is_in_recovery(),"
         " pg_catalog.current_setting('server_encoding'), pg_catalog.current_database(),"
-        " pg_catalog.pg_postmaster_start_time()"
-        " FROM pg_catalog.pg_control_system() s",
-        0, NULL, err);
+        " pg_catalog.pg_postmaster_start_time()",
+        dialect_system_identifier(node->probe));
+    AUTO(PQclear) PGresult *res = pg_query(node->probe, sql, 0, NULL, err);
     if (res == NULL)
         return error_prefix(err, "could not ask the server who it is");
     r->content = node->content;
@@ -52,7 +52,8 @@ static bool read_identity(BackupNode *node, Error *err)
     return true;
 }
 
-static PgConn *open_one(BackupNode *node, const PgConnSpec *spec, const char *role, Error *err)
+static PgConn *open_one(const BackupNode *node, const PgConnSpec *spec, const char *role,
+                        Error *err)
 {
     char application[64];
     snprintf(application, sizeof(application), "pgark %s", role);
@@ -116,6 +117,13 @@ bool node_open_workers(BackupNode *node, Error *err)
     return true;
 }
 
+PgConn *node_open_watch(const BackupNode *node, Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "watch");
+    PgConnSpec spec = node_spec(node);
+    return open_one(node, pg_conn_pin(tmp, node->scout, &spec), "watch", err);
+}
+
 void node_close_workers(BackupNode *node)
 {
     for (int i = 0; node->workers != NULL && i < node->request->jobs; i++)
@@ -144,11 +152,18 @@ static bool check_export(BackupNode *node, Error *err)
     return error_hint(err, "A standby must be able to; back up from the primary instead.");
 }
 
+bool node_find_program(BackupNode *node, const char *name, const char *path, PgProgram *ret,
+                       Error *err)
+{
+    int major = node->record.server_version_num / 10000;
+    return node->probe->server.product == SERVER_POSTGRESQL
+               ? pg_program_find(node->ctx, name, path, major, node->cancel, ret, err)
+               : pg_program_find_greenplum(node->ctx, name, path, major, node->cancel, ret, err);
+}
+
 bool node_find_pg_dump(BackupNode *node, Error *err)
 {
-    return pg_program_find(node->ctx, "pg_dump", node->request->pg_dump,
-                           node->record.server_version_num / 10000, node->cancel, &node->pg_dump,
-                           err);
+    return node_find_program(node, "pg_dump", node->request->pg_dump, &node->pg_dump, err);
 }
 
 bool node_connect(BackupNode *node, bool probe_only, Error *err)
@@ -293,7 +308,8 @@ bool node_plan(BackupNode *node, PgConn *conn, Error *err)
         return error_node(err, node->label);
     if (!catalog_read_tables(conn, node->request->format, &node->catalog, err))
         return error_node(err, node->label);
-    bool block_ranges = node->record.server_version_num >= 140000;
+    bool block_ranges = node->record.server_version_num >= 140000 &&
+                        (node->scope == NULL || !node->scope->whole_tables);
     plan_make(node->ctx, &node->catalog, node->request, block_ranges, &node->plan);
     make_tables(node);
     atomic_store(&node->progress->bytes_total, node->plan.bytes);

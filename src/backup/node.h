@@ -100,8 +100,14 @@ bool node_connect(BackupNode *node, bool probe_only, Error *err) MUST_CHECK;
 bool node_open_workers(BackupNode *node, Error *err) MUST_CHECK;
 void node_close_workers(BackupNode *node);
 
-/* node_find_pg_dump sets node->pg_dump; node_connect does it unless probe_only. */
+/* node_open_watch opens one more connection, which is the caller's. */
+PgConn *node_open_watch(const BackupNode *node, Error *err);
+
+/* node_find_pg_dump sets node->pg_dump; node_connect does it unless probe_only. node_find_program finds
+ * another one (path NULL: nobody named it) that fits the node's server. */
 bool node_find_pg_dump(BackupNode *node, Error *err) MUST_CHECK;
+bool node_find_program(BackupNode *node, const char *name, const char *path, PgProgram *ret,
+                       Error *err) MUST_CHECK;
 
 /* node_lock lists the tables and locks them all; starts over by itself when one vanishes meanwhile.
  * With slice_ms (0: none) it waits no longer than that, then gives all locks back: *ret_locked

@@ -1,8 +1,10 @@
 /* backup/schema.c - the definitions; the contract is in schema.h. */
 #include "backup/schema.h"
 
+#include "backup/catalogue_mark.h"
 #include "backup/program_store.h"
 #include "base/clock.h"
+#include "repo/archive.h"
 
 #define SCHEMA_LOCK_WAIT_MS "2000"
 
@@ -35,10 +37,11 @@ static const char *const *make_argv(const SchemaDump *dump, const char *dsn, voi
                                  "--schema-only",
                                  "--no-password",
                                  mem_printf(tmp, "--encoding=%s", encoding),
-                                 ("--lock-wait-timeout=" SCHEMA_LOCK_WAIT_MS),
-                                 mem_printf(tmp, "--snapshot=%s", dump->snapshot)};
+                                 ("--lock-wait-timeout=" SCHEMA_LOCK_WAIT_MS)};
     for (size_t i = 0; i < LENGTH_OF(fixed); i++)
         add_arg(tmp, &args, mem_strdup(tmp, fixed[i]));
+    if (dump->pg_dump->snapshots)
+        add_arg(tmp, &args, mem_printf(tmp, "--snapshot=%s", dump->snapshot));
     if (request->role != NULL)
         add_arg(tmp, &args, mem_printf(tmp, "--role=%s", request->role));
     for (size_t i = 0; request->dump_args != NULL && request->dump_args[i] != NULL; i++)
@@ -49,6 +52,39 @@ static const char *const *make_argv(const SchemaDump *dump, const char *dsn, voi
     add_arg(tmp, &args, mem_printf(tmp, "--dbname=%s", dsn));
     add_arg(tmp, &args, NULL);
     return (const char *const *) args.items;
+}
+
+static bool begin_at_cut(const SchemaDump *dump, void *tmp, Error *err)
+{
+    const char *begin = mem_printf(tmp,
+                                   "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"
+                                   " SET TRANSACTION SNAPSHOT '%s'",
+                                   dump->snapshot);
+    return pg_exec(dump->watch, begin, err);
+}
+
+/* The definitions as the cut shows them. */
+static char *mark_cut(const SchemaDump *dump, void *tmp, Error *err)
+{
+    char *mark = begin_at_cut(dump, tmp, err) ? catalogue_mark(dump->watch, tmp, err) : NULL;
+    return mark != NULL && pg_exec(dump->watch, "COMMIT", err) ? mark : NULL;
+}
+
+/* What the archive has is what the cut shows: nothing has changed since, and nothing that came and went
+ * meanwhile is in it. */
+static bool is_of_cut(const SchemaDump *dump, const char *mark, Storage *st, const char *set_dir,
+                      const ObjectRecord *record, Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "archive");
+    const char *now = catalogue_mark(dump->watch, tmp, err);
+    const NodeRecord stored = {.schema = *record};
+    bool there = false;
+    const ArchiveToc *toc = now == NULL ? NULL : archive_read(tmp, st, set_dir, &stored, err);
+    if (toc == NULL || !begin_at_cut(dump, tmp, err) ||
+        !catalogue_has(dump->watch, toc, &there, err) || !pg_exec(dump->watch, "COMMIT", err))
+        return false;
+    return (there && strcmp(now, mark) == 0) ||
+           error_set(err, ERR_CHANGED, "definitions changed while pg_dump read them");
 }
 
 bool schema_dump(const SchemaDump *dump, Storage *st, const char *set_dir, ObjectRecord *record,
@@ -66,11 +102,16 @@ bool schema_dump(const SchemaDump *dump, Storage *st, const char *set_dir, Objec
                               .no_sync = dump->request->no_sync};
     if (run.argv == NULL)
         return error_node(err, dump->conn->label);
+    const char *mark = NULL;
     int64_t start = clock_ms();
+    if (dump->watch != NULL && (mark = mark_cut(dump, tmp, err)) == NULL)
+        return error_node(err, dump->conn->label);
     if (program_store(&run, record, err))
-        return true;
+        return mark == NULL || is_of_cut(dump, mark, st, set_dir, record, err) ||
+               error_node(err, dump->conn->label);
     bool waited = clock_ms() - start >= atoi(SCHEMA_LOCK_WAIT_MS);
-    if (err->code == ERR_PROGRAM && catalogue_moved(err->message, waited))
+    /* Without the snapshot a table may have gone before it was locked. */
+    if (err->code == ERR_PROGRAM && catalogue_moved(err->message, waited || mark != NULL))
         err->code = ERR_CHANGED;
     error_prefix(err, "could not dump the schema");
     return error_node(err, dump->conn->label);

@@ -145,8 +145,12 @@ bool scope_read(PgConn *conn, void *ctx, const Selection *selection, const NodeS
     else if (!catalog_read_relations(conn, ctx, selection, scope->hide, ret, err))
         return false;
     for (size_t i = 0; i < ret->count; i++)
-        if (oids_have(scope->spread, scope->spread_count, ret->items[i].oid))
-            ret->items[i].data = DATA_NONE;
+    {
+        Relation *r = &ret->items[i];
+        r->lock_tree = scope->trees && r->lock;
+        if (oids_have(scope->spread, scope->spread_count, r->oid))
+            r->data = DATA_NONE;
+    }
     if ((scope->part_count > 0 && !add_parts(conn, scope, ret, err)) ||
         (scope->sequence_count > 0 && !add_sequences(conn, scope, ret, err)))
         return false;

@@ -30,6 +30,9 @@ typedef struct ScopeName
 typedef struct NodeScope
 {
     bool catalogue;         /* the node's own catalogue, as the selection wants it */
+    bool trees;             /* what inherits from its relations is locked with them: it is hidden */
+    size_t hidden_count;    /* how many relations that adds */
+    bool whole_tables;      /* ranges of blocks are no quicker to read than their tables */
     const char *hide;       /* SQL condition on c.oid (pg_class) of relations that are no objects of
                                their own, NULL: none are */
     const uint32_t *spread; /* sorted oids of relations of the catalogue whose rows are in parts */

@@ -78,6 +78,14 @@ static void take_tables(Manifest *m, BackupNode *node)
     talloc_steal(m, node->catalog.selected);
 }
 
+static char **copy_texts(void *ctx, char *const *texts, size_t count)
+{
+    char **copy = mem_array(ctx, char *, count);
+    for (size_t i = 0; i < count; i++)
+        copy[i] = mem_strdup(copy, texts[i]);
+    return copy;
+}
+
 /* What an engine knows of the tables that are in the set; its relations are the parts of the nodes. */
 static void copy_map(Manifest *m, const BackupRun *run)
 {
@@ -97,6 +105,8 @@ static void copy_map(Manifest *m, const BackupRun *run)
         d->database = mem_strdup(m, d->database);
         d->method = mem_strdup(m, d->method);
         d->column = mem_strdup(m, d->column);
+        d->columns = copy_texts(m, d->columns, d->column_count);
+        d->opclasses = copy_texts(m, d->opclasses, d->opclass_count);
         d->tenant_schema = mem_strdup(m, d->tenant_schema);
     }
     for (size_t i = 0; i < map->schema_count; i++)

@@ -31,9 +31,20 @@ static int64_t slice_ms(const BackupRun *run)
     return run->count > 1 ? LOCK_SLICE_MS : 0;
 }
 
+/* Everybody writes through the coordinator, the first node. */
+static bool is_coordinated(const BackupRun *run)
+{
+    return run->fleet->engine != NULL && run->fleet->engine->cut.through_coordinator;
+}
+
 static bool lock_one(void *arg, size_t i, Error *err)
 {
     BackupRun *run = arg;
+    if (i > 0 && is_coordinated(run) && !run->locked[0])
+    {
+        run->locked[i] = false;
+        return true;
+    }
     return node_lock(&run->nodes[i], slice_ms(run), &run->locked[i], err);
 }
 
@@ -89,12 +100,35 @@ static bool plan_one(void *arg, size_t i, Error *err)
 {
     BackupRun *run = arg;
     BackupNode *node = &run->nodes[i];
-    return node_find_pg_dump(node, err) && node_plan(node, node->probe, err);
+    return (!node_has_catalogue(node) || node_find_pg_dump(node, err)) &&
+           node_plan(node, node->probe, err);
 }
 
 static bool each(BackupRun *run, ParallelFn fn, Error *err)
 {
     return parallel_run(run->count, fn, run, run->cancel, err);
+}
+
+typedef struct Behind
+{
+    BackupRun *run;
+    ParallelFn fn;
+} Behind;
+
+static bool behind(void *arg, size_t i, Error *err)
+{
+    const Behind *b = arg;
+    return b->fn(b->run, i + 1, err);
+}
+
+/* Where everybody writes through the coordinator a lock there keeps others from all nodes. In another order
+ * somebody could have the coordinator's lock and wait for one of ours, while we wait for his. */
+static bool coordinator_first(BackupRun *run, ParallelFn fn, Error *err)
+{
+    Behind rest = {.run = run, .fn = fn};
+    if (!is_coordinated(run))
+        return each(run, fn, err);
+    return fn(run, 0, err) && parallel_run(run->count - 1, behind, &rest, run->cancel, err);
 }
 
 /* Two names for one server would store its rows twice, and restore them twice. */
@@ -129,7 +163,10 @@ static bool check_locks(const BackupRun *run, Error *err)
     {
         size_t tables = 0;
         for (size_t i = run->servers[s]; i < run->servers[s + 1]; i++)
-            tables += run->nodes[i].locked.count;
+        {
+            const NodeScope *scope = run->nodes[i].scope;
+            tables += run->nodes[i].locked.count + (scope == NULL ? 0 : scope->hidden_count);
+        }
         if (!locks_check_capacity(run->nodes[run->servers[s]].probe, tables, err))
             return false;
     }
@@ -183,7 +220,7 @@ static bool lock_all(BackupRun *run, Error *err)
     for (;;)
     {
         bool all = true;
-        if (!each(run, lock_one, err))
+        if (!coordinator_first(run, lock_one, err))
             return false;
         for (size_t i = 0; i < run->count; i++)
             all = all && run->locked[i];
@@ -226,7 +263,7 @@ static bool take_cut(BackupRun *run, Error *err)
             run->cut.stall_us = stall;
         if (run->fleet->engine != NULL && !map_nodes(run, run->nodes[0].scout, err))
             return false;
-        if (!each(run, confirm_one, err))
+        if (!coordinator_first(run, confirm_one, err))
             return false;
         for (size_t i = 0; i < run->count; i++)
             same = same && run->same[i];

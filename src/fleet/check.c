@@ -9,6 +9,7 @@
 #include "base/parallel.h"
 #include "base/str.h"
 #include "fleet/engine.h"
+#include "pg/dialect.h"
 #include "repo/repo.h"
 
 #define SKEW_WARNING_MS 1000
@@ -84,23 +85,22 @@ static bool check_clock(CheckRun *run, BackupNode *node, Error *err)
 
 static bool check_connections(CheckRun *run, BackupNode *node, Error *err)
 {
-    AUTO(PQclear)
-    PGresult *res = pg_query(
-        node->probe,
+    const char *client = dialect_is_client(node->probe);
+    const char *sql = mem_printf(
+        run->ctx,
         "SELECT pg_catalog.current_setting('max_connections')::int"
         " - CASE WHEN r.rolsuper THEN 0"
         "   ELSE pg_catalog.current_setting('superuser_reserved_connections')::int END"
-        " - (SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE backend_type = 'client "
-        "backend'),"
+        " - (SELECT count(*) FROM pg_catalog.pg_stat_activity a WHERE %s),"
         " r.rolsuper, r.rolconnlimit, (SELECT count(*) FROM pg_catalog.pg_stat_activity a"
-        "  WHERE a.usesysid = r.oid AND a.backend_type = 'client backend'),"
+        "  WHERE a.usesysid = r.oid AND %s),"
         " (SELECT d.datconnlimit FROM pg_catalog.pg_database d"
         "  WHERE d.datname = pg_catalog.current_database()),"
         " (SELECT count(*) FROM pg_catalog.pg_stat_activity a"
-        "  WHERE a.datname = pg_catalog.current_database()"
-        "  AND a.backend_type = 'client backend')"
+        "  WHERE a.datname = pg_catalog.current_database() AND %s)"
         " FROM pg_catalog.pg_roles r WHERE r.rolname = CURRENT_USER",
-        0, NULL, err);
+        client, client, client);
+    AUTO(PQclear) PGresult *res = pg_query(node->probe, sql, 0, NULL, err);
     if (res == NULL)
         return false;
     /* Our probe is among those counted; holder, scout, pg_dump and the workers come on top. */
@@ -138,18 +138,17 @@ static bool check_locks(CheckRun *run, BackupNode *node, Error *err)
     return true;
 }
 
+/* Row security came with 9.5. */
 static bool check_privileges(CheckRun *run, BackupNode *node, Error *err)
 {
-    AUTO(PQclear)
-    PGresult *res = pg_query(
-        node->probe,
+    const char *sql = mem_printf(
+        run->ctx,
         "SELECT count(*) FILTER (WHERE NOT pg_catalog.has_table_privilege(c.oid, 'SELECT')"
         "  OR NOT pg_catalog.has_schema_privilege(n.oid, 'USAGE')),"
         " min(n.nspname || '.' || c.relname) FILTER (WHERE"
         "  NOT pg_catalog.has_table_privilege(c.oid, 'SELECT')"
         "  OR NOT pg_catalog.has_schema_privilege(n.oid, 'USAGE')),"
-        " count(*) FILTER (WHERE c.relrowsecurity AND NOT r.rolsuper AND NOT r.rolbypassrls"
-        "  AND (c.relforcerowsecurity OR NOT pg_catalog.pg_has_role(c.relowner, 'USAGE'))),"
+        " count(*) FILTER (WHERE %s),"
         " bool_and(r.rolsuper)"
         " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace,"
         " pg_catalog.pg_roles r"
@@ -157,8 +156,12 @@ static bool check_privileges(CheckRun *run, BackupNode *node, Error *err)
         " AND c.relpersistence <> 't' AND n.nspname !~ '^pg_'"
         " AND n.nspname <> 'information_schema' AND NOT EXISTS (SELECT 1"
         "  FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass"
-        "  AND d.objid = c.oid AND d.objsubid = 0 AND d.deptype = 'e')",
-        0, NULL, err);
+        "  AND d.objid = c.oid AND d.objsubid = 0 AND d.deptype = 'e') AND c.oid >= 16384",
+        PQserverVersion(node->probe->raw) < 90500
+            ? "false"
+            : "c.relrowsecurity AND NOT r.rolsuper AND NOT r.rolbypassrls"
+              " AND (c.relforcerowsecurity OR NOT pg_catalog.pg_has_role(c.relowner, 'USAGE'))");
+    AUTO(PQclear) PGresult *res = pg_query(node->probe, sql, 0, NULL, err);
     if (res == NULL)
         return false;
     if (pg_cell_int(res, 0, 0) > 0)
@@ -178,7 +181,8 @@ static bool check_privileges(CheckRun *run, BackupNode *node, Error *err)
 static bool check_prepared(CheckRun *run, BackupNode *node, Error *err)
 {
     const FleetEngine *engine = run->fleet->engine;
-    const char *own[] = {engine == NULL ? "" : engine->cut.own_gids};
+    const char *own[] = {engine == NULL || engine->cut.own_gids == NULL ? ""
+                                                                        : engine->cut.own_gids};
     AUTO(PQclear)
     PGresult *res = pg_query(
         node->probe,
@@ -199,8 +203,14 @@ static bool check_prepared(CheckRun *run, BackupNode *node, Error *err)
 static void check_identity(CheckRun *run, BackupNode *node)
 {
     const NodeRecord *r = &node->record;
-    add(run, node->content, "server", CHECK_OK, "%s:%d, database \"%s\", PostgreSQL %s, system %s",
-        r->host, r->port, r->database, r->server_version, r->system_identifier);
+    const ServerVersion *server = &node->probe->server;
+    char product[64] = "";
+    if (server->product != SERVER_POSTGRESQL)
+        snprintf(product, sizeof(product), "%s %d.%d.%d, ", server_version_name(server->product),
+                 server->major, server->minor, server->patch);
+    add(run, node->content, "server", CHECK_OK,
+        "%s:%d, database \"%s\", %sPostgreSQL %s, system %s", r->host, r->port, r->database,
+        product, r->server_version, r->system_identifier);
     if (r->in_recovery && run->count > 1)
         add(run, node->content, "recovery", CHECK_FAILED,
             "this is a standby, where no cut of several servers can be proven; name the primary, "

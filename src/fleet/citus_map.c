@@ -29,24 +29,6 @@ static bool has_relation(PgConn *conn, const char *name, bool *ret_has, Error *e
     return res != NULL;
 }
 
-/* The rows of a relation of the coordinator are wanted; it has rows of its own (not a partitioned
- * table, whose partitions are distributed themselves, or a foreign table). */
-static bool is_wanted(const Mapper *m, uint32_t oid)
-{
-    size_t low = 0;
-    size_t high = m->all.selected_count;
-    while (low < high)
-    {
-        size_t middle = low + (high - low) / 2;
-        if (m->all.selected[middle].oid < oid)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    const SelectionItem *item = low < m->all.selected_count ? &m->all.selected[low] : NULL;
-    return item != NULL && item->oid == oid && item->kind == 'r' && item->data && !item->extension;
-}
-
 /* pg_dist_partition's partmethod, repmodel and colocationid, by one word. A table without a
  * distribution column is a reference table by its replication by two-phase commit; else one with a
  * colocation group has one shard somewhere, and one without is the coordinator's own. */
@@ -158,7 +140,8 @@ static bool read_shards(Mapper *m, Error *err)
         return error_prefix(err, "could not read where the shards are");
     for (int i = 0; i < PQntuples(res); i++)
     {
-        if (is_wanted(m, (uint32_t) pg_cell_int(res, i, 0)) && !take_shard(m, res, i, err))
+        if (catalog_wants_rows(&m->all, (uint32_t) pg_cell_int(res, i, 0)) &&
+            !take_shard(m, res, i, err))
             return false;
     }
     return true;

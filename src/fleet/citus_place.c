@@ -140,13 +140,6 @@ static size_t find_parts(const Placer *p, uint32_t oid, size_t *ret_count)
 
 /* ---- both ---- */
 
-bool citus_place_same_hash(const TableRecord *t, const char *column)
-{
-    size_t place = manifest_column(t, column);
-    const char *type = place < t->type_count ? t->types[place] : "other";
-    return strchr(type, '(') == NULL && strcmp(type, "enum") != 0 && strcmp(type, "other") != 0;
-}
-
 static const CitusServer *server_of(const CitusTarget *target, int64_t group)
 {
     for (size_t i = 0; i < target->server_count; i++)
@@ -165,7 +158,7 @@ static bool is_placeable(const Placer *p, const RestoreTable *t, int row)
     if (!t->made || r->direct == DIRECT_NEVER || r->on_error != ON_ERROR_STOP)
         return false;
     return method == 'n' ||
-           (method == 'h' && citus_place_same_hash(t->record, pg_cell(p->shards, row, COL_COLUMN)));
+           (method == 'h' && engine_same_hash(t->record, pg_cell(p->shards, row, COL_COLUMN)));
 }
 
 static const char *limit_cell(const PGresult *res, int row, int column)

@@ -50,10 +50,6 @@ bool citus_place_parts(RestoreNode *node, Error *err) MUST_CHECK;
  * of, so that it can go with the journal. */
 bool citus_place_finish(RestoreNode *node, Error *err) MUST_CHECK;
 
-/* citus_place_same_hash: rows of the table hash alike in every database. The hash of a built-in type is
- * the same everywhere, an enum's depends on the database. */
-bool citus_place_same_hash(const TableRecord *t, const char *column);
-
 /* citus_place_sequences: no node gives out a number again that one of the source's has given out. */
 bool citus_place_sequences(RestoreNode *node, Error *err) MUST_CHECK;
 

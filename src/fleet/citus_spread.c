@@ -177,7 +177,7 @@ static bool check_direct(const Spreader *s, Error *err)
         const SpreadTable *t = &s->tables[i];
         if (strcmp(t->method, "hash") != 0 || t->record->chunks == 0)
             continue;
-        bool same = citus_place_same_hash(t->record, t->column);
+        bool same = engine_same_hash(t->record, t->column);
         if (same && has_even_limits(s, t))
             continue;
         return error_set(err, ERR_USAGE, "--direct: table \"%s.%s\" cannot be loaded so: %s",

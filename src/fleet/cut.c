@@ -6,7 +6,8 @@
  *
  * 1. Double collect (no writer is blocked)
  *    a. Every scout takes a snapshot S(i); the answer also holds pg_current_snapshot()
- *       (xmin:xmax: running xids) and the prepared transactions of that database.
+ *       (xmin:xmax: running xids; it is asked for by the name that all versions know,
+ *       txid_current_snapshot) and the prepared transactions of that database.
  *    b. After all of these answers are in, every probe reads pg_current_snapshot() anew.
  *    If on every node (b) equals (a) as text, T is any instant between the last answer of (a)
  *    and the first question of (b):
@@ -58,6 +59,13 @@
  *    parts from being moved; the second look is taken inside. As not everything that such an engine
  *    commits on several nodes has two phases, strict tries the barrier first, and 1 where it cannot be
  *    had.
+ *
+ *    Where everybody writes through the coordinator (Greenplum), its locks are those of all nodes: a
+ *    SHARE lock there waits until every writer's commit has ended on every node, as the writer lets go
+ *    of the coordinator last. So it is taken there alone, and 2 holds as it stands. For 1 the
+ *    coordinator's list of prepared transactions is not compared: it never has one. What is then proven
+ *    is one instant of all others, at which no transaction is half committed on them; what the
+ *    coordinator's snapshot may lack of it is no more than definitions, which its locks keep.
  *
  * Tables that came after the list was locked are caught by node_confirm: the cut is taken again.
  */
@@ -120,9 +128,21 @@ static bool begin_scouts(const Cut *cut, Error *err)
 /* A condition on pg_prepared_xacts p: gids that 1 judges, or those that the engine does. */
 static const char *gid_condition(void *ctx, const Cut *cut, bool own)
 {
-    if (cut->engine == NULL)
+    if (cut->engine == NULL || cut->engine->cut.own_gids == NULL)
         return own ? "false" : "true";
     return mem_printf(ctx, "p.gid %sLIKE '%s'", own ? "" : "NOT ", cut->engine->cut.own_gids);
+}
+
+/* Everybody writes through the coordinator (EngineCut in engine.h). */
+static bool is_coordinated(const Cut *cut)
+{
+    return cut->engine != NULL && cut->engine->cut.through_coordinator;
+}
+
+/* The first of the nodes on which transactions are prepared. */
+static size_t first_judged(const Cut *cut)
+{
+    return is_coordinated(cut) ? 1 : 0;
 }
 
 static void note_prepared(Cut *cut, const BackupNode *node, const char *gids)
@@ -140,15 +160,16 @@ static const char *snapshot_sql(void *ctx, const Cut *cut)
     const char *judged = gid_condition(ctx, cut, false);
     return mem_printf(
         ctx,
-        "SELECT pg_catalog.pg_export_snapshot(), pg_catalog.pg_current_snapshot(),"
+        "SELECT pg_catalog.pg_export_snapshot(), pg_catalog.txid_current_snapshot(),"
         " (SELECT pg_catalog.string_agg(p.gid, chr(10) ORDER BY p.gid)"
         "  FROM pg_catalog.pg_prepared_xacts p"
         "  WHERE p.database = pg_catalog.current_database() AND %s),"
-        " (SELECT pg_catalog.bool_and(p.transaction = ANY (ARRAY(SELECT x::xid FROM"
-        "  pg_catalog.pg_snapshot_xip(s.s) x)) OR (p.transaction::text::bigint"
-        "  - pg_catalog.pg_snapshot_xmax(s.s)::text::bigint %% 4294967296 + 4294967296)"
+        " (SELECT pg_catalog.bool_and(p.transaction::text::bigint = ANY (ARRAY(SELECT"
+        "  x %% 4294967296 FROM pg_catalog.txid_snapshot_xip(s.s) x))"
+        "  OR (p.transaction::text::bigint"
+        "  - pg_catalog.txid_snapshot_xmax(s.s) %% 4294967296 + 4294967296)"
         "  %% 4294967296 < 2147483648)"
-        "  FROM pg_catalog.pg_prepared_xacts p, (SELECT pg_catalog.pg_current_snapshot()) s(s)"
+        "  FROM pg_catalog.pg_prepared_xacts p, (SELECT pg_catalog.txid_current_snapshot()) s(s)"
         "  WHERE p.database = pg_catalog.current_database() AND %s)",
         judged, judged);
 }
@@ -173,12 +194,14 @@ static bool take_snapshots(Cut *cut, bool *ret_even, Error *err)
         mem_free(node->record.snapshot);
         node->record.snapshot = mem_strdup(node->ctx, pg_cell(res, 0, 1));
         const char *gids = pg_cell(res, 0, 2);
-        if (i == 0)
+        if (i < first_judged(cut))
+            continue;
+        if (first == NULL)
             first = mem_strdup(tmp, gids);
         bool decided = !pg_cell_null(res, 0, 3) && !pg_cell_bool(res, 0, 3);
         if (decided || strcmp(first, gids) != 0)
         {
-            note_prepared(cut, gids[0] != '\0' ? node : &cut->nodes[0],
+            note_prepared(cut, gids[0] != '\0' ? node : &cut->nodes[first_judged(cut)],
                           gids[0] != '\0' ? gids : first);
             *ret_even = false;
         }
@@ -197,13 +220,14 @@ static const char *second_sql(void *ctx, const Cut *cut)
     return mem_printf(ctx,
                       "SELECT pg_catalog.set_config('pgark.prepared', %s AND %s), ''), false),"
                       " pg_catalog.set_config('pgark.own', %s AND %s), ''), false);"
-                      " SELECT pg_catalog.pg_current_snapshot(),"
+                      " SELECT pg_catalog.txid_current_snapshot(),"
                       " pg_catalog.current_setting('pgark.prepared'),"
                       " pg_catalog.current_setting('pgark.own')",
                       list, gid_condition(ctx, cut, false), list, gid_condition(ctx, cut, true));
 }
 
-/* Whether a node's second look agrees with its snapshot, and its gids with the first node's. */
+/* Whether a node's second look agrees with its snapshot, and its gids with the first node's; first
+ * NULL: nothing is ever prepared on this node. */
 static bool is_same(Cut *cut, const BackupNode *node, const PGresult *res, const char *first)
 {
     const char *gids = pg_cell(res, 0, 1);
@@ -213,9 +237,10 @@ static bool is_same(Cut *cut, const BackupNode *node, const PGresult *res, const
                  "transactions committed on node %d during every try", node->content);
         return false;
     }
-    if (strcmp(first, gids) == 0)
+    if (first == NULL || strcmp(first, gids) == 0)
         return true;
-    note_prepared(cut, gids[0] != '\0' ? node : &cut->nodes[0], gids[0] != '\0' ? gids : first);
+    note_prepared(cut, gids[0] != '\0' ? node : &cut->nodes[first_judged(cut)],
+                  gids[0] != '\0' ? gids : first);
     return false;
 }
 
@@ -234,12 +259,12 @@ static bool look_again(Cut *cut, bool *ret_same, Error *err)
         AUTO(PQclear) PGresult *res = pg_collect(node->probe, clock_ms() + ANSWER_MS, err);
         if (res == NULL)
             return error_prefix(err, "could not prove the snapshot");
-        if (first == NULL)
+        if (first == NULL && i >= first_judged(cut))
             first = mem_strdup(tmp, pg_cell(res, 0, 1));
         own[i] = mem_strdup(tmp, pg_cell(res, 0, 2));
         *ret_same = *ret_same && is_same(cut, node, res, first);
     }
-    return !*ret_same || cut->engine == NULL ||
+    return !*ret_same || cut->engine == NULL || cut->engine->cut.settle == NULL ||
            cut->engine->cut.settle(cut->nodes, cut->count, own, ret_same, cut->obstacle,
                                    sizeof(cut->obstacle), err);
 }
@@ -343,6 +368,8 @@ static void note_lock_obstacle(Cut *cut, const BackupNode *node)
 static void cancel_autovacuum(const BackupNode *node)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "autovacuum");
+    if (PQserverVersion(node->probe->raw) < 100000)
+        return; /* Greenplum 6 has none for the tables of users */
     const char *params[] = {locks_oids(tmp, &node->locked)};
     Error ignored = ERROR_INIT;
     AUTO(PQclear)
@@ -395,10 +422,12 @@ static BarrierLocks list_locks(void *ctx, const Cut *cut, const BackupNode *node
     BarrierLocks locks = {.statements = NULL};
     if (round == ROUND_TABLES)
     {
-        add_locks(ctx, &node->locked, &locks);
+        if (!is_coordinated(cut) || node == &cut->nodes[0])
+            add_locks(ctx, &node->locked, &locks);
         return locks;
     }
-    const char *own = cut->engine == NULL ? NULL : cut->engine->cut.barrier(ctx, node);
+    bool more = cut->engine != NULL && cut->engine->cut.barrier != NULL;
+    const char *own = more ? cut->engine->cut.barrier(ctx, node) : NULL;
     if (own != NULL)
         *mem_push(ctx, locks.statements, locks.count, locks.capacity, char *) = mem_strdup(ctx,
                                                                                            own);
@@ -414,6 +443,27 @@ static bool barrier_refused(const Cut *cut, Error *err)
                                : "They need a superuser on every node.");
 }
 
+/* Should this host vanish now, the servers let the writers go by themselves; a version that has no such
+ * limit by what its operating system notices. */
+static const char *begin_barrier(const BackupNode *node)
+{
+    return PQserverVersion(node->probe->raw) >= 90600
+               ? "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '10s'; "
+               : "BEGIN; SET LOCAL tcp_keepalives_idle = 4; SET LOCAL tcp_keepalives_interval = 2;"
+                 " SET LOCAL tcp_keepalives_count = 3; ";
+}
+
+/* Before version 11 one timer serves all statements that are sent together, and is set before the first. */
+static bool lock_within(PgConn *probe, Str *limit, const char *locks, Error *err)
+{
+    static const char no_limit[] = "SET LOCAL statement_timeout = 0";
+    if (PQserverVersion(probe->raw) < 110000)
+        return pg_exec(probe, limit->data, err) && pg_exec(probe, locks, err) &&
+               pg_exec(probe, no_limit, err);
+    str_addf(limit, "; %s; %s", locks, no_limit);
+    return pg_exec(probe, limit->data, err);
+}
+
 /* Takes the locks of one node and round; *ret_locked false: not within the try's time. */
 static bool lock_node(Cut *cut, BackupNode *node, BarrierRound round, int64_t try_end_ms,
                       bool *ret_locked, Error *err)
@@ -427,13 +477,10 @@ static bool lock_node(Cut *cut, BackupNode *node, BarrierRound round, int64_t tr
         int64_t ms = try_end_ms - clock_ms();
         Error refused = ERROR_INIT;
         str_clear(sql);
-        /* Should this host vanish now, the servers let the writers go by themselves. */
-        str_addf(sql, "%sSET LOCAL statement_timeout = %d; %s; SET LOCAL statement_timeout = 0",
-                 PQtransactionStatus(node->probe->raw) == PQTRANS_IDLE
-                     ? "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '10s'; "
-                     : "",
-                 ms < 1 ? 1 : (int) ms, locks.statements[i]);
-        if (pg_exec(node->probe, sql->data, &refused))
+        str_addf(sql, "%sSET LOCAL statement_timeout = %d",
+                 PQtransactionStatus(node->probe->raw) == PQTRANS_IDLE ? begin_barrier(node) : "",
+                 ms < 1 ? 1 : (int) ms);
+        if (lock_within(node->probe, sql, locks.statements[i], &refused))
             continue;
         *ret_locked = false;
         if (!lock_refused(&refused) && !pg_sqlstate_is(&refused, PG_STATE_UNDEFINED_TABLE))
@@ -449,22 +496,22 @@ static bool lock_node(Cut *cut, BackupNode *node, BarrierRound round, int64_t tr
     return true;
 }
 
-/* The locks are held: snapshots, and with an engine their proof, for which commits that it does not
- * hold back must pause for a moment by themselves. */
+/* The locks are held: snapshots, and with an engine their proof, unless its locks hold back all commits; for
+ * others must pause for a moment by themselves. */
 static bool prove_inside(Cut *cut, bool *ret_proven, Error *err)
 {
     int64_t until = clock_ms() + HOLD_MS;
+    bool held = cut->engine == NULL || is_coordinated(cut);
     bool even;
     bool same = true;
     for (;;)
     {
         int64_t start = clock_us();
-        if (!take_snapshots(cut, &even, err) ||
-            (cut->engine != NULL && !look_again(cut, &same, err)))
+        if (!take_snapshots(cut, &even, err) || (!held && !look_again(cut, &same, err)))
             return false;
         cut->record->window_us = clock_us() - start;
-        *ret_proven = even && same;
-        if (*ret_proven || cut->engine == NULL || clock_ms() >= until)
+        *ret_proven = (even || is_coordinated(cut)) && same;
+        if (*ret_proven || held || clock_ms() >= until)
             return true;
         if (!begin_scouts(cut, err))
             return false;
@@ -475,7 +522,7 @@ static bool barrier_try(Cut *cut, int64_t try_ms, bool *ret_proven, Error *err)
 {
     bool locked = true;
     *ret_proven = false;
-    if (cut->engine != NULL)
+    if (cut->engine != NULL && cut->engine->cut.recover != NULL)
         cut->engine->cut.recover(cut->nodes, cut->count);
     if (!begin_scouts(cut, err))
         return false;

@@ -3,7 +3,7 @@
 
 #include "base/str.h"
 
-static const FleetEngine *const engines[] = {&citus_engine};
+static const FleetEngine *const engines[] = {&citus_engine, &greenplum_engine};
 
 bool engine_discover(void *ctx, Fleet *fleet, const FleetRequest *request, Error *err)
 {
@@ -101,4 +101,11 @@ void engine_map_host(void *ctx, const NameMap *map, size_t count, const char **h
         *port = to_port != NULL ? to_port : *port;
         return;
     }
+}
+
+bool engine_same_hash(const TableRecord *t, const char *column)
+{
+    size_t place = manifest_column(t, column);
+    const char *type = place < t->type_count ? t->types[place] : "other";
+    return strchr(type, '(') == NULL && strcmp(type, "enum") != 0 && strcmp(type, "other") != 0;
 }

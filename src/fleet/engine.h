@@ -30,7 +30,13 @@ typedef struct EngineMap
 /* What the cut has to know (fleet/cut.h). */
 typedef struct EngineCut
 {
-    const char *own_gids; /* LIKE pattern of the gids of its own two-phase commits */
+    /* The coordinator is where everybody writes: what it locks is locked on all nodes, and no transaction
+     * is ever prepared on it. */
+    bool through_coordinator;
+
+    /* LIKE pattern of the gids of its own two-phase commits that settle judges; NULL: fleet/cut.c
+     * judges all itself, and settle, recover and barrier are NULL. */
+    const char *own_gids;
 
     /* prepared: per node, by lines, the gids of its own that were prepared at the instant which the
      * scouts' snapshots show. *ret_whole: none of them is committed on one node in these snapshots
@@ -103,6 +109,11 @@ bool engine_refuse(const BackupNode *nodes, size_t count, Error *err) MUST_CHECK
 void engine_map_host(void *ctx, const NameMap *map, size_t count, const char **host,
                      const char **port);
 
+/* engine_same_hash: rows of the table hash alike in every database. The hash of a built-in type is
+ * the same everywhere, an enum's depends on the database. */
+bool engine_same_hash(const TableRecord *t, const char *column);
+
 extern const FleetEngine citus_engine;
+extern const FleetEngine greenplum_engine;
 
 #endif

@@ -47,6 +47,7 @@ static void params_from_spec(Params *params, const PgConnSpec *spec, const char 
     params_add(params, "user", spec->user);
     params_add(params, "password", spec->password);
     params_add(params, "dbname", spec->database);
+    params_add(params, "options", spec->options);
     params_add(params, "fallback_application_name", application);
 }
 
@@ -55,6 +56,18 @@ static bool connect_too_late(const PgConn *conn, Error *err)
     return error_set(err, ERR_CONNECT,
                      "could not connect: host \"%s\", port %s did not answer in time",
                      PQhost(conn->raw), PQport(conn->raw));
+}
+
+/* A segment's own words, which are all that tells that it is one. */
+static bool connect_refused(const PgConn *conn, Error *err)
+{
+    pg_conn_error(conn, NULL, err, "could not connect");
+    if (err != NULL &&
+        strstr(err->message, "connections to primary segments are not allowed") != NULL)
+        error_hint(err,
+                   "This is a segment of a Greenplum cluster: name the coordinator, pgark finds "
+                   "the segments by itself.");
+    return false;
 }
 
 static bool connect_poll(PgConn *conn, int64_t deadline, Error *err)
@@ -75,7 +88,7 @@ static bool connect_poll(PgConn *conn, int64_t deadline, Error *err)
             return connect_too_late(conn, err);
         status = PQconnectPoll(conn->raw);
         if (status == PGRES_POLLING_FAILED)
-            return pg_conn_error(conn, NULL, err, "could not connect");
+            return connect_refused(conn, err);
     }
     return true;
 }
@@ -100,8 +113,10 @@ static const char *session_settings(void *ctx, PgConn *conn, const PgConnSpec *s
     Str *sql = str_new(ctx);
     int version = PQserverVersion(conn->raw);
     const char *encoding = PQparameterStatus(conn->raw, "server_encoding");
-    str_add(sql, "SET statement_timeout = 0; SET lock_timeout = 0;"
-                 " SET idle_in_transaction_session_timeout = 0;");
+    str_add(sql, "SET statement_timeout = 0; SET lock_timeout = 0;");
+    if (version >= 90600)
+        str_add(sql, " SET idle_in_transaction_session_timeout = 0;"
+                     " SET max_parallel_workers_per_gather = 0;");
     /* A backend that waits for a lock looks whether its client is still there: a pgark that was
      * killed leaves no waiter behind. */
     if (version >= 140000)
@@ -113,9 +128,11 @@ static const char *session_settings(void *ctx, PgConn *conn, const PgConnSpec *s
                  " SET default_transaction_deferrable = off;"
                  " SET datestyle = ISO; SET intervalstyle = postgres; SET extra_float_digits = 3;"
                  " SET array_nulls = on; SET synchronize_seqscans = off;"
-                 " SET max_parallel_workers_per_gather = 0; SET jit = off;"
                  " SET search_path = ''; SET client_min_messages = warning");
-    str_addf(sql, "; SET row_security = %s", spec->row_security ? "on" : "off");
+    if (version >= 90500)
+        str_addf(sql, "; SET row_security = %s", spec->row_security ? "on" : "off");
+    if (version >= 110000)
+        str_add(sql, "; SET jit = off");
     const char *quoted = encoding == NULL ? "DEFAULT" : pg_quote_literal(ctx, conn, encoding, err);
     const char *role = spec->role == NULL || quoted == NULL
                            ? NULL
@@ -130,16 +147,42 @@ static const char *session_settings(void *ctx, PgConn *conn, const PgConnSpec *s
     return sql->data;
 }
 
-static bool session_setup(PgConn *conn, const PgConnSpec *spec, Error *err)
+static bool ask_version(PgConn *conn, const char *sql, Error *err)
 {
-    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "session");
+    if (!pg_send(conn, sql, err))
+        return false;
+    AUTO(PQclear) PGresult *res = pg_collect(conn, 0, err);
+    if (res != NULL)
+        conn->server = server_version_parse(pg_cell(res, 0, 0));
+    return res != NULL;
+}
+
+#define ASK_VERSION "SELECT pg_catalog.version()"
+
+/* Products may be built on a PostgreSQL that is older than what is served itself. */
+static bool check_age(PgConn *conn, Error *err)
+{
     int version = PQserverVersion(conn->raw);
-    if (version < 130000)
+    if (version >= 130000)
+        return true;
+    if (!ask_version(conn, ASK_VERSION, err))
+        return false;
+    if (conn->server.product == SERVER_POSTGRESQL)
         return error_set(err, ERR_CONNECT,
                          "server version %d.%d is too old, pgark needs PostgreSQL 13 or newer",
                          version / 10000, version % 10000);
+    return version >= 90400 ||
+           error_set(err, ERR_CONNECT, "%s %d is too old, pgark needs 6 or newer",
+                     server_version_name(conn->server.product), conn->server.major);
+}
+
+static bool session_setup(PgConn *conn, const PgConnSpec *spec, Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "session");
+    if (!check_age(conn, err))
+        return false;
     const char *sql = session_settings(tmp, conn, spec, err);
-    return sql != NULL && pg_exec(conn, sql, err);
+    return sql != NULL && ask_version(conn, mem_printf(tmp, "%s; " ASK_VERSION, sql), err);
 }
 
 /* The server's NOTICEs and WARNINGs belong into the log, one line each. */
@@ -219,6 +262,7 @@ PgConnSpec *pg_conn_pin(void *ctx, const PgConn *conn, const PgConnSpec *spec)
     pinned->password = mem_strdup(pinned, spec->password);
     pinned->role = mem_strdup(pinned, spec->role);
     pinned->setup = mem_strdup(pinned, spec->setup);
+    pinned->options = mem_strdup(pinned, spec->options);
     pinned->program_options = spec->program_options;
     pinned->row_security = spec->row_security;
     return pinned;
@@ -263,6 +307,9 @@ char *pg_conn_dsn(void *ctx, const PgConn *conn, const char **ret_password)
             strcmp(o->keyword, "fallback_application_name") == 0 ||
             strcmp(o->keyword, "client_encoding") == 0 || strcmp(o->keyword, "host") == 0 ||
             strcmp(o->keyword, "port") == 0 || strcmp(o->keyword, "sslpassword") == 0)
+            continue;
+        /* What was found there goes by the environment, and a libpq before 10 has no such option. */
+        if (strcmp(o->keyword, "passfile") == 0)
             continue;
         /* The program's libpq may be older than ours, and not know what we only have by default. */
         if (o->compiled != NULL && strcmp(o->val, o->compiled) == 0)

@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "pg/server_version.h"
 
 DEFINE_AUTO(PGresult, PQclear)
 
@@ -28,6 +29,7 @@ typedef struct PgConnSpec
     const char *user;
     const char *database;
     const char *password; /* from a prompt; never printed */
+    const char *options;  /* libpq's parameter options, in the place of any others; NULL */
     const char *role;     /* SET ROLE once connected, NULL: none */
     const char *setup;    /* statements that every session begins with, NULL: none */
     const char
@@ -39,6 +41,7 @@ typedef struct PgConnSpec
 typedef struct PgConn
 {
     PGconn *raw;
+    ServerVersion server;
     const Cancel *cancel;
     const char *program_options;
     char *copy_block; /* of the COPY that runs; made by the first one */
@@ -48,7 +51,7 @@ typedef struct PgConn
 /* pg_conn_open connects and sets the session up: application_name, client_encoding equal to the
  * database's (so that nothing is ever converted), ISO dates, extra_float_digits 3, no timeouts,
  * empty search_path, row_security off. label may be NULL: made from host and port. ERR_CONNECT
- * names host, port and reason; ERR_CANCELLED. Blocks up to connect_timeout (30 s when the spec has
+ * names host, port and reason, and is also for a server that is too old; ERR_CANCELLED. Blocks up to connect_timeout (30 s when the spec has
  * none). */
 PgConn *pg_conn_open(const PgConnSpec *spec, const char *label, const char *application,
                      const Cancel *cancel, Error *err);

@@ -8,38 +8,51 @@
 
 #define NEWEST_MAJOR 40
 
-typedef struct VersionText
+/* What a program has written, as much of it as is looked at. */
+typedef struct OutputText
 {
-    char text[128];
+    char text[16384];
     size_t len;
-} VersionText;
+} OutputText;
 
-static bool take_version(void *arg, const void *data, size_t len, Error *err)
+static bool take_output(void *arg, const void *data, size_t len, Error *err)
 {
-    VersionText *version = arg;
+    OutputText *output = arg;
     (void) err;
-    size_t room = sizeof(version->text) - 1 - version->len;
+    size_t room = sizeof(output->text) - 1 - output->len;
     size_t n = len < room ? len : room;
-    memcpy(version->text + version->len, data, n);
-    version->len += n;
-    version->text[version->len] = '\0';
+    memcpy(output->text + output->len, data, n);
+    output->len += n;
+    output->text[output->len] = '\0';
     return true;
 }
 
-/* "pg_dump (PostgreSQL) 15.20 (Debian ...)" or "... 18beta1" */
-static bool program_major(const char *path, const Cancel *cancel, int *ret_major, Error *err)
+static bool run(const char *path, const char *option, const Cancel *cancel, OutputText *output,
+                Error *err)
 {
-    VersionText version = {.len = 0};
-    const char *const argv[] = {path, "--version", NULL};
-    ProcSpec spec = {.argv = argv, .on_stdout = take_version, .arg = &version, .cancel = cancel};
-    if (!proc_run(&spec, err))
+    const char *const argv[] = {path, option, NULL};
+    const char *const env[] = {"LC_ALL=C", NULL};
+    ProcSpec spec = {
+        .argv = argv, .env = env, .on_stdout = take_output, .arg = output, .cancel = cancel};
+    output->len = 0;
+    output->text[0] = '\0';
+    return proc_run(&spec, err);
+}
+
+/* "pg_dump (PostgreSQL) 15.20 (Debian ...)" or "... 18beta1" or "... 9.4.26" */
+static bool read_version(const char *path, const Cancel *cancel, PgProgram *ret, Error *err)
+{
+    OutputText version;
+    if (!run(path, "--version", cancel, &version, err))
         return false;
     const char *p = strchr(version.text, ')');
     while (p != NULL && *p != '\0' && !isdigit((unsigned char) *p))
         p++;
-    *ret_major = p == NULL ? 0 : atoi(p);
-    if (*ret_major == 0)
+    ret->major = p == NULL ? 0 : atoi(p);
+    if (ret->major == 0)
         return error_set(err, ERR_PROGRAM, "could not understand the version of \"%s\"", path);
+    const char *minor = p + strspn(p, "0123456789");
+    ret->snapshots = ret->major >= 10 || (ret->major == 9 && *minor == '.' && atoi(minor + 1) >= 5);
     return true;
 }
 
@@ -78,11 +91,12 @@ bool pg_program_find(void *ctx, const char *name, const char *user_path, int ser
     if (ret->path != NULL)
     {
         ret->major = server_major;
+        ret->snapshots = true;
         return true;
     }
     const char *candidate = user_path != NULL ? user_path : name;
     Error found = ERROR_INIT;
-    if (program_major(candidate, cancel, &ret->major, &found) && ret->major >= server_major)
+    if (read_version(candidate, cancel, ret, &found) && ret->major >= server_major)
     {
         ret->path = mem_strdup(ctx, candidate);
         return true;
@@ -91,6 +105,7 @@ bool pg_program_find(void *ctx, const char *name, const char *user_path, int ser
     {
         ret->path = packaged(ctx, name, major);
         ret->major = major;
+        ret->snapshots = true;
         if (ret->path != NULL)
             return true;
     }
@@ -99,4 +114,47 @@ bool pg_program_find(void *ctx, const char *name, const char *user_path, int ser
     *err = found;
     return error_hint(err,
                       "Install the PostgreSQL client programs, or name pg_dump with --pg-dump.");
+}
+
+/* ---- Greenplum's ---- */
+
+static bool check_greenplum(const char *path, int server_major, const Cancel *cancel,
+                            PgProgram *ret, Error *err)
+{
+    OutputText help;
+    if (!read_version(path, cancel, ret, err) || !run(path, "--help", cancel, &help, err))
+        return false;
+    if (strstr(help.text, "--gp-syntax") == NULL)
+        return error_set(err, ERR_PROGRAM,
+                         "\"%s\" is PostgreSQL's own, which loses how tables are distributed and "
+                         "partitioned",
+                         path);
+    return ret->major == server_major ||
+           error_set(err, ERR_PROGRAM, "\"%s\" is version %d, the server %d", path, ret->major,
+                     server_major);
+}
+
+bool pg_program_find_greenplum(void *ctx, const char *name, const char *user_path, int server_major,
+                               const Cancel *cancel, PgProgram *ret, Error *err)
+{
+    const char *home = getenv("GPHOME");
+    const char *candidates[2];
+    size_t count = 0;
+    memset(ret, 0, sizeof(*ret));
+    if (user_path == NULL && home != NULL && home[0] != '\0')
+        candidates[count++] = mem_printf(ctx, "%s/bin/%s", home, name);
+    candidates[count++] = user_path != NULL ? user_path : name;
+    Error found = ERROR_INIT;
+    for (size_t i = 0; i < count; i++)
+    {
+        error_clear(&found);
+        if (check_greenplum(candidates[i], server_major, cancel, ret, &found))
+        {
+            ret->path = mem_strdup(ctx, candidates[i]);
+            return true;
+        }
+    }
+    *err = found;
+    return error_hint(err, "Name the %s that came with the server by --pg-dump, or set GPHOME.",
+                      strcmp(name, "pg_dump") == 0 ? "pg_dump" : "pg_dump beside which it is");
 }

@@ -10,7 +10,8 @@
 typedef struct PgProgram
 {
     char *path;
-    int major; /* version */
+    int major;      /* version, of PostgreSQL */
+    bool snapshots; /* pg_dump can take somebody's snapshot (from 9.5 on) */
 } PgProgram;
 
 /* pg_program_find finds a program ("pg_dump") that can serve a server of the given major version:
@@ -19,5 +20,12 @@ typedef struct PgProgram
  * was found is older than the server. Runs "PROGRAM --version". */
 bool pg_program_find(void *ctx, const char *name, const char *user_path, int server_major,
                      const Cancel *cancel, PgProgram *ret, Error *err) MUST_CHECK;
+
+/* pg_program_find_greenplum does the same for a server that is Greenplum or Cloudberry, whose own
+ * programs alone know how tables are distributed: the path given by the user, else that of $GPHOME/bin,
+ * else of PATH. They call themselves PostgreSQL's; what they are is told by their --help, which names
+ * --gp-syntax. ERR_PROGRAM also for a program of PostgreSQL's, or of another major version. */
+bool pg_program_find_greenplum(void *ctx, const char *name, const char *user_path, int server_major,
+                               const Cancel *cancel, PgProgram *ret, Error *err) MUST_CHECK;
 
 #endif

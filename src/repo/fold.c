@@ -151,6 +151,42 @@ static void remove_parts(Manifest *m, const Fold *fold)
     m->totals.tables = kept;
 }
 
+static int table_order(const void *a, const void *b, void *arg)
+{
+    const FoldedPart *parts = arg;
+    uint32_t x = *(const uint32_t *) a;
+    uint32_t y = *(const uint32_t *) b;
+    return compare_places(parts[x].table_oid, x, parts[y].table_oid, y);
+}
+
+static void sort_by_table(Fold *fold)
+{
+    fold->by_table = mem_array(fold, uint32_t, fold->count);
+    for (size_t i = 0; i < fold->count; i++)
+        fold->by_table[i] = (uint32_t) i;
+    if (fold->count > 1)
+        qsort_r(fold->by_table, fold->count, sizeof(uint32_t), table_order, fold->parts);
+}
+
+const uint32_t *fold_parts_of(const Fold *fold, uint32_t table_oid, size_t *ret_count)
+{
+    size_t low = 0;
+    size_t high = fold->count;
+    while (low < high)
+    {
+        size_t middle = low + (high - low) / 2;
+        if (fold->parts[fold->by_table[middle]].table_oid < table_oid)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    *ret_count = 0;
+    while (low + *ret_count < fold->count &&
+           fold->parts[fold->by_table[low + *ret_count]].table_oid == table_oid)
+        (*ret_count)++;
+    return fold->count == 0 ? NULL : fold->by_table + low;
+}
+
 Fold *fold_manifest(Manifest *m, Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "fold");
@@ -168,6 +204,7 @@ Fold *fold_manifest(Manifest *m, Error *err)
     qsort(fold->parts, fold->count, sizeof(FoldedPart), part_order);
     if (!check_parts(m, fold, err))
         return NULL;
+    sort_by_table(fold);
     remove_parts(m, fold);
     return fold;
 }

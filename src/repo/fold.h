@@ -23,7 +23,8 @@ typedef struct Fold
 {
     FoldedPart *parts; /* by node, then by oid of the relation */
     size_t count;
-    bool even; /* the parts of each table have its columns, in its order, and its format */
+    uint32_t *by_table; /* positions in parts, by table, then as they stand */
+    bool even;          /* the parts of each table have its columns, in its order, and its format */
 } Fold;
 
 /* fold_manifest takes the parts out of m->tables: a table then has their columns, and the sums of
@@ -34,6 +35,9 @@ Fold *fold_manifest(Manifest *m, Error *err);
 
 /* fold_find finds a relation of a node; NULL: it is no part. */
 const FoldedPart *fold_find(const Fold *fold, size_t node, uint32_t oid);
+
+/* fold_parts_of gives the positions in parts of those of one table. */
+const uint32_t *fold_parts_of(const Fold *fold, uint32_t table_oid, size_t *ret_count);
 
 /* fold_is_source tells whether a node has nothing but parts of another one's tables. */
 static inline bool fold_is_source(const NodeRecord *node)

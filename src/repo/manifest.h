@@ -36,7 +36,7 @@ typedef struct SetRecord
     char key[SET_KEY_LEN];
     char *version;  /* of pgark that wrote it */
     char *fleet;    /* name that retention and the writer's lock go by */
-    char *topology; /* "single", "shards", "citus" */
+    char *topology; /* "single", "shards", "citus", "greenplum" */
     int64_t started_us;
     int64_t finished_us; /* wall clock, of the commit */
     Compress compress;
@@ -136,12 +136,17 @@ typedef struct DistributionRecord
     int content; /* of the coordinator */
     char *database;
     uint32_t table_oid; /* its table record there */
-    char *method; /* "hash", "range", "append": by a column; "single": one shard; "reference": a
-                           copy on every node; "local": on the coordinator, known to all nodes */
-    char *column; /* that rows are spread by, NULL: none */
+    /* Citus: "hash", "range", "append": by a column; "single": one shard; "reference": a copy on every
+     * node; "local": on the coordinator, known to all nodes. Greenplum: "hash": by columns;
+     * "random"; "replicated". */
+    char *method;
+    char *column;     /* Citus: that rows are spread by, NULL: none */
+    char **columns;   /* Greenplum: the key, in its order */
+    char **opclasses; /* and by which operator class each is hashed: schema.name */
+    size_t column_count, opclass_count;
     uint32_t colocation; /* tables with the same number have their shards side by side; 0: none */
     char *tenant_schema; /* a distributed schema, of which the table is a part; NULL */
-    uint64_t shards;
+    uint64_t shards;     /* Greenplum: segments that the table lies on */
 } DistributionRecord;
 
 /* A relation of a node that holds rows of a coordinator's table. */
@@ -151,7 +156,7 @@ typedef struct ShardRecord
     char *database;
     uint32_t oid;       /* its table record there */
     uint32_t table_oid; /* the coordinator's table */
-    int64_t shard_id;
+    int64_t shard_id;   /* Greenplum: the segment's content id */
     char
         *min; /* least and greatest value (of the hash, with method "hash") that belong to it; NULL:
                   it has no such limits */

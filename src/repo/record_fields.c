@@ -103,6 +103,8 @@ static const Field distribution_fields[] = {
     NUMBER(DistributionRecord, FIELD_U32, table_oid, 1, UINT32_MAX),
     OTHER(DistributionRecord, FIELD_TEXT, method),
     OTHER(DistributionRecord, FIELD_NAME, column),
+    TEXTS(DistributionRecord, columns, column_count),
+    TEXTS(DistributionRecord, opclasses, opclass_count),
     NUMBER(DistributionRecord, FIELD_U32, colocation, 0, UINT32_MAX),
     OTHER(DistributionRecord, FIELD_NAME, tenant_schema),
     NUMBER(DistributionRecord, FIELD_U64, shards, 0, UINT32_MAX),
@@ -295,10 +297,15 @@ static const char *check_node(const NodeRecord *n)
 static const char *check_distribution(const DistributionRecord *d)
 {
     static const char *const by_column[] = {"hash", "range", "append"};
-    static const char *const others[] = {"single", "reference", "local"};
+    static const char *const others[] = {"single", "reference", "local", "random", "replicated"};
+    bool key = d->column_count > 0;
+    if (d->column_count != d->opclass_count)
+        return "not as many operator classes as columns";
+    if (key && (d->column != NULL || strcmp(d->method, "hash") != 0))
+        return "a key that it cannot have";
     for (size_t i = 0; i < LENGTH_OF(by_column); i++)
         if (strcmp(d->method, by_column[i]) == 0)
-            return d->column == NULL ? "a distribution without its column" : NULL;
+            return d->column == NULL && !key ? "a distribution without its column" : NULL;
     for (size_t i = 0; i < LENGTH_OF(others); i++)
         if (strcmp(d->method, others[i]) == 0)
             return d->column != NULL ? "a distribution with a column" : NULL;

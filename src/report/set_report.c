@@ -195,6 +195,10 @@ static void text_distribution(FILE *out, const Manifest *m, const TableRecord *t
     if (d->column != NULL)
         fprintf(out, " (%s), %" PRIu64 " shards", str_one_line(column, sizeof(column), d->column),
                 d->shards);
+    for (size_t i = 0; i < d->column_count; i++)
+        fprintf(out, "%s%s%s", i == 0 ? " (" : ", ",
+                str_one_line(column, sizeof(column), d->columns[i]),
+                i + 1 == d->column_count ? ")" : "");
 }
 
 static void text_tables(FILE *out, const Manifest *m, int64_t limit)
@@ -313,9 +317,13 @@ static json_t *nodes_json(const Manifest *m)
 
 static json_t *distribution_json(const DistributionRecord *d)
 {
-    return json_pack("{s:s, s:o?, s:I, s:I, s:o?}", "method", d->method, "column",
-                     d->column == NULL ? json_null() : set_report_string(d->column), "shards",
-                     (json_int_t) d->shards, "colocation", (json_int_t) d->colocation, "schema",
+    json_t *columns = json_array();
+    for (size_t i = 0; i < d->column_count; i++)
+        json_array_append_new(columns, set_report_string(d->columns[i]));
+    return json_pack("{s:s, s:o?, s:o, s:I, s:I, s:o?}", "method", d->method, "column",
+                     d->column == NULL ? json_null() : set_report_string(d->column), "columns",
+                     columns, "shards", (json_int_t) d->shards, "colocation",
+                     (json_int_t) d->colocation, "schema",
                      d->tenant_schema == NULL ? json_null() : set_report_string(d->tenant_schema));
 }
 

@@ -39,11 +39,14 @@ bool budget_read(PgConn *conn, int jobs, uint64_t memory, Budget *ret, Error *er
     AUTO(PQclear)
     PGresult *res = pg_query(
         conn,
-        "SELECT pg_catalog.pg_size_bytes(pg_catalog.current_setting('maintenance_work_mem')),"
-        " pg_catalog.pg_size_bytes(pg_catalog.current_setting('shared_buffers')),"
-        " pg_catalog.current_setting('max_parallel_maintenance_workers')::pg_catalog.int4,"
-        " least(pg_catalog.current_setting('max_parallel_workers')::pg_catalog.int4,"
-        "  pg_catalog.current_setting('max_worker_processes')::pg_catalog.int4)",
+        "SELECT max(CASE name WHEN 'maintenance_work_mem' THEN setting::int8 * 1024 END),"
+        " max(CASE name WHEN 'shared_buffers' THEN setting::int8"
+        "  * pg_catalog.current_setting('block_size')::int8 END),"
+        " max(CASE name WHEN 'max_parallel_maintenance_workers' THEN setting::int8 END),"
+        " least(max(CASE name WHEN 'max_parallel_workers' THEN setting::int8 END),"
+        "  max(CASE name WHEN 'max_worker_processes' THEN setting::int8 END))"
+        " FROM pg_catalog.pg_settings WHERE name IN ('maintenance_work_mem', 'shared_buffers',"
+        " 'max_parallel_maintenance_workers', 'max_parallel_workers', 'max_worker_processes')",
         0, NULL, err);
     if (res == NULL)
         return error_prefix(err, "could not read the server's settings");
@@ -107,15 +110,21 @@ BudgetGrant budget_check(const Budget *b, int shares)
     return (BudgetGrant){.bytes = share_of(b, shares), .processes = processes_for(b, shares)};
 }
 
+static bool has_parallel_maintenance(const PgConn *conn)
+{
+    return PQserverVersion(conn->raw) >= 110000;
+}
+
 bool budget_apply(PgConn *conn, BudgetGrant grant, BudgetGrant *current, Error *err)
 {
     if (current->bytes == grant.bytes && current->processes == grant.processes)
         return true;
     char sql[160];
-    snprintf(sql, sizeof(sql),
-             "SET maintenance_work_mem = '%" PRIu64
-             "kB'; SET max_parallel_maintenance_workers = %d",
-             grant.bytes / 1024, grant.processes);
+    int len = snprintf(sql, sizeof(sql), "SET maintenance_work_mem = '%" PRIu64 "kB'",
+                       grant.bytes / 1024);
+    if (has_parallel_maintenance(conn))
+        snprintf(sql + len, sizeof(sql) - (size_t) len,
+                 "; SET max_parallel_maintenance_workers = %d", grant.processes);
     if (!pg_exec(conn, sql, err))
         return error_prefix(err, "could not set memory and processes");
     *current = grant;
@@ -127,5 +136,9 @@ bool budget_reset(PgConn *conn, BudgetGrant *current, Error *err)
     if (current->bytes == 0)
         return true;
     *current = (BudgetGrant){0};
-    return pg_exec(conn, "RESET maintenance_work_mem; RESET max_parallel_maintenance_workers", err);
+    return pg_exec(conn,
+                   has_parallel_maintenance(conn)
+                       ? "RESET maintenance_work_mem; RESET max_parallel_maintenance_workers"
+                       : "RESET maintenance_work_mem",
+                   err);
 }

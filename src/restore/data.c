@@ -247,6 +247,15 @@ static bool prove_place(PgConn *conn, const struct RestorePlace *place, Error *e
                            "them through the coordinator.");
 }
 
+/* What begins the transaction that loads a part: from empty. */
+static const char *begin_part(const RestoreNode *node, void *ctx, const struct RestorePlace *place)
+{
+    if (place->keep && !node->resumed)
+        return "BEGIN; ";
+    return mem_printf(ctx, "BEGIN; %s ONLY %s; ", place->keep ? "DELETE FROM" : "TRUNCATE",
+                      place->quoted);
+}
+
 static bool load_place(DataLoader *loader, const RestoreTable *t, size_t first, PgConn *conn,
                        const struct RestorePlace *place, Error *err)
 {
@@ -255,11 +264,10 @@ static bool load_place(DataLoader *loader, const RestoreTable *t, size_t first, 
     const ChunkRef *refs = node->chunks;
     const Destination to = {.conn = conn, .quoted = place->quoted, .freeze = place->freeze};
     size_t end = t->first_chunk + t->chunk_count;
+    const char *empty = begin_part(node, tmp, place);
     for (size_t i = first; i < end && refs[i].part == refs[first].part; i++)
     {
-        const char *before = i > first
-                                 ? ""
-                                 : mem_printf(tmp, "BEGIN; TRUNCATE ONLY %s; ", place->quoted);
+        const char *before = i > first ? "" : empty;
         if (!load_chunk(loader, t, &refs[i], before, &to, err))
             return false;
     }
@@ -277,15 +285,20 @@ static bool load_part(DataLoader *loader, const RestoreTable *t, size_t first, E
                         .id = t->record->oid,
                         .part = node->fold->parts[part].first_chunk,
                         .unlogged = t->record->unlogged};
+    size_t copies = place->copies == 0 ? 1 : place->copies;
     if (journal_has(node->journal, item))
         return true;
-    PgConn *conn = connect_place(loader, place->server, err);
-    if (conn == NULL)
-        return false;
-    if (load_place(loader, t, first, conn, place, err))
-        return journal_done(node->journal, loader->conn, item, err);
-    pg_rollback(conn);
-    return error_prefix(err, "relation %s", place->quoted);
+    for (size_t i = 0; i < copies; i++)
+    {
+        PgConn *conn = connect_place(loader, place->server + i, err);
+        if (conn == NULL)
+            return false;
+        if (load_place(loader, t, first, conn, place, err))
+            continue;
+        pg_rollback(conn);
+        return error_prefix(err, "relation %s", place->quoted);
+    }
+    return journal_done(node->journal, loader->conn, item, err);
 }
 
 size_t data_task_chunks(const RestoreNode *node, const Task *task)

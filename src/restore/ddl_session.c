@@ -28,10 +28,13 @@ const char *ddl_session_setup(const DdlPlanner *p)
     Str *s = str_new(p->plan);
     const char *const archived[] = {p->encoding, p->std_strings_setting, p->search_path};
 
-    /* Not every version has every timeout, so the server is asked which of them there are. */
-    str_add(s, "SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings"
-               " WHERE name IN ('statement_timeout', 'lock_timeout', 'transaction_timeout',"
-               " 'idle_in_transaction_session_timeout', 'idle_session_timeout');\n");
+    /* Not every version has every setting, so the server is asked which of them there are. */
+    str_add(
+        s,
+        "SELECT pg_catalog.set_config(name, CASE name WHEN 'row_security' THEN 'off' ELSE '0' END,"
+        " false) FROM pg_catalog.pg_settings"
+        " WHERE name IN ('statement_timeout', 'lock_timeout', 'transaction_timeout',"
+        " 'idle_in_transaction_session_timeout', 'idle_session_timeout', 'row_security');\n");
     for (size_t i = 0; i < LENGTH_OF(archived); i++)
     {
         if (archived[i] == NULL || sql_text_is_blank(archived[i]))
@@ -46,8 +49,7 @@ const char *ddl_session_setup(const DdlPlanner *p)
                "SET intervalstyle = postgres;\n"
                "SET check_function_bodies = false;\n"
                "SET xmloption = content;\n"
-               "SET client_min_messages = warning;\n"
-               "SET row_security = off;\n");
+               "SET client_min_messages = warning;\n");
     return s->data;
 }
 

@@ -40,7 +40,8 @@ bool entry_is_about_database(const TocEntry *e)
 
 bool entry_is_relation(const TocEntry *e)
 {
-    static const char *const list[] = {"TABLE", "FOREIGN TABLE", "VIEW", "MATERIALIZED VIEW", NULL};
+    static const char *const list[] = {"TABLE", "FOREIGN TABLE",     "EXTERNAL TABLE",
+                                       "VIEW",  "MATERIALIZED VIEW", NULL};
 
     return entry_is_any(e->desc, list);
 }

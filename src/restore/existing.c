@@ -39,7 +39,7 @@ static PGresult *relations(RestoreNode *node, Error *err)
         " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
         " WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')"
         " AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'"
-        " ORDER BY n.nspname COLLATE \"C\", c.relname COLLATE \"C\"",
+        " ORDER BY n.nspname::text COLLATE \"C\", c.relname::text COLLATE \"C\"",
         0, NULL, err);
     if (res == NULL)
         error_prefix(err, "could not look what the target has");
@@ -187,7 +187,7 @@ static bool check_definitions(RestoreNode *node, Error *err)
     AUTO(PQclear)
     PGresult *schemas = pg_query(node->main,
                                  "SELECT nspname, '' FROM pg_catalog.pg_namespace"
-                                 " ORDER BY nspname COLLATE \"C\"",
+                                 " ORDER BY nspname::text COLLATE \"C\"",
                                  0, NULL, err);
     if (schemas == NULL)
         return false;
@@ -265,8 +265,9 @@ static bool add_look(RestoreNode *node, size_t at, Str *sql, Error *err)
 
     if (quoted == NULL)
         return false;
-    str_addf(sql, "%sSELECT %zu, EXISTS (SELECT 1 FROM ONLY %s),",
-             sql->len == 0 ? "" : " UNION ALL ", at, quoted);
+    /* Where partitions are no tables of their own, their rows are those of the table. */
+    str_addf(sql, "%sSELECT %zu, EXISTS (SELECT 1 FROM %s%s),", sql->len == 0 ? "" : " UNION ALL ",
+             at, PQserverVersion(node->main->raw) < 100000 ? "" : "ONLY ", quoted);
     str_add(sql, " (SELECT pg_catalog.string_agg(x, ', ') FROM pg_catalog.unnest(ARRAY[");
     for (size_t i = 0; i < t->record->column_count; i++)
     {

@@ -18,6 +18,8 @@ typedef enum StatementKind
     STATEMENT_SETTING,
     STATEMENT_ROLE,
     STATEMENT_TABLESPACE,
+    STATEMENT_QUEUE, /* Greenplum's: what roles may use */
+    STATEMENT_GROUP,
 } StatementKind;
 
 /* A statement, and what it is about. */
@@ -36,8 +38,37 @@ struct Globals
     size_t count, capacity;
 };
 
+/* RESOURCE has been read: QUEUE or GROUP follows; else STATEMENT_OTHER. */
+static StatementKind resource_kind(SqlScanner *scanner)
+{
+    SqlToken t;
+    if (!sql_token_next(scanner, &t))
+        return STATEMENT_OTHER;
+    return sql_token_is(&t, "queue")   ? STATEMENT_QUEUE
+           : sql_token_is(&t, "group") ? STATEMENT_GROUP
+                                       : STATEMENT_OTHER;
+}
+
+static StatementKind kind_at(SqlScanner *scanner, const SqlToken *t)
+{
+    return sql_token_is(t, "role")         ? STATEMENT_ROLE
+           : sql_token_is(t, "tablespace") ? STATEMENT_TABLESPACE
+           : sql_token_is(t, "resource")   ? resource_kind(scanner)
+                                           : STATEMENT_OTHER;
+}
+
+/* SELECT binary_upgrade....: Greenplum's pg_dumpall writes it for each tablespace, for a server that is being
+ * upgraded. */
+static bool is_for_upgrade(const char *sql)
+{
+    SqlScanner scanner = {sql, true};
+    SqlToken t;
+    return sql_token_next(&scanner, &t) && sql_token_is(&t, "select") &&
+           sql_token_next(&scanner, &t) && sql_token_is(&t, "binary_upgrade");
+}
+
 /* CREATE or ALTER ROLE name, COMMENT ON ROLE name, SECURITY LABEL FOR p ON ROLE name, the same for
- * TABLESPACE: the name is the token behind the first such word. */
+ * TABLESPACE, CREATE and ALTER RESOURCE QUEUE or GROUP: the name is the token behind the first such word. */
 static void classify(void *ctx, Statement *s)
 {
     SqlScanner scanner = {s->sql, true};
@@ -52,12 +83,12 @@ static void classify(void *ctx, Statement *s)
         return;
     while (sql_token_next(&scanner, &t))
     {
-        bool role = sql_token_is(&t, "role");
-        if (!role && !sql_token_is(&t, "tablespace"))
+        StatementKind kind = kind_at(&scanner, &t);
+        if (kind == STATEMENT_OTHER)
             continue;
         if (!sql_token_next(&scanner, &t))
             return;
-        s->kind = role ? STATEMENT_ROLE : STATEMENT_TABLESPACE;
+        s->kind = kind;
         s->object = sql_token_name(ctx, &t);
         s->name = (size_t) (t.start - s->sql);
         s->name_len = t.len;
@@ -97,8 +128,11 @@ Globals *globals_parse(void *ctx, const char *sql)
     size_t len;
     while (next_statement(&sql, &start, &len))
     {
+        char *text = mem_strndup(g, start, len);
+        if (is_for_upgrade(text))
+            continue;
         Statement *s = mem_push(g, g->items, g->count, g->capacity, Statement);
-        s->sql = mem_strndup(g, start, len);
+        s->sql = text;
         classify(g, s);
     }
     return g;
@@ -184,9 +218,9 @@ typedef struct Making
 {
     void *ctx;
     PgConn *conn;
-    const PGresult *roles, *spaces; /* that were there before, by name */
-    bool begun;                     /* within a transaction */
-    const char *unnamed;            /* the tablespace that it will name */
+    const PGresult *there[STATEMENT_GROUP + 1]; /* names that were there before; NULL: none */
+    bool begun;                                 /* within a transaction */
+    const char *unnamed;                        /* the tablespace that it will name */
 } Making;
 
 static bool said(const Statement *s, Error *err)
@@ -195,6 +229,9 @@ static bool said(const Statement *s, Error *err)
         return error_prefix(err, "role \"%s\"", s->object);
     if (s->kind == STATEMENT_TABLESPACE)
         return error_prefix(err, "tablespace \"%s\"", s->object);
+    if (s->object != NULL)
+        return error_prefix(err, "resource %s \"%s\"",
+                            s->kind == STATEMENT_QUEUE ? "queue" : "group", s->object);
     return error_prefix(err, "roles and tablespaces");
 }
 
@@ -227,7 +264,7 @@ static bool create_tablespace(Making *m, const Statement *s, Error *err)
     const char *name = mem_printf(m->ctx, "pgark_restore_%s", hex);
     const char *create = mem_printf(m->ctx, "%.*s%s%s", (int) s->name, s->sql, name,
                                     s->sql + s->name + s->name_len);
-    if (!is_in(m->spaces, name) && !pg_exec(m->conn, create, err))
+    if (!is_in(m->there[STATEMENT_TABLESPACE], name) && !pg_exec(m->conn, create, err))
     {
         error_hint(err, "Make its directory on the server, or the tablespace itself, before.");
         return said(s, err);
@@ -240,15 +277,17 @@ static bool create_tablespace(Making *m, const Statement *s, Error *err)
 
 static bool run(Making *m, const Statement *s, Error *err)
 {
-    if (s->object != NULL && is_in(s->kind == STATEMENT_ROLE ? m->roles : m->spaces, s->object))
+    /* Those of resources are no part of any transaction. */
+    bool alone = s->kind == STATEMENT_SETTING || s->kind == STATEMENT_QUEUE ||
+                 s->kind == STATEMENT_GROUP;
+    if (s->object != NULL && m->there[s->kind] != NULL && is_in(m->there[s->kind], s->object))
         return true;
     if (s->kind == STATEMENT_TABLESPACE && s->create)
         return create_tablespace(m, s, err);
     /* A setting may be what allows the transaction to write. */
-    if (s->kind == STATEMENT_SETTING && !end(m, err))
+    if (alone && !end(m, err))
         return false;
-    return ((s->kind == STATEMENT_SETTING || begin(m, err)) && pg_exec(m->conn, s->sql, err)) ||
-           said(s, err);
+    return ((alone || begin(m, err)) && pg_exec(m->conn, s->sql, err)) || said(s, err);
 }
 
 /* After a failure: what is committed is complete, but for a tablespace that has no name yet. */
@@ -261,23 +300,35 @@ static void undo(const Making *m)
         log_debug("%s: %s", m->conn->label, ignored.message);
 }
 
+static PGresult *list_names(PgConn *conn, const char *column, const char *catalogue, Error *err)
+{
+    char sql[128];
+    snprintf(sql, sizeof(sql), "SELECT %s FROM pg_catalog.%s ORDER BY %s::text COLLATE \"C\"",
+             column, catalogue, column);
+    return pg_query(conn, sql, 0, NULL, err);
+}
+
 bool globals_create(const Globals *g, PgConn *conn, Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "globals");
     /* Read before anything is made: what is there now is not to be touched. */
+    AUTO(PQclear) PGresult *roles = list_names(conn, "rolname", "pg_roles", err);
     AUTO(PQclear)
-    PGresult *roles = pg_query(
-        conn, "SELECT rolname FROM pg_catalog.pg_roles ORDER BY rolname COLLATE \"C\"", 0, NULL,
-        err);
-    AUTO(PQclear)
-    PGresult *spaces = roles == NULL ? NULL
-                                     : pg_query(conn,
-                                                "SELECT spcname FROM pg_catalog.pg_tablespace"
-                                                " ORDER BY spcname COLLATE \"C\"",
-                                                0, NULL, err);
+    PGresult *spaces = roles == NULL ? NULL : list_names(conn, "spcname", "pg_tablespace", err);
     if (spaces == NULL)
         return error_prefix(err, "could not list the roles and tablespaces");
-    Making m = {.ctx = tmp, .conn = conn, .roles = roles, .spaces = spaces};
+    AUTO(PQclear) PGresult *queues = NULL;
+    AUTO(PQclear) PGresult *groups = NULL;
+    if (conn->server.product != SERVER_POSTGRESQL &&
+        ((queues = list_names(conn, "rsqname", "pg_resqueue", err)) == NULL ||
+         (groups = list_names(conn, "rsgname", "pg_resgroup", err)) == NULL))
+        return error_prefix(err, "could not list the resource queues and groups");
+    Making m = {.ctx = tmp,
+                .conn = conn,
+                .there = {[STATEMENT_ROLE] = roles,
+                          [STATEMENT_TABLESPACE] = spaces,
+                          [STATEMENT_QUEUE] = queues,
+                          [STATEMENT_GROUP] = groups}};
     bool ok = true;
     for (size_t i = 0; ok && i < g->count; i++)
         ok = run(&m, &g->items[i], err);

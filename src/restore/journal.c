@@ -241,21 +241,23 @@ static bool make(RestoreNode *node, Error *err)
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "journal");
     size_t count;
     const JournalTerm *terms = journal_terms(node, tmp, &count);
+    const char *heap = PQserverVersion(node->main->raw) >= 120000 ? " USING heap" : "";
     Str *sql = str_new(tmp);
     bool there;
     if (!look(node->main, &there, err))
         return false;
     if (there)
         str_add(sql, "DROP SCHEMA " SCHEMA " CASCADE; ");
-    str_add(sql,
-            "CREATE SCHEMA " SCHEMA "; CREATE TABLE " SCHEMA ".request"
-            " (name pg_catalog.text, value pg_catalog.text)"
-            " USING heap; CREATE TABLE " SCHEMA ".done (kind pg_catalog.text,"
-            " id pg_catalog.int8, part pg_catalog.int8) USING heap;"
-            " CREATE UNLOGGED TABLE " SCHEMA ".done_unlogged (kind pg_catalog.text,"
-            " id pg_catalog.int8, part pg_catalog.int8) USING heap; CREATE TABLE " JOURNAL_ELSEWHERE
-            " (kind pg_catalog.text, id pg_catalog.int8,"
-            " part pg_catalog.int8) USING heap; INSERT INTO " SCHEMA ".request VALUES ");
+    str_addf(
+        sql,
+        "CREATE SCHEMA " SCHEMA "; CREATE TABLE " SCHEMA ".request"
+        " (name pg_catalog.text, value pg_catalog.text)%s; CREATE TABLE " SCHEMA
+        ".done (kind pg_catalog.text, id pg_catalog.int8, part pg_catalog.int8)%s;"
+        " CREATE UNLOGGED TABLE " SCHEMA ".done_unlogged (kind pg_catalog.text,"
+        " id pg_catalog.int8, part pg_catalog.int8)%s; CREATE TABLE " JOURNAL_ELSEWHERE
+        " (kind pg_catalog.text, id pg_catalog.int8, part pg_catalog.int8)%s; INSERT INTO " SCHEMA
+        ".request VALUES ",
+        heap, heap, heap, heap);
     for (size_t i = 0; i < count; i++)
     {
         const char *value = pg_quote_literal(tmp, node->main, terms[i].value, err);

@@ -39,35 +39,38 @@ typedef struct NeedRule
 } NeedRule;
 
 static const NeedRule rules[NEED_KINDS] = {
-    [NEED_ROLE] = {"role", "SELECT rolname FROM pg_catalog.pg_roles ORDER BY rolname COLLATE \"C\"",
+    [NEED_ROLE] = {"role",
+                   "SELECT rolname FROM pg_catalog.pg_roles ORDER BY rolname::text COLLATE \"C\"",
                    NULL, false,
                    "roles: --globals if the set was made with it, create them, or -O -x "
                    "--no-policies"},
     [NEED_TABLESPACE] = {"tablespace",
-                         "SELECT spcname FROM pg_catalog.pg_tablespace ORDER BY spcname"
+                         "SELECT spcname FROM pg_catalog.pg_tablespace ORDER BY spcname::text"
                          " COLLATE \"C\"",
                          NULL, false, "tablespaces: --tablespace-map or --no-tablespaces"},
     [NEED_EXTENSION] = {"extension",
-                        "SELECT name FROM pg_catalog.pg_available_extensions ORDER BY name"
+                        "SELECT name FROM pg_catalog.pg_available_extensions ORDER BY name::text"
                         " COLLATE \"C\"",
                         NULL, false, "extensions: install them, or --exclude-extension"},
-    [NEED_ACCESS_METHOD] = {"table access method",
-                            "SELECT amname FROM pg_catalog.pg_am ORDER BY amname COLLATE \"C\"",
-                            "ACCESS METHOD", true, "access methods: --no-table-access-method"},
+    [NEED_ACCESS_METHOD] =
+        {"table access method",
+         "SELECT amname FROM pg_catalog.pg_am ORDER BY amname::text COLLATE \"C\"", "ACCESS METHOD",
+         true, "access methods: --no-table-access-method"},
     [NEED_COLLATION] = {"collation",
-                        "SELECT DISTINCT collname COLLATE \"C\" FROM pg_catalog.pg_collation"
-                        " WHERE collnamespace = 'pg_catalog'::pg_catalog.regnamespace ORDER BY 1",
+                        "SELECT DISTINCT collname::text COLLATE \"C\" FROM pg_catalog.pg_collation"
+                        " WHERE collnamespace = (SELECT oid FROM pg_catalog.pg_namespace"
+                        "  WHERE nspname = 'pg_catalog') ORDER BY 1",
                         NULL, false,
                         "collations: install the locale and pg_import_system_collations()"},
-    [NEED_LANGUAGE] = {"language",
-                       "SELECT lanname FROM pg_catalog.pg_language ORDER BY lanname COLLATE \"C\"",
-                       "PROCEDURAL LANGUAGE", true,
-                       "languages: install them with CREATE EXTENSION"},
-    [NEED_WRAPPER] = {"foreign-data wrapper",
-                      "SELECT fdwname FROM pg_catalog.pg_foreign_data_wrapper ORDER BY fdwname"
-                      " COLLATE \"C\"",
-                      "FOREIGN DATA WRAPPER", true,
-                      "foreign-data wrappers: install them with CREATE EXTENSION"},
+    [NEED_LANGUAGE] =
+        {"language",
+         "SELECT lanname FROM pg_catalog.pg_language ORDER BY lanname::text COLLATE \"C\"",
+         "PROCEDURAL LANGUAGE", true, "languages: install them with CREATE EXTENSION"},
+    [NEED_WRAPPER] =
+        {"foreign-data wrapper",
+         "SELECT fdwname FROM pg_catalog.pg_foreign_data_wrapper ORDER BY fdwname::text"
+         " COLLATE \"C\"",
+         "FOREIGN DATA WRAPPER", true, "foreign-data wrappers: install them with CREATE EXTENSION"},
 };
 
 typedef struct Needs

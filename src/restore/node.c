@@ -3,8 +3,8 @@
 
 #include "base/oids.h"
 #include "base/str.h"
+#include "repo/archive.h"
 #include "restore/adapt.h"
-#include "restore/archive.h"
 #include "restore/before.h"
 #include "restore/entry.h"
 #include "restore/existing.h"

@@ -40,6 +40,7 @@ typedef struct RestoreTable
     bool remote;         /* the target keeps its rows on other servers */
     bool placed;   /* and its parts are loaded there, each into the relation that it will be; */
     bool anywhere; /* or the table, through any of places.writers */
+    bool proven;   /* parts, when all are loaded, by the cluster (RestoreCluster.prove) */
     atomic_bool failed; /* its rows were not restored, and the run went on */
     atomic_uint_fast64_t loaded_rows, loaded_bytes; /* by this run (restore/before.h) */
     size_t first_chunk; /* its chunks are ChunkRefs first_chunk .. first_chunk + chunk_count - 1 */

@@ -34,6 +34,27 @@ static char *oid_array(const RestoreNode *node, void *ctx, size_t *ret_count)
     "  AND t.relid NOT IN (SELECT oid FROM given))),"                                              \
     " all_tables AS (SELECT oid FROM given UNION SELECT oid FROM whole)"
 
+/* Partitions that are no tables of their own are emptied with their tables, which are listed as
+ * partitioned ones. */
+static const char *list_all(void *ctx, const PgConn *conn, const char *rest)
+{
+    return PQserverVersion(conn->raw) >= 100000
+               ? mem_printf(ctx, ALL_TABLES " %s", rest)
+               : mem_printf(ctx,
+                            "WITH all_tables AS (SELECT pg_catalog.unnest($1::pg_catalog.oid[])"
+                            " AS oid) %s",
+                            rest);
+}
+
+/* The pg_class.relkind of c that TRUNCATE goes by. */
+static const char *kind_of(const PgConn *conn)
+{
+    return PQserverVersion(conn->raw) >= 100000
+               ? "c.relkind"
+               : "CASE WHEN EXISTS (SELECT 1 FROM pg_catalog.pg_partition x"
+                 " WHERE x.parrelid = c.oid) THEN 'p' ELSE c.relkind END";
+}
+
 static bool find_target(const RestoreNode *node, uint32_t target_oid, const uint32_t *sorted,
                         size_t count, uint32_t *ret)
 {
@@ -81,18 +102,23 @@ static uint32_t *sort_targets(const RestoreNode *node, void *ctx, size_t *ret_co
  * table that any key refers to cannot be emptied by itself. */
 static PGresult *foreign_keys(RestoreNode *node, const char *oids, Error *err)
 {
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "keys");
     const char *params[] = {oids};
-    PGresult *res = pg_query(
-        node->main,
+    const char *ancestors = PQserverVersion(node->main->raw) < 100000
+                                ? ""
+                                : "  UNION SELECT g.oid, a.relid FROM given g"
+                                  "  JOIN pg_catalog.pg_class c ON c.oid = g.oid AND"
+                                  "   c.relispartition,"
+                                  "  LATERAL pg_catalog.pg_partition_ancestors(g.oid) a";
+    const char *sql = mem_printf(
+        tmp,
         "WITH given AS (SELECT pg_catalog.unnest($1::pg_catalog.oid[]) AS oid),"
-        " up AS (SELECT g.oid AS leaf, g.oid AS oid FROM given g"
-        "  UNION SELECT g.oid, a.relid FROM given g"
-        "  JOIN pg_catalog.pg_class c ON c.oid = g.oid AND c.relispartition,"
-        "  LATERAL pg_catalog.pg_partition_ancestors(g.oid) a)"
+        " up AS (SELECT g.oid AS leaf, g.oid AS oid FROM given g%s)"
         " SELECT u.leaf, f.conrelid, f.conname, c.relname FROM pg_catalog.pg_constraint f"
         " JOIN up u ON u.oid = f.confrelid JOIN pg_catalog.pg_class c ON c.oid = f.conrelid"
         " WHERE f.contype = 'f' ORDER BY 1, 2",
-        1, params, err);
+        ancestors);
+    PGresult *res = pg_query(node->main, sql, 1, params, err);
     if (res == NULL)
         error_prefix(err, "could not look at the target's foreign keys");
     return res;
@@ -197,18 +223,17 @@ static bool check_truncate(RestoreNode *node, const char *oids, Error *err)
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "truncate");
     const char *params[] = {oids};
     Str *list = str_new(tmp);
-    AUTO(PQclear)
-    PGresult *res = pg_query(
-        node->main,
-        ALL_TABLES " SELECT DISTINCT n.nspname || '.' || c.relname, m.nspname || '.' || d.relname"
-                   " FROM pg_catalog.pg_constraint f"
-                   " JOIN pg_catalog.pg_class c ON c.oid = f.conrelid"
-                   " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-                   " JOIN pg_catalog.pg_class d ON d.oid = f.confrelid"
-                   " JOIN pg_catalog.pg_namespace m ON m.oid = d.relnamespace"
-                   " WHERE f.contype = 'f' AND f.confrelid IN (SELECT oid FROM all_tables)"
-                   " AND f.conrelid NOT IN (SELECT oid FROM all_tables) ORDER BY 1, 2",
-        1, params, err);
+    const char *sql = list_all(
+        tmp, node->main,
+        "SELECT DISTINCT n.nspname || '.' || c.relname, m.nspname || '.' || d.relname"
+        " FROM pg_catalog.pg_constraint f"
+        " JOIN pg_catalog.pg_class c ON c.oid = f.conrelid"
+        " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+        " JOIN pg_catalog.pg_class d ON d.oid = f.confrelid"
+        " JOIN pg_catalog.pg_namespace m ON m.oid = d.relnamespace"
+        " WHERE f.contype = 'f' AND f.confrelid IN (SELECT oid FROM all_tables)"
+        " AND f.conrelid NOT IN (SELECT oid FROM all_tables) ORDER BY 1, 2");
+    AUTO(PQclear) PGresult *res = pg_query(node->main, sql, 1, params, err);
     if (res == NULL)
         return false;
     if (PQntuples(res) == 0)
@@ -239,13 +264,14 @@ bool refill_truncate(RestoreNode *node, Error *err)
 
     if (!node->request->truncate || count == 0 || journal_is(node->journal, JOURNAL_EMPTIED))
         return true;
-    AUTO(PQclear)
-    PGresult *res = pg_query(node->main,
-                             ALL_TABLES " SELECT n.nspname, c.relname, c.relkind"
-                                        " FROM all_tables a"
-                                        " JOIN pg_catalog.pg_class c ON c.oid = a.oid"
-                                        " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace",
-                             1, params, err);
+    const char *list = list_all(
+        tmp, node->main,
+        mem_printf(tmp,
+                   "SELECT n.nspname, c.relname, %s FROM all_tables a"
+                   " JOIN pg_catalog.pg_class c ON c.oid = a.oid"
+                   " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace",
+                   kind_of(node->main)));
+    AUTO(PQclear) PGresult *res = pg_query(node->main, list, 1, params, err);
     if (res == NULL)
         return false;
     JournalItem emptied = {.kind = JOURNAL_STEP, .id = JOURNAL_EMPTIED};
@@ -336,6 +362,7 @@ bool refill_prepare(RestoreNode *node, Error *err)
     for (size_t i = 0; i < node->table_count; i++)
         if (!node->tables[i].made)
             node->tables[i].fresh = node->request->truncate &&
+                                    node->main->server.product == SERVER_POSTGRESQL &&
                                     node->tables[i].record->kind == 'r' &&
                                     node->tables[i].record->logical >= FREEZE_FLOOR;
     return order_tables(node, oids, err) &&

@@ -26,6 +26,9 @@ static int find(const RestoreTable *t, const PGresult *res)
 bool route_tables(RestoreNode *node, Error *err)
 {
     const char *params[] = {node->request->via_root ? "t" : "f"};
+    /* Partitions that are no tables of their own never had their rows stored as such. */
+    if (PQserverVersion(node->main->raw) < 100000)
+        return true;
     AUTO(PQclear)
     PGresult *res = pg_query(
         node->main,

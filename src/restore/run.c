@@ -241,6 +241,13 @@ static bool load(Worker *w, const Task *task, Error *err)
     return true;
 }
 
+static bool prove(Worker *w, const Task *task, Error *err)
+{
+    RestoreNode *node = w->crew->node;
+    return node->cluster->prove(node, w->session.conn, task->table, err) ||
+           error_node(err, node->label);
+}
+
 static bool run_statement(Worker *w, const Task *task, Error *err)
 {
     DdlEntry *entry = &w->crew->node->ddl->entries[task->entry];
@@ -267,6 +274,12 @@ static bool analyze(Worker *w, const Task *task, Error *err)
            outcome_other_failed(w->crew->node->outcome, sql, err) || error_prefix(err, "%s", sql);
 }
 
+/* One of a cluster's steps, if it has it. */
+static bool do_step(RestoreNode *node, RestoreClusterStep step, Error *err)
+{
+    return step == NULL || step(node, err);
+}
+
 /* Sequences and privileges: nobody else has the main connection while the workers run. */
 static bool run_on_main(RestoreNode *node, TaskKind kind, Error *err)
 {
@@ -277,7 +290,7 @@ static bool run_on_main(RestoreNode *node, TaskKind kind, Error *err)
         return run_pass(node, &session, DDL_ACL, err);
     return journal_has(node->journal, item) ||
            (sequences_set(node, err) &&
-            (node->cluster == NULL || node->cluster->sequences(node, err)) &&
+            (node->cluster == NULL || do_step(node, node->cluster->sequences, err)) &&
             journal_done(node->journal, node->main, item, err));
 }
 
@@ -288,6 +301,7 @@ static const char *task_name(const Crew *crew, const Task *task)
     case TASK_TABLE:
     case TASK_CHUNK:
     case TASK_PART:
+    case TASK_PROOF:
         return crew->node->tables[task->table].quoted;
     case TASK_DDL:
         return crew->node->ddl->entries[task->entry].label;
@@ -311,6 +325,8 @@ static bool do_task(Worker *w, const Task *task, Error *err)
     case TASK_CHUNK:
     case TASK_PART:
         return load(w, task, err);
+    case TASK_PROOF:
+        return prove(w, task, err);
     case TASK_DDL:
         return run_statement(w, task, err);
     case TASK_ANALYZE:
@@ -407,7 +423,7 @@ bool restore_node_run(RestoreNode *node, Error *err)
     bool create = node->request->create && !node->resumed && !node->fills;
     node->created = node->request->create;
     if ((create && !target_create(node, err)) ||
-        (create && node->cluster != NULL && !node->cluster->create(node, err)) ||
+        (create && node->cluster != NULL && !do_step(node, node->cluster->create, err)) ||
         !connect_all(node, err))
         return error_node(err, node->label);
     node->statements = node->ddl->entry_count;
@@ -422,16 +438,18 @@ bool restore_node_run(RestoreNode *node, Error *err)
         return error_node(err, node->label);
     node->touched = true;
     if (!run_pass(node, &session, DDL_PRE_DATA, err) || !quote_tables(node, err) ||
-        (node->cluster != NULL && !node->cluster->spread(node, err)) || !route_tables(node, err) ||
-        !large_objects_restore(node, err))
+        (node->cluster != NULL && !do_step(node, node->cluster->spread, err)) ||
+        !route_tables(node, err) || !large_objects_restore(node, err))
         return error_node(err, node->label);
     if (!refresh_statements(node, err))
         return error_node(err, node->label);
-    split_statements(node);
+    if (node->cluster == NULL || !node->cluster->whole_statements)
+        split_statements(node);
     before_definitions(node);
     atomic_store(&node->progress->chunks_total, node->ddl->entry_count + node->chunk_count);
     progress_phase(node->progress_all, "data and indexes");
-    if (!run_tasks(node, err) || (node->cluster != NULL && !node->cluster->finish(node, err)))
+    if (!run_tasks(node, err) ||
+        (node->cluster != NULL && !do_step(node, node->cluster->finish, err)))
         return error_node(err, node->label);
     progress_phase(node->progress_all, "finishing");
     if (!set_properties(node, err))

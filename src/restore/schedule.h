@@ -18,6 +18,7 @@ typedef enum TaskKind
     TASK_TABLE,     /* load a table: one worker owns it */
     TASK_CHUNK,     /* load one chunk of a table that several workers share */
     TASK_PART,      /* load a part of a table where it will be */
+    TASK_PROOF,     /* are the parts of a table where they belong? */
     TASK_DDL,       /* run one statement of the plan */
     TASK_SEQUENCES, /* give the sequences their values */
     TASK_ACL,       /* give the privileges, all of them in their order */
@@ -27,7 +28,7 @@ typedef enum TaskKind
 typedef struct Task
 {
     TaskKind kind;
-    uint32_t table; /* index into node->tables, for TABLE and CHUNK */
+    uint32_t table; /* index into node->tables, for TABLE, CHUNK, PART and PROOF */
     size_t chunk;   /* index into node->chunks, for CHUNK; of the part's first one, for PART */
     size_t entry;   /* index into node->ddl->entries, for DDL; into what is analyzed, for ANALYZE */
     uint64_t bytes; /* of the rows that a statement sorts or compares */

@@ -2,6 +2,7 @@
 #include "restore/target.h"
 
 #include "base/str.h"
+#include "pg/dialect.h"
 #include "restore/journal.h"
 
 /* The database that a spec names, "" for none. */
@@ -28,12 +29,20 @@ static bool is_maintenance(const char *name)
     return strcmp(name, "postgres") == 0 || strcmp(name, "template1") == 0;
 }
 
+/* FirstNormalObjectId: what has a lower oid every database has (access/transam.h). */
+#define FIRST_USER_OID "16384"
+
 /* conn is to the database of that name. */
 static bool refuse_content(PgConn *conn, const char *database, Error *err)
 {
-    AUTO(PQclear)
-    PGresult *res = pg_query(
-        conn,
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "content");
+    const char *publications = PQserverVersion(conn->raw) < 100000
+                                   ? ""
+                                   : " UNION ALL SELECT 'publication', p.pubname, p.oid,"
+                                     "  'pg_catalog.pg_publication'::regclass"
+                                     "  FROM pg_catalog.pg_publication p";
+    const char *sql = mem_printf(
+        tmp,
         "SELECT x.what, x.name FROM ("
         " SELECT CASE c.relkind WHEN 'v' THEN 'view' WHEN 'S' THEN 'sequence' WHEN 'i' THEN 'index'"
         "  ELSE 'table' END, n.nspname || '.' || c.relname, c.oid, 'pg_catalog.pg_class'::regclass"
@@ -57,13 +66,14 @@ static bool refuse_content(PgConn *conn, const char *database, Error *err)
         "  'pg_catalog.pg_largeobject'::regclass FROM pg_catalog.pg_largeobject_metadata l"
         " UNION ALL SELECT 'event trigger', e.evtname, e.oid,"
         "  'pg_catalog.pg_event_trigger'::regclass FROM pg_catalog.pg_event_trigger e"
-        " UNION ALL SELECT 'publication', p.pubname, p.oid,"
-        "  'pg_catalog.pg_publication'::regclass FROM pg_catalog.pg_publication p"
         " UNION ALL SELECT 'foreign server', f.srvname, f.oid,"
-        "  'pg_catalog.pg_foreign_server'::regclass FROM pg_catalog.pg_foreign_server f"
-        ") x(what, name, oid, class) WHERE NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend d"
+        "  'pg_catalog.pg_foreign_server'::regclass FROM pg_catalog.pg_foreign_server f%s"
+        ") x(what, name, oid, class)"
+        " WHERE (x.oid >= " FIRST_USER_OID " OR x.what = 'large object')"
+        " AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend d"
         " WHERE d.classid = x.class AND d.objid = x.oid AND d.deptype = 'e') LIMIT 1",
-        0, NULL, err);
+        publications);
+    AUTO(PQclear) PGresult *res = pg_query(conn, sql, 0, NULL, err);
     if (res == NULL)
         return error_prefix(err, "could not look whether the target is empty");
     if (PQntuples(res) == 0)
@@ -102,12 +112,11 @@ static bool check_version(const RestoreNode *node, const PgConn *conn, Error *er
 
 static bool read_identity(RestoreNode *node, PgConn *conn, Error *err)
 {
-    AUTO(PQclear)
-    PGresult *res = pg_query(conn,
-                             "SELECT system_identifier, pg_catalog.pg_postmaster_start_time(),"
-                             " pg_catalog.pg_is_in_recovery()"
-                             " FROM pg_catalog.pg_control_system()",
-                             0, NULL, err);
+    const char *sql = mem_printf(node->ctx,
+                                 "SELECT %s, pg_catalog.pg_postmaster_start_time(),"
+                                 " pg_catalog.pg_is_in_recovery()",
+                                 dialect_system_identifier(conn));
+    AUTO(PQclear) PGresult *res = pg_query(conn, sql, 0, NULL, err);
     if (res == NULL)
         return error_prefix(err, "could not ask the server who it is");
     snprintf(node->identity, sizeof(node->identity), "%s %s", pg_cell(res, 0, 0),
@@ -282,10 +291,10 @@ bool target_drop_database(const RestoreNode *node, PgConn *conn, Error *err)
     if (name == NULL)
         return false;
     AUTO(PQclear)
-    PGresult *ended = node->cluster == NULL
+    PGresult *ended = node->cluster == NULL || node->cluster->end_sessions == NULL
                           ? NULL
                           : pg_query(conn, node->cluster->end_sessions, 1, params, err);
-    if (node->cluster != NULL && ended == NULL)
+    if (node->cluster != NULL && node->cluster->end_sessions != NULL && ended == NULL)
         return false;
     return pg_exec(conn, mem_printf(tmp, "DROP DATABASE IF EXISTS %s", name), err) ||
            error_prefix(err, "could not drop database \"%s\"", node->database);

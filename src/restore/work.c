@@ -138,6 +138,13 @@ static void add_placed(Work *w, uint32_t i)
         schedule_after(w->schedule, w->complete[i], added);
         w->first_load[i] = w->load_counts[i]++ == 0 ? added : w->first_load[i];
     }
+    if (!t->proven)
+        return;
+    Task proof = {.kind = TASK_PROOF, .table = i};
+    double cost = cost_analyze(t->record->rows, t->record->logical);
+    size_t added = schedule_add(w->schedule, &proof, cost, cost);
+    schedule_after(w->schedule, added, w->complete[i]);
+    w->complete[i] = added;
 }
 
 /* Every task of a table waits for the tables that its foreign keys refer to: the mark behind the

@@ -20,6 +20,9 @@ static const char sql[] = "--\n-- PostgreSQL database cluster dump; with a semic
                           "CREATE TABLESPACE fast OWNER app LOCATION E'/srv/a\\'b;';\n"
                           "COMMENT ON ROLE app IS 'CREATE ROLE nobody;';\n"
                           "GRANT \"We \"\"ird; role\" TO app GRANTED BY postgres;\n"
+                          "select binary_upgrade.set_next_preassigned_tablespace_oid(1,'x');\n"
+                          "CREATE RESOURCE QUEUE adhoc WITH (active_statements=3);\n"
+                          "ALTER ROLE app RESOURCE QUEUE adhoc;\n"
                           "CREATE ROLE unfinished";
 
 static void test_names(void **state UNUSED)
@@ -34,6 +37,8 @@ static void test_names(void **state UNUSED)
     assert_false(globals_has_role(g, "fast"));
     assert_false(globals_has_role(g, "nobody"));
     assert_false(globals_has_role(g, "postgres"));
+    assert_false(globals_has_role(g, "adhoc"));
+    assert_false(globals_has_tablespace(g, "adhoc"));
 }
 
 static void test_odd(void **state UNUSED)

@@ -573,9 +573,36 @@ static void expect_distribution(const char *method, const char *rest, const char
     char line[1024];
 
     snprintf(line, sizeof(line),
-             "{\"type\":\"distribution\",\"content\":-1,\"database\":\"d\",\"method\":%s,%s}",
+             "{\"type\":\"distribution\",\"content\":-1,\"database\":\"d\",\"method\":%s,"
+             "\"columns\":[],\"opclasses\":[],%s}",
              method, rest);
     expect_line(line, what);
+}
+
+static void expect_key(const char *method, const char *column, const char *columns,
+                       const char *opclasses, const char *what)
+{
+    char line[1024];
+
+    snprintf(line, sizeof(line),
+             "{\"type\":\"distribution\",\"content\":-1,\"database\":\"d\",\"method\":\"%s\","
+             "\"column\":%s,\"columns\":%s,\"opclasses\":%s,\"table_oid\":1,\"colocation\":0,"
+             "\"tenant_schema\":null,\"shards\":3}",
+             method, column, columns, opclasses);
+    expect_line(line, what);
+}
+
+static void test_key_lines(void **state UNUSED)
+{
+    expect_key("hash", "null", "[\"a\",\"b\"]", "[\"pg_catalog.int4_ops\",\"s.o\"]", NULL);
+    expect_key("random", "null", "[]", "[]", NULL);
+    expect_key("replicated", "null", "[]", "[]", NULL);
+    expect_key("hash", "null", "[]", "[]", "without its column");
+    expect_key("hash", "\"a\"", "[\"a\"]", "[\"s.o\"]", "a key that it cannot have");
+    expect_key("random", "null", "[\"a\"]", "[\"s.o\"]", "a key that it cannot have");
+    expect_key("hash", "null", "[\"a\"]", "[]", "not as many operator classes");
+    expect_key("hash", "null", "[\"a\"]", "[7]", "\"opclasses\" is not valid");
+    expect_key("hash", "null", "\"a\"", "[]", "\"columns\" is not valid");
 }
 
 #define NO_COLUMN                                                                                  \
@@ -586,7 +613,8 @@ static void expect_distribution(const char *method, const char *rest, const char
 static void test_distribution_lines(void **state UNUSED)
 {
     static const char *const by_column[] = {"\"hash\"", "\"range\"", "\"append\""};
-    static const char *const others[] = {"\"single\"", "\"reference\"", "\"local\""};
+    static const char *const others[] = {"\"single\"", "\"reference\"", "\"local\"", "\"random\"",
+                                         "\"replicated\""};
     static const char *const unknown[] = {"\"\"", "\"Hash\"", "\"hash \"", "\"none\""};
     static const char *const bad[] = {
         "\"table_oid\":0,\"column\":null,\"colocation\":0,\"tenant_schema\":null,\"shards\":1",
@@ -826,6 +854,7 @@ int main(void)
         TEST(test_spread_order),
         TEST(test_spread_needs),
         TEST(test_distribution_lines),
+        TEST(test_key_lines),
         TEST(test_shard_lines),
         TEST(test_distributed_lines),
         TEST(test_node_lines),

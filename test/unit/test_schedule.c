@@ -230,6 +230,9 @@ static void end(Scene *s, const Task *task)
     case TASK_PART:
         load(s, task);
         break;
+    case TASK_PROOF:
+        note(s, s->open[task->table] == 0, "a proof before the table is loaded");
+        break;
     case TASK_DDL:
         end_entry(s, task->entry);
         break;

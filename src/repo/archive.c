@@ -1,5 +1,5 @@
-/* restore/archive.c - the contract is in archive.h. */
-#include "restore/archive.h"
+/* repo/archive.c - the contract is in archive.h. */
+#include "repo/archive.h"
 
 #include "repo/whole_object.h"
 

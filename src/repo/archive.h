@@ -1,8 +1,8 @@
 /*
- * restore/archive.h - the archive of a node's definitions.
+ * repo/archive.h - the archive of a node's definitions.
  */
-#ifndef PGARK_RESTORE_ARCHIVE_H
-#define PGARK_RESTORE_ARCHIVE_H
+#ifndef PGARK_REPO_ARCHIVE_H
+#define PGARK_REPO_ARCHIVE_H
 
 #include "pg/archive_toc.h"
 #include "repo/manifest.h"
