@@ -11,6 +11,7 @@ export BUILD SCALE RUNS CONTESTS SECONDS_EACH WRITERS
 
 all: setup
 	@ninja -C $(BUILD)
+	@tools/extension.sh build $(BUILD)
 
 help:
 	@sed -n 's/^#: //p' Makefile
@@ -40,6 +41,7 @@ setup:
 install: all
 	@meson configure $(BUILD) -Dprefix=$(abspath $(PREFIX)) >/dev/null
 	meson install -C $(BUILD)
+	@tools/extension.sh install $(BUILD)
 
 demo:
 	@tools/deps.sh build test
