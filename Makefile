@@ -24,7 +24,7 @@ help:
 #: make check-unit | check-tap | check-fault | check-san      one part of them
 #: make check-versions   VERSIONS="13 17 18": unit tests and suites with these versions of PostgreSQL, in chroots
 #: make regress       the databases of PostgreSQL's own suites: backed up, restored, compared
-#: make bench         SCALE=1 RUNS=5 CONTESTS="tables empty indexes large-objects catalogue one-table":
+#: make bench         SCALE=1 RUNS=5 CONTESTS="tables empty indexes large-objects catalogue one-table agents":
 #:                    pgark against pg_dump and pg_restore
 #: make bench-cut     SECONDS_EACH=8 WRITERS=8: what writers wait for while the cut is made
 #: make lint          formatting, static analysis, layers, scripts, documentation
@@ -67,6 +67,7 @@ bench:
 	@tools/deps.sh build test bench
 	@tools/setup.sh $(BUILD)-bench --buildtype=release
 	@ninja -C $(BUILD)-bench --quiet
+	@tools/extension.sh build $(BUILD)-bench
 	@tools/as_user.sh -b $(BUILD)-bench -o $(BUILD)-bench/results -- bench/bench.pl
 
 bench-cut:

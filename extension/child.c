@@ -27,8 +27,8 @@
 #include "utils/wait_event.h"
 #endif
 
-#define TICK_MS  100  /* an interrupt also ends the wait at once, unless it comes just before it */
-#define GRACE_MS 2500 /* from SIGTERM to SIGKILL */
+#define TICK_MS   100  /* an interrupt also ends the wait at once, unless it comes just before it */
+#define GRACE_MS  2500 /* from SIGTERM to SIGKILL */
 #define FILES_MAX 65536
 
 typedef struct Child
@@ -49,8 +49,7 @@ typedef struct Child
 /* What a child gets of an environment: where programs are, and the plainest of locales. */
 static char *child_env[] = {NULL, "LC_ALL=C", "TZ=UTC", NULL};
 
-static void
-close_all_but(int report)
+static void close_all_but(int report)
 {
     struct rlimit limit;
     int last = FILES_MAX;
@@ -68,8 +67,7 @@ close_all_but(int report)
 }
 
 /* In the child. */
-static void
-become(char *const *argv, int in, int out, int err, int report, pid_t parent)
+static void become(char *const *argv, int in, int out, int err, int report, pid_t parent)
 {
     struct sigaction defaults;
     sigset_t none;
@@ -93,8 +91,7 @@ become(char *const *argv, int in, int out, int err, int report, pid_t parent)
 }
 
 /* Above the standard descriptors: a server's may be closed, and dup2 in the child relies on it. */
-static int
-raise_fd(int fd)
+static int raise_fd(int fd)
 {
     int high = fd > 3 ? fd : fcntl(fd, F_DUPFD_CLOEXEC, 4);
 
@@ -103,8 +100,7 @@ raise_fd(int fd)
     return high;
 }
 
-static void
-make_pipe(int ends[2])
+static void make_pipe(int ends[2])
 {
     if (pipe2(ends, O_CLOEXEC) != 0)
         ereport(ERROR, (errcode_for_file_access(), errmsg("could not create a pipe: %m")));
@@ -112,16 +108,14 @@ make_pipe(int ends[2])
     ends[1] = raise_fd(ends[1]);
 }
 
-static void
-close_fd(int *fd)
+static void close_fd(int *fd)
 {
     if (*fd >= 0)
         close(*fd);
     *fd = -1;
 }
 
-static void
-reap(Child *child)
+static void reap(Child *child)
 {
     int status = 0;
 
@@ -132,8 +126,7 @@ reap(Child *child)
 }
 
 /* The child tells of a failed exec through a pipe that exec closes. */
-static void
-check_started(Child *child, const char *path, int report)
+static void check_started(Child *child, const char *path, int report)
 {
     int failure = 0;
     ssize_t n;
@@ -148,8 +141,7 @@ check_started(Child *child, const char *path, int report)
     ereport(ERROR, (errcode_for_file_access(), errmsg("could not start \"%s\": %m", path)));
 }
 
-static void
-start(Child *child, char *const *argv)
+static void start(Child *child, char *const *argv)
 {
     int in[2];
     int out[2];
@@ -198,8 +190,7 @@ start(Child *child, char *const *argv)
 
 /* ---- ending ---- */
 
-static bool
-ended_within(Child *child, int ms)
+static bool ended_within(Child *child, int ms)
 {
     for (int waited = 0; waited <= ms; waited += 10)
     {
@@ -217,8 +208,7 @@ ended_within(Child *child, int ms)
 
 /* Also on the way out of this process, where nothing may raise an error. The program first learns that
  * nobody listens, then it is asked, then it is made to; it leads a group of its own. */
-static void
-end_child(int code, Datum arg)
+static void end_child(int code, Datum arg)
 {
     Child *child = (Child *) DatumGetPointer(arg);
 
@@ -240,8 +230,7 @@ end_child(int code, Datum arg)
 
 /* ---- waiting ---- */
 
-static void
-write_input(Child *child)
+static void write_input(Child *child)
 {
     ssize_t n = write(child->in, child->input, child->input_left);
 
@@ -254,8 +243,7 @@ write_input(Child *child)
         child->input_left = 0; /* it does not want to know; how it ends will tell why */
 }
 
-static void
-keep_last(Child *child, const char *data, size_t len)
+static void keep_last(Child *child, const char *data, size_t len)
 {
     char *last = child->result->last;
 
@@ -276,8 +264,7 @@ keep_last(Child *child, const char *data, size_t len)
 }
 
 /* Reads what there is; closes at the end. */
-static void
-read_output(Child *child, int *fd)
+static void read_output(Child *child, int *fd)
 {
     static char buffer[65536];
     ssize_t n;
@@ -298,8 +285,7 @@ read_output(Child *child, int *fd)
 
 /* Whoever asked for the program is gone, and so is the reason to go on: no other part of the server
  * would look before the statement ends. */
-static void
-check_client(void)
+static void check_client(void)
 {
     struct pollfd fd = {.events = POLLRDHUP};
 
@@ -310,12 +296,10 @@ check_client(void)
         return;
     fd.fd = MyProcPort->sock;
     if (poll(&fd, 1, 0) > 0 && (fd.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0)
-        ereport(FATAL,
-                (errcode(ERRCODE_CONNECTION_FAILURE), errmsg("connection to client lost")));
+        ereport(FATAL, (errcode(ERRCODE_CONNECTION_FAILURE), errmsg("connection to client lost")));
 }
 
-static bool
-has_ended(Child *child)
+static bool has_ended(Child *child)
 {
     int status = 0;
 
@@ -328,8 +312,7 @@ has_ended(Child *child)
     return true;
 }
 
-static void
-wait_for_end(Child *child)
+static void wait_for_end(Child *child)
 {
     while (!has_ended(child))
     {
@@ -355,8 +338,7 @@ wait_for_end(Child *child)
         read_output(child, &child->err);
 }
 
-void
-child_run(char *const *argv, const char *input, size_t input_len, ChildResult *ret)
+void child_run(char *const *argv, const char *input, size_t input_len, ChildResult *ret)
 {
     Child child = {.in = -1, .out = -1, .err = -1, .input = input, .input_left = input_len};
     static char path[MAXPGPATH + 64];

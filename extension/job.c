@@ -22,22 +22,19 @@
 #include "utils/timestamp.h"
 #include "utils/varlena.h"
 
-static void
-add_text(StringInfo s, const char *name, const char *value)
+static void add_text(StringInfo s, const char *name, const char *value)
 {
     appendStringInfo(s, "\"%s\":", name);
     escape_json(s, value);
     appendStringInfoChar(s, ',');
 }
 
-static void
-add_number(StringInfo s, const char *name, int value)
+static void add_number(StringInfo s, const char *name, int value)
 {
     appendStringInfo(s, "\"%s\":%d,", name, value);
 }
 
-static char *
-first_socket_dir(void)
+static char *first_socket_dir(void)
 {
     const char *all = GetConfigOption("unix_socket_directories", true, false);
     List *dirs = NIL;
@@ -50,16 +47,14 @@ first_socket_dir(void)
 }
 
 /* Greenplum and its heirs number their nodes; of any other server these are the coordinator's. */
-static int
-identity(const char *setting, int otherwise)
+static int identity(const char *setting, int otherwise)
 {
     const char *text = GetConfigOption(setting, true, false);
 
     return text == NULL ? otherwise : atoi(text);
 }
 
-static char *
-bin_directory(void)
+static char *bin_directory(void)
 {
     char *path = pstrdup(my_exec_path);
 
@@ -67,8 +62,7 @@ bin_directory(void)
     return path;
 }
 
-static void
-add_server(StringInfo s)
+static void add_server(StringInfo s)
 {
     appendStringInfoString(s, "\"server\":{");
     add_text(s, "socket_dir", first_socket_dir());
@@ -83,8 +77,7 @@ add_server(StringInfo s)
     appendStringInfo(s, "\"dbid\":%d},", identity("gp_dbid", 1));
 }
 
-char *
-job_message(const char *kind, const char *key, Jsonb *job, size_t *ret_len)
+char *job_message(const char *kind, const char *key, Jsonb *job, size_t *ret_len)
 {
     StringInfoData s;
     StringInfoData whole;
@@ -108,8 +101,7 @@ job_message(const char *kind, const char *key, Jsonb *job, size_t *ret_len)
 }
 
 /* A secret stands in a field of the job itself that is called so, and nowhere else. */
-char *
-job_for_log(Jsonb *job)
+char *job_for_log(Jsonb *job)
 {
     Datum shown = DirectFunctionCall2(jsonb_delete, JsonbPGetDatum(job),
                                       CStringGetTextDatum("password"));

@@ -19,8 +19,7 @@
 
 PG_FUNCTION_INFO_V1(pgark_launch);
 
-static void
-check_kind(const char *kind)
+static void check_kind(const char *kind)
 {
     size_t len = strlen(kind);
 
@@ -30,8 +29,7 @@ check_kind(const char *kind)
                         errhint("A kind is a word of lower-case letters.")));
 }
 
-static void
-check_key(const char *key)
+static void check_key(const char *key)
 {
     if (strlen(key) != KEY_LEN || strspn(key, "0123456789") != KEY_LEN)
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -39,18 +37,16 @@ check_key(const char *key)
 }
 
 /* An agent reports into a table, and listens. */
-static void
-check_server(void)
+static void check_server(void)
 {
     if (RecoveryInProgress())
-        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                        errmsg("agents cannot work on a standby"),
-                        errhint("Back it up without agents.")));
+        ereport(ERROR,
+                (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                 errmsg("agents cannot work on a standby"), errhint("Back it up without agents.")));
 }
 
 /* Until the end of the transaction: two agents of one run on one node would work on the same files. */
-static void
-lock_key(const char *kind, const char *key)
+static void lock_key(const char *kind, const char *key)
 {
     LOCKTAG tag;
     uint32 high = DatumGetUInt32(hash_any((const unsigned char *) key, KEY_LEN));
@@ -58,14 +54,14 @@ lock_key(const char *kind, const char *key)
 
     SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, high, low, LOCK_FAMILY);
     if (LockAcquire(&tag, ExclusiveLock, false, true) == LOCKACQUIRE_NOT_AVAIL)
-        ereport(ERROR, (errcode(ERRCODE_OBJECT_IN_USE),
-                        errmsg("an agent of kind \"%s\" with key %s runs here already", kind, key)));
+        ereport(ERROR,
+                (errcode(ERRCODE_OBJECT_IN_USE),
+                 errmsg("an agent of kind \"%s\" with key %s runs here already", kind, key)));
 }
 
 /* An agent that fails says why in three lines: SQLSTATE, message, hint. Another text is no such thing;
  * then the last that it printed has to do. */
-static bool
-split_failure(char *text, char *lines[FAILURE_LINES])
+static bool split_failure(char *text, char *lines[FAILURE_LINES])
 {
     for (int i = 0; i < FAILURE_LINES; i++)
     {
@@ -82,8 +78,7 @@ split_failure(char *text, char *lines[FAILURE_LINES])
 }
 
 /* The program's text is UTF-8, or something that never was a text. */
-static char *
-to_server(const char *text)
+static char *to_server(const char *text)
 {
     int len = (int) strlen(text);
 
@@ -92,8 +87,7 @@ to_server(const char *text)
     return pg_any_to_server(text, len, PG_UTF8);
 }
 
-static void
-tell_failure(const char *kind, ChildResult *result)
+static void tell_failure(const char *kind, ChildResult *result)
 {
     char *lines[FAILURE_LINES];
 
@@ -120,10 +114,10 @@ tell_failure(const char *kind, ChildResult *result)
                         : errdetail("The last that it said: %s", to_server(result->last))));
 }
 
-static Datum
-run_agent(const char *kind, const char *key, Jsonb *job)
+static Datum run_agent(const char *kind, const char *key, Jsonb *job)
 {
-    char *argv[] = {pgark_program, "agent", (char *) (uintptr_t) kind, (char *) (uintptr_t) key, NULL};
+    char *argv[] = {pgark_program, "agent", (char *) (uintptr_t) kind, (char *) (uintptr_t) key,
+                    NULL};
     ChildResult result;
     size_t len;
     char *message = job_message(kind, key, job, &len);
@@ -137,8 +131,7 @@ run_agent(const char *kind, const char *key, Jsonb *job)
     return DirectFunctionCall1(jsonb_in, CStringGetDatum(to_server(result.out->data)));
 }
 
-Datum
-pgark_launch(PG_FUNCTION_ARGS)
+Datum pgark_launch(PG_FUNCTION_ARGS)
 {
     char *kind = text_to_cstring(PG_GETARG_TEXT_PP(0));
     char *key = text_to_cstring(PG_GETARG_TEXT_PP(1));

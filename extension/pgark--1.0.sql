@@ -47,8 +47,8 @@ COMMENT ON COLUMN pgark.task.cancelled IS 'somebody asked the agent to stop';
 COMMENT ON COLUMN pgark.task.proceed IS 'an agent that waits for the others may go on';
 CREATE INDEX task_updated ON pgark.task (updated);
 
-/* pgark.begin makes, or makes anew, the row of an agent that starts, and forgets what is older than
- * pgark.history_days (30 where nothing is set). */
+/* pgark.begin makes, or makes anew, the row of an agent that starts; it also notes which others died, and
+ * forgets what is older than pgark.history_days (30 where nothing is set). */
 CREATE FUNCTION pgark.begin(key text, kind text, node integer) RETURNS void
     LANGUAGE plpgsql VOLATILE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -69,6 +69,9 @@ BEGIN
         RAISE insufficient_privilege USING
             MESSAGE = format('another role''s agent works on key %s', begin.key);
     END IF;
+    /* Agents that were killed could not say so. */
+    UPDATE pgark.task t SET outcome = 'failed', message = 'the agent died'
+        WHERE t.outcome IS NULL AND NOT EXISTS (SELECT FROM pg_stat_get_activity(t.pid));
     DELETE FROM pgark.task t WHERE t.updated < now - make_interval(days =>
         CASE WHEN days ~ '^[0-9]{1,6}$' THEN days::integer ELSE 30 END);
 END

@@ -11,8 +11,7 @@ static int history_days = 30; /* read by pgark.begin, by its name */
 
 void _PG_init(void);
 
-void
-_PG_init(void)
+void _PG_init(void)
 {
     DefineCustomStringVariable("pgark.program", "The program that agents are, an absolute path.",
                                "It must belong to root or to the server's user, and be writable by "

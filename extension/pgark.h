@@ -32,7 +32,7 @@ extern char *job_for_log(Jsonb *job);
 /* A program that has ended. */
 typedef struct ChildResult
 {
-    StringInfo out; /* all that it wrote to standard output */
+    StringInfo out;  /* all that it wrote to standard output */
     char last[1024]; /* the last line that it wrote to standard error; "" */
     int status;      /* of waitpid() */
 } ChildResult;

@@ -4,19 +4,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static void
-refuse(const char *path, const char *why)
+static void refuse(const char *path, const char *why)
 {
-    ereport(ERROR,
-            (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-             errmsg("pgark.program \"%s\" %s", path, why),
-             errhint("Set it to the path of pgark as root or the server's user has installed it.")));
+    ereport(
+        ERROR,
+        (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("pgark.program \"%s\" %s", path, why),
+         errhint("Set it to the path of pgark as root or the server's user has installed it.")));
 }
 
 /* Who may write the file, or put another in its place, decides what runs as the server's user. That the
  * directories above it are safe is the administrator's part, as with every program that he starts. */
-void
-program_check(const char *path)
+void program_check(const char *path)
 {
     struct stat st;
 

@@ -89,9 +89,8 @@ static char *pack_records(Part *part, Error *err)
 static bool make_result(Part *part, json_t **ret, Error *err)
 {
     NodeRecord *record = &part->node.record;
-    record->repo = part->set == NULL
-                       ? NULL
-                       : mem_strdup(part->p->ctx, storage_uri(part->repo->storage));
+    record->repo = part->set == NULL ? NULL
+                                     : mem_strdup(part->p->ctx, storage_uri(part->repo->storage));
     record->repo_id = part->set == NULL ? NULL : part->repo->id;
     const char *records = pack_records(part, err);
     if (records == NULL)
@@ -125,8 +124,7 @@ static bool run_part(Part *part, json_t **ret, Error *err)
     if (!node_dump(&part->node, part->repo->storage, part->dir, err))
         return false;
     agent_monitor_phase(part->p->monitor, "storing");
-    return (part->request.no_sync ||
-            node_sync(&part->node, part->repo->storage, part->dir, err)) &&
+    return (part->request.no_sync || node_sync(&part->node, part->repo->storage, part->dir, err)) &&
            cancel_check(part->p->cancel, err) && make_result(part, ret, err);
 }
 

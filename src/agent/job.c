@@ -16,11 +16,41 @@ static bool bad_job(Error *err, const char *why)
 
 /* ---- every job ---- */
 
+/* A pattern is in the database's encoding: what is not UTF-8 stands as {"hex":"<its bytes>"}. */
+static json_t *text_json(const char *text)
+{
+    json_t *string = json_string(text);
+    if (string != NULL)
+        return string;
+    size_t len = strlen(text);
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "hex");
+    char *hex = mem_array(tmp, char, 2 * len + 1);
+    str_hex(hex, text, len);
+    return json_pack("{s:s}", "hex", hex);
+}
+
+static const char *text_of(void *ctx, json_t *value)
+{
+    const char *hex = json_string_value(json_object_get(value, "hex"));
+    if (json_is_string(value))
+        return json_string_value(value);
+    if (hex == NULL || json_object_size(value) != 1 || strlen(hex) % 2 != 0 ||
+        strspn(hex, "0123456789abcdef") != strlen(hex))
+        return NULL;
+    char *text = mem_array(ctx, char, strlen(hex) / 2 + 1);
+    for (size_t i = 0; hex[2 * i] != '\0'; i++)
+    {
+        const char pair[] = {hex[2 * i], hex[2 * i + 1], '\0'};
+        text[i] = (char) strtol(pair, NULL, 16);
+    }
+    return text;
+}
+
 static json_t *text_array(const char *const *texts, size_t count)
 {
     json_t *array = json_array();
     for (size_t i = 0; i < count; i++)
-        json_array_append_new(array, json_string(texts[i]));
+        json_array_append_new(array, text_json(texts[i]));
     return array;
 }
 
@@ -30,17 +60,17 @@ char *agent_job_write(void *ctx, const AgentJob *job, Error *err)
     json_t *more = job->more == NULL ? json_object() : json_incref(job->more);
     json_t *root = json_pack_ex(&why, 0, "{s:s, s:i, s:s, s:s*, s:{s:i, s:s}, s:o, s:o}", "version",
                                 PGARK_VERSION, "content", job->content, "repo", job->repo,
-                                "password", job->password, "watch", "pid", job->watch.pid, "started",
-                                job->watch.started, "arguments",
+                                "password", job->password, "watch", "pid", job->watch.pid,
+                                "started", job->watch.started, "arguments",
                                 text_array(job->arguments, job->argument_count), "more", more);
     bool whole = root != NULL &&
                  json_array_size(json_object_get(root, "arguments")) == job->argument_count;
-    char *text = whole ? json_dumps(root, JSON_COMPACT | JSON_ENSURE_ASCII) : NULL;
+    char *text = whole ? json_dumps(root, JSON_COMPACT) : NULL;
     char *copy = mem_strdup(ctx, text);
     free(text);
     json_decref(root);
     if (copy == NULL)
-        error_set(err, ERR_USAGE, "an option, a name or a password is not valid UTF-8");
+        error_set(err, ERR_USAGE, "the repository's path, a name or a password is not valid UTF-8");
     return copy;
 }
 
@@ -50,7 +80,7 @@ static bool read_texts(void *ctx, json_t *array, const char ***ret, size_t *ret_
     *ret = mem_array(ctx, const char *, *ret_count + 1);
     for (size_t i = 0; i < *ret_count; i++)
     {
-        (*ret)[i] = json_string_value(json_array_get(array, i));
+        (*ret)[i] = text_of(ctx, json_array_get(array, i));
         if ((*ret)[i] == NULL || strlen((*ret)[i]) > TEXT_MAX)
             return bad_job(err, "a list holds something else than texts");
     }
@@ -79,10 +109,11 @@ bool agent_job_read(void *ctx, const AgentOrder *order, AgentJob *ret, Error *er
     /* A job of another version may have other fields: the version is what to tell then. */
     if (!check_version(order->job, err))
         return false;
-    if (json_unpack_ex(order->job, &why, JSON_STRICT, "{s:s, s:i, s:s, s?s, s:{s:i, s:s}, s:o, s:o}",
-                       "version", &version, "content", &ret->content, "repo", &ret->repo, "password",
-                       &ret->password, "watch", "pid", &ret->watch.pid, "started",
-                       &ret->watch.started, "arguments", &arguments, "more", &ret->more) != 0)
+    if (json_unpack_ex(order->job, &why, JSON_STRICT,
+                       "{s:s, s:i, s:s, s?s, s:{s:i, s:s}, s:o, s:o}", "version", &version,
+                       "content", &ret->content, "repo", &ret->repo, "password", &ret->password,
+                       "watch", "pid", &ret->watch.pid, "started", &ret->watch.started, "arguments",
+                       &arguments, "more", &ret->more) != 0)
         return bad_job(err, why.text);
     if (!json_is_array(arguments) || !json_is_object(ret->more))
         return bad_job(err, "\"arguments\" must be a list and \"more\" an object");
@@ -99,11 +130,10 @@ static json_t *parts_json(const NodeScope *scope)
     for (size_t i = 0; i < scope->part_count; i++)
     {
         const ScopePart *p = &scope->parts[i];
-        json_array_append_new(parts, json_pack("{s:s, s:s, s:I, s:I, s:s*, s:s*}", "schema",
-                                               p->schema, "name", p->name, "table_oid",
-                                               (json_int_t) p->table_oid, "shard_id",
-                                               (json_int_t) p->shard_id, "min", p->min, "max",
-                                               p->max));
+        json_array_append_new(
+            parts, json_pack("{s:s, s:s, s:I, s:I, s:s*, s:s*}", "schema", p->schema, "name",
+                             p->name, "table_oid", (json_int_t) p->table_oid, "shard_id",
+                             (json_int_t) p->shard_id, "min", p->min, "max", p->max));
     }
     return parts;
 }
@@ -237,9 +267,9 @@ bool agent_backup_job_read(void *ctx, json_t *more, AgentBackupJob *ret, Error *
     ManifestLine line;
     int globals;
     memset(ret, 0, sizeof(*ret));
-    if (json_unpack_ex(more, &why, JSON_STRICT, "{s:i, s:b, s:s, s:s, s:o, s:o}", "dbid", &ret->dbid,
-                       "globals", &globals, "home", &ret->home, "fleet", &ret->fleet, "snapshot",
-                       &snapshot, "scope", &scope) != 0)
+    if (json_unpack_ex(more, &why, JSON_STRICT, "{s:i, s:b, s:s, s:s, s:o, s:o}", "dbid",
+                       &ret->dbid, "globals", &globals, "home", &ret->home, "fleet", &ret->fleet,
+                       "snapshot", &snapshot, "scope", &scope) != 0)
         return bad_job(err, why.text);
     memset(&line, 0, sizeof(line));
     Error record = ERROR_INIT;

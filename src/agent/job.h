@@ -40,7 +40,7 @@ typedef struct AgentJob
     json_t *more; /* what else the kind has: an object */
 } AgentJob;
 
-/* agent_job_write gives a job as JSON text, ASCII, below ctx. job->more is the caller's; NULL: nothing. */
+/* agent_job_write gives a job as JSON text, UTF-8, below ctx. job->more is the caller's; NULL: nothing. */
 char *agent_job_write(void *ctx, const AgentJob *job, Error *err);
 
 /* agent_job_read reads the job of an order, below ctx; strings live with the order. ERR_USAGE names what

@@ -12,11 +12,11 @@
 #include "base/clock.h"
 #include "base/str.h"
 
-#define BEAT_MS    1000
-#define WAIT_MS    100  /* between two reports while the agent waits for others */
-#define LAST_MS    2000 /* for the last report */
+#define BEAT_MS     1000
+#define WAIT_MS     100  /* between two reports while the agent waits for others */
+#define LAST_MS     2000 /* for the last report */
 #define MESSAGE_MAX 1000
-#define QUEUE_FULL "54000"  /* program_limit_exceeded: no room for a notification */
+#define QUEUE_FULL  "54000" /* program_limit_exceeded: no room for a notification */
 
 struct AgentMonitor
 {
@@ -31,12 +31,12 @@ struct AgentMonitor
     _Atomic(const char *) phase;
     atomic_bool ended;
     atomic_bool waiting; /* for the other nodes */
-    bool stopped;    /* a reason to end was found, and told */
-    bool busy;       /* a report is under way */
-    bool quiet;      /* the queue is full: without a notification, for now */
-    bool input_over; /* standard input has ended */
-    bool looked;     /* a notification came: look at once */
-    int64_t due_ms;  /* of the next report */
+    bool stopped;        /* a reason to end was found, and told */
+    bool busy;           /* a report is under way */
+    bool quiet;          /* the queue is full: without a notification, for now */
+    bool input_over;     /* standard input has ended */
+    bool looked;         /* a notification came: look at once */
+    int64_t due_ms;      /* of the next report */
 };
 
 static void signal_set(sigset_t *set)
@@ -66,7 +66,8 @@ static void stop(AgentMonitor *m, ErrorCode code, const char *why)
 
 /* One statement: the report, and for how many seconds the coordinator has been silent (NULL: its session
  * is gone). */
-static char *report_sql(AgentMonitor *m, void *ctx, const char *message, const char *outcome, Error *err)
+static char *report_sql(AgentMonitor *m, void *ctx, const char *message, const char *outcome,
+                        Error *err)
 {
     const ProgressNode *p = atomic_load(&m->progress);
     const AgentWatch *watch = &m->spec.job->watch;
@@ -80,7 +81,8 @@ static char *report_sql(AgentMonitor *m, void *ctx, const char *message, const c
         ctx,
         "SELECT pgark.report('%s', '%s', %d, %s, '{%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64
         ",%" PRIu64 "}', %s, %s%s%s, %s),"
-        " (SELECT coalesce(extract(epoch FROM pg_catalog.clock_timestamp() - a.state_change)::int, 0)"
+        " (SELECT coalesce(extract(epoch FROM pg_catalog.clock_timestamp() - a.state_change)::int, "
+        "0)"
         " FROM pg_catalog.pg_stat_activity a WHERE a.pid = %d"
         " AND extract(epoch FROM a.backend_start)::text = %s)",
         m->spec.order->key, m->spec.order->kind, m->spec.job->content, phase,
@@ -130,8 +132,9 @@ static void judge(AgentMonitor *m, const PGresult *res)
     }
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "report");
     char shown[400];
-    stop(m, ERR_QUERY, mem_printf(tmp, "the agent cannot report: %s",
-                                  str_one_line(shown, sizeof(shown), PQresultErrorMessage(res))));
+    stop(m, ERR_QUERY,
+         mem_printf(tmp, "the agent cannot report: %s",
+                    str_one_line(shown, sizeof(shown), PQresultErrorMessage(res))));
 }
 
 /* What came from the server. */
@@ -314,9 +317,9 @@ static void finish_report(AgentMonitor *m, int64_t deadline)
 static void last_report(AgentMonitor *m, const Error *failure)
 {
     int64_t deadline = clock_ms() + LAST_MS;
-    const char *outcome = failure == NULL                    ? "finished"
+    const char *outcome = failure == NULL                  ? "finished"
                           : failure->code == ERR_CANCELLED ? "cancelled"
-                                                             : "failed";
+                                                           : "failed";
     char message[MESSAGE_MAX];
     atomic_store(&m->phase, "ended");
     m->stopped = true; /* nothing is to be raised any more */
@@ -324,10 +327,9 @@ static void last_report(AgentMonitor *m, const Error *failure)
     for (int i = 0; i < 2 && !m->busy && PQstatus(m->conn->raw) == CONNECTION_OK; i++)
     {
         bool was_quiet = m->quiet;
-        send_report(m,
-                    failure == NULL ? NULL
-                                    : str_one_line(message, sizeof(message), failure->message),
-                    outcome);
+        send_report(
+            m, failure == NULL ? NULL : str_one_line(message, sizeof(message), failure->message),
+            outcome);
         finish_report(m, deadline);
         if (m->quiet == was_quiet || was_quiet)
             return;

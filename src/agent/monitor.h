@@ -26,7 +26,8 @@ typedef struct AgentMonitorSpec
     const AgentJob *job;
     const ProgressNode *progress; /* what is reported */
     int input;                    /* whose end is the end; -1: none */
-    Cancel *cancel; /* what is raised. NULL: SIGTERM is sent to ourselves, and signals are not looked at:
+    Cancel *
+        cancel; /* what is raised. NULL: SIGTERM is sent to ourselves, and signals are not looked at:
                        for work that runs under a supervisor of its own */
 } AgentMonitorSpec;
 

@@ -74,7 +74,8 @@ bool agent_order_read(int fd, void *ctx, AgentOrder *ret, Error *err)
 
 /* ---- parsing ---- */
 
-static bool check(const AgentOrder *order, int protocol, const char *kind, const char *key, Error *err)
+static bool check(const AgentOrder *order, int protocol, const char *kind, const char *key,
+                  Error *err)
 {
     if (protocol != AGENT_PROTOCOL)
     {

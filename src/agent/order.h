@@ -45,7 +45,8 @@ typedef struct AgentOrder
 bool agent_order_read(int fd, void *ctx, AgentOrder *ret, Error *err) MUST_CHECK;
 
 /* agent_order_parse is its part behind the length: the one that is fuzzed. */
-bool agent_order_parse(void *ctx, const char *text, size_t len, AgentOrder *ret, Error *err) MUST_CHECK;
+bool agent_order_parse(void *ctx, const char *text, size_t len, AgentOrder *ret, Error *err)
+    MUST_CHECK;
 
 /* agent_json_keep hands a reference to root over to ctx, and gives root. */
 json_t *agent_json_keep(void *ctx, json_t *root);

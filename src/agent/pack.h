@@ -18,6 +18,7 @@ char *agent_pack(void *ctx, const void *data, size_t len, Error *err);
 
 /* agent_unpack is the reverse; NUL-terminated, below ctx. ERR_CORRUPT: that is no such text, or more than
  * AGENT_PACK_MAX bytes come out of it. */
-bool agent_unpack(void *ctx, const char *text, char **ret_data, size_t *ret_len, Error *err) MUST_CHECK;
+bool agent_unpack(void *ctx, const char *text, char **ret_data, size_t *ret_len, Error *err)
+    MUST_CHECK;
 
 #endif

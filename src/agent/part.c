@@ -88,8 +88,7 @@ bool agent_discard(AgentProcess *p, json_t **ret_result, Error *err)
                        &home) != 0)
         return bad_job(err, why.text);
     Repo *repo = agent_part_open(p, repo_id, err);
-    if (repo == NULL ||
-        !part_remove(repo, repo_set_dir(p->ctx, p->order.key), home, &removed, err))
+    if (repo == NULL || !part_remove(repo, repo_set_dir(p->ctx, p->order.key), home, &removed, err))
         return false;
     *ret_result = json_object();
     return true;
@@ -125,8 +124,8 @@ static json_t *verify_json(const VerifyResult *r)
     for (size_t i = 0; i < r->problem_count; i++)
     {
         json_t *text = json_string(r->problems[i]);
-        json_array_append_new(problems, text != NULL ? text
-                                                     : json_string("a problem whose text is not UTF-8"));
+        json_array_append_new(
+            problems, text != NULL ? text : json_string("a problem whose text is not UTF-8"));
     }
     return json_pack("{s:I, s:I, s:I, s:I, s:o}", "objects", (json_int_t) r->objects, "chunks",
                      (json_int_t) r->chunks, "bytes", (json_int_t) r->bytes, "rows",
@@ -186,6 +185,7 @@ bool agent_expire(AgentProcess *p, json_t **ret_result, Error *err)
 {
     PartSweep sweep;
     ExpireResult result = {.count = 0};
+    ExpireResult others = {.count = 0};
     Error missing = ERROR_INIT;
     if (!read_sweep(p, &sweep, err))
         return false;
@@ -195,11 +195,16 @@ bool agent_expire(AgentProcess *p, json_t **ret_result, Error *err)
         *err = missing;
         return false;
     }
-    if (repo != NULL && !part_sweep(repo, p->ctx, &sweep, &result, err))
+    /* An agent that was killed at once had no time to say whose part it made. */
+    const ExpireRule unfinished = {.dry_run = sweep.dry_run};
+    if (repo != NULL && (!part_sweep(repo, p->ctx, &sweep, &result, err) ||
+                         !retention_expire(repo, p->ctx, &unfinished, &others, err)))
         return false;
     json_t *removed = json_array();
     for (size_t i = 0; i < result.count; i++)
         json_array_append_new(removed, json_string(result.sets[i].key));
+    for (size_t i = 0; i < others.count; i++)
+        json_array_append_new(removed, json_string(others.sets[i].key));
     *ret_result = json_pack("{s:o}", "removed", removed);
     return true;
 }

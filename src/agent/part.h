@@ -30,7 +30,8 @@ bool agent_discard(AgentProcess *p, json_t **ret_result, Error *err) MUST_CHECK;
 
 /* agent_verify is that of AGENT_VERIFY; more: repo_id, sha256 (of the set's manifest). Result: objects,
  * chunks, bytes, rows, problems. */
-bool agent_verify(AgentProcess *p, bool quick, int jobs, json_t **ret_result, Error *err) MUST_CHECK;
+bool agent_verify(AgentProcess *p, bool quick, int jobs, json_t **ret_result, Error *err)
+    MUST_CHECK;
 
 /* agent_expire is that of AGENT_EXPIRE; more: home, keep, dry_run. The order's key is the time up to which
  * sets are looked at. Result: removed. A repository that is not there has no parts. */

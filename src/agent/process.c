@@ -36,8 +36,7 @@ bool agent_process_begin(AgentProcess *p, bool (*supervised)(const char *kind), 
 
 static bool print_result(json_t *result)
 {
-    bool ok = json_dumpf(result, stdout, JSON_COMPACT | JSON_ENSURE_ASCII) == 0 &&
-              fputc('\n', stdout) != EOF;
+    bool ok = json_dumpf(result, stdout, JSON_COMPACT) == 0 && fputc('\n', stdout) != EOF;
     return fflush(stdout) == 0 && ok;
 }
 

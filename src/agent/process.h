@@ -25,7 +25,8 @@ typedef struct AgentProcess
 /* agent_process_begin reads order and job from standard input, and connects the monitor. supervised: what
  * is done runs under a supervisor, which looks at signals. false with err; agent_process_end is to be
  * called in any case. */
-bool agent_process_begin(AgentProcess *p, bool (*supervised)(const char *kind), Error *err) MUST_CHECK;
+bool agent_process_begin(AgentProcess *p, bool (*supervised)(const char *kind), Error *err)
+    MUST_CHECK;
 
 /* agent_process_end tells the outcome everywhere, and gives the exit code. result is given up; NULL with
  * failure set. */

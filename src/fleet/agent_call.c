@@ -7,9 +7,10 @@
 #include "base/clock.h"
 #include "base/str.h"
 
-#define LOOK_MS  1000 /* between two looks at the row, when nothing notifies */
-#define MEET_MS  20   /* between two looks whether all agents are as far */
-#define LEAVE_MS 4000 /* for an agent that was told to end: pgark.launch kills it after 2.5 s */
+#define LOOK_MS   1000 /* between two looks at the row, when nothing notifies */
+#define MEET_MS   20   /* between two looks whether all agents are as far */
+#define BYTEA_OID 17   /* pg_type.dat */
+#define LEAVE_MS  4000 /* for an agent that was told to end: pgark.launch kills it after 2.5 s */
 
 /* ---- can there be one? ---- */
 
@@ -36,7 +37,8 @@ bool agent_call_usable(PgConn *conn, bool *ret_usable, Error *why, Error *err)
     {
         error_set(why, ERR_USAGE, "extension pgark %s in database \"%s\" is not of this release",
                   pg_cell(res, 0, 0), pg_cell(res, 0, 4));
-        error_hint(why, "Install the extension of this release, then ALTER EXTENSION pgark UPDATE.");
+        error_hint(why,
+                   "Install the extension of this release, then ALTER EXTENSION pgark UPDATE.");
     }
     else if (!pg_cell_bool(res, 0, 2))
     {
@@ -132,16 +134,16 @@ typedef struct Follow
     AgentCall *call;
     const char *kind;
     const char *key;
-    const char *look; /* the statement that reads its row */
+    const char *look;    /* the statement that reads its row */
     const char *proceed; /* and the one that lets it go on */
-    bool busy;        /* it was sent */
-    int64_t look_ms;  /* when to send it next */
-    int64_t life_ms;  /* the last sign of life */
-    char updated[64]; /* of the row, as last seen */
-    PGresult *result; /* of pgark.launch */
-    bool checked;     /* it waits for the others */
-    bool released;    /* it was told to go on */
-    bool going;       /* and the server took that */
+    bool busy;           /* it was sent */
+    int64_t look_ms;     /* when to send it next */
+    int64_t life_ms;     /* the last sign of life */
+    char updated[64];    /* of the row, as last seen */
+    PGresult *result;    /* of pgark.launch */
+    bool checked;        /* it waits for the others */
+    bool released;       /* it was told to go on */
+    bool going;          /* and the server took that */
 } Follow;
 
 static bool make_look(Follow *f, void *ctx, Error *err)
@@ -181,7 +183,8 @@ static void take_row(Follow *f, const PGresult *res)
         return;
     snprintf(f->updated, sizeof(f->updated), "%s", pg_cell(res, 0, 1));
     f->life_ms = clock_ms();
-    agent_call_event(call, str_equal(pg_cell(res, 0, 0), "starting") ? EVENT_STARTING : EVENT_RUNNING);
+    agent_call_event(call,
+                     str_equal(pg_cell(res, 0, 0), "starting") ? EVENT_STARTING : EVENT_RUNNING);
     if (call->barrier != NULL && !f->checked && str_equal(pg_cell(res, 0, 0), AGENT_CHECKED))
     {
         f->checked = true;
@@ -230,7 +233,7 @@ static void take_launch(Follow *f)
     }
     if (f->result != NULL)
         agent_call_event(f->call, PQresultStatus(f->result) == PGRES_TUPLES_OK ? EVENT_RESULT
-                                                                              : EVENT_FAILURE);
+                                                                               : EVENT_FAILURE);
 }
 
 /* All are as far: so is this one, and may go on. */
@@ -288,20 +291,19 @@ static void leave(Follow *f)
     PgConn *launch = f->call->launch;
     int64_t deadline = clock_ms() + LEAVE_MS;
     pg_conn_cancel(launch);
-    while (PQstatus(launch->raw) == CONNECTION_OK && clock_ms() < deadline)
+    bool over = false;
+    while (!over && PQstatus(launch->raw) == CONNECTION_OK && clock_ms() < deadline)
     {
         struct pollfd fd = {.fd = PQsocket(launch->raw), .events = POLLIN};
-        poll(&fd, 1, (int) (deadline - clock_ms()));
-        if (PQconsumeInput(launch->raw) == 0)
-            break;
-        if (PQisBusy(launch->raw) == 0)
+        if (PQisBusy(launch->raw) != 0)
         {
-            PGresult *res = PQgetResult(launch->raw);
-            bool over = res == NULL;
-            PQclear(res);
-            if (over)
-                break;
+            poll(&fd, 1, (int) (deadline - clock_ms()));
+            over = PQconsumeInput(launch->raw) == 0;
+            continue;
         }
+        PGresult *res = PQgetResult(launch->raw);
+        over = res == NULL;
+        PQclear(res);
     }
 }
 
@@ -325,7 +327,8 @@ static bool tell_lost(Follow *f, Error *err)
     char time[STR_BYTES_LEN];
     if (PQstatus(f->call->launch->raw) != CONNECTION_OK ||
         PQstatus(f->call->status->raw) != CONNECTION_OK)
-        return error_set(err, ERR_CONNECT, "lost the connection through which the agent is followed");
+        return error_set(err, ERR_CONNECT,
+                         "lost the connection through which the agent is followed");
     return error_set(err, ERR_CONNECT, "the agent has not been heard of for %s",
                      str_format_duration(time, clock_ms() - f->life_ms));
 }
@@ -333,8 +336,10 @@ static bool tell_lost(Follow *f, Error *err)
 static bool read_result(Follow *f, json_t **ret, Error *err)
 {
     json_error_t why;
-    const char *text = PQntuples(f->result) == 1 ? pg_cell(f->result, 0, 0) : "";
-    *ret = json_loads(text, JSON_REJECT_DUPLICATES, &why);
+    bool one = PQntuples(f->result) == 1;
+    *ret = json_loadb(one ? PQgetvalue(f->result, 0, 0) : "",
+                      one ? (size_t) PQgetlength(f->result, 0, 0) : 0, JSON_REJECT_DUPLICATES,
+                      &why);
     return json_is_object(*ret) ||
            error_set(err, ERR_INTERNAL, "the agent's result is no JSON: %s", why.text);
 }
@@ -363,11 +368,17 @@ static bool send_launch(Follow *f, void *ctx, AgentJob *job, Error *err)
     /* A server that wanted one for us may want one for the agent, which is the same role. */
     job->password = PQconnectionUsedPassword(launch->raw) ? PQpass(launch->raw) : NULL;
     const char *text = agent_job_write(ctx, job, err);
-    const char *params[] = {f->kind, f->key, text};
     if (text == NULL)
         return false;
-    if (PQsendQueryParams(launch->raw, "SELECT pgark.launch($1, $2, $3::jsonb)", 3, NULL, params,
-                          NULL, NULL, 0) == 0)
+    /* As bytes both ways: the session speaks the database's encoding, job and result are UTF-8. */
+    const char *params[] = {f->kind, f->key, text};
+    const int lengths[] = {0, 0, (int) strlen(text)};
+    const int formats[] = {0, 0, 1};
+    const Oid types[] = {0, 0, BYTEA_OID};
+    if (PQsendQueryParams(launch->raw,
+                          "SELECT pg_catalog.convert_to(pgark.launch($1, $2,"
+                          " pg_catalog.convert_from($3, 'UTF8')::jsonb)::text, 'UTF8')",
+                          3, types, params, lengths, formats, 1) == 0)
         return pg_conn_error(launch, NULL, err, "could not start the agent");
     return pg_flush(launch, "could not start the agent", err);
 }

@@ -129,8 +129,9 @@ static void list_visits(const Run *run, AgentTour *tour)
         v->content = r->content;
         v->spec = *target;
         v->spec.database = AGENT_RESTORE_DATABASE;
-        v->more = json_pack("{s:s, s:s}", "repo_id", r->repo_id == NULL ? run->repo->id : r->repo_id,
-                            "database", database_of(run->ctx, target));
+        v->more = json_pack("{s:s, s:s}", "repo_id",
+                            r->repo_id == NULL ? run->repo->id : r->repo_id, "database",
+                            database_of(run->ctx, target));
     }
 }
 
@@ -139,8 +140,8 @@ static void list_visits(const Run *run, AgentTour *tour)
 static bool open_set(Run *run, Error *err)
 {
     run->repo = repo_open(run->ctx, run->request->repo, err);
-    if (run->repo == NULL || !repo_resolve(run->repo, run->ctx, run->request->key, run->key,
-                                           &run->dir, &run->lock, err))
+    if (run->repo == NULL ||
+        !repo_resolve(run->repo, run->ctx, run->request->key, run->key, &run->dir, &run->lock, err))
         return false;
     run->result->manifest = manifest_read(run->repo->storage, run->ctx, run->dir, true, err);
     return run->result->manifest != NULL || error_prefix(err, "set %s", run->key);

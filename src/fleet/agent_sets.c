@@ -80,7 +80,8 @@ static bool add_result(const AgentVisit *v, void *ctx, VerifyResult *ret, Error 
     return true;
 }
 
-static bool merge(const AgentTour *tour, const Manifest *m, void *ctx, VerifyResult *ret, Error *err)
+static bool merge(const AgentTour *tour, const Manifest *m, void *ctx, VerifyResult *ret,
+                  Error *err)
 {
     for (size_t i = 0; i < tour->count; i++)
     {
@@ -89,16 +90,14 @@ static bool merge(const AgentTour *tour, const Manifest *m, void *ctx, VerifyRes
     }
     ret->elsewhere = 0;
     if (ret->problem_count == 0 && ret->objects != m->totals.objects)
-        *mem_push(ctx, ret->problems, ret->problem_count, ret->problem_capacity,
-                  char *) = mem_printf(ctx,
-                                       "the nodes' parts have %" PRIu64
-                                       " objects, the manifest says %" PRIu64,
-                                       ret->objects, m->totals.objects);
+        *mem_push(ctx, ret->problems, ret->problem_count, ret->problem_capacity, char *) =
+            mem_printf(ctx, "the nodes' parts have %" PRIu64 " objects, the manifest says %" PRIu64,
+                       ret->objects, m->totals.objects);
     return true;
 }
 
-bool agent_sets_verify(const AgentSetsWork *work, void *ctx, const char *set_dir, bool quick, int jobs,
-                       VerifyResult *ret, Error *err)
+bool agent_sets_verify(const AgentSetsWork *work, void *ctx, const char *set_dir, bool quick,
+                       int jobs, VerifyResult *ret, Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "verify parts");
     const char *arguments[] = {mem_printf(tmp, "--jobs=%d", jobs), "--quick"};

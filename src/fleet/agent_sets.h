@@ -12,19 +12,20 @@
 
 typedef struct AgentSetsWork
 {
-    const Fleet *fleet; /* its nodes' databases have the extension; content ids are the set's */
-    Repo *repo;         /* home */
+    const Fleet *fleet;  /* its nodes' databases have the extension; content ids are the set's */
+    Repo *repo;          /* home */
     const char *pattern; /* --repo as given */
-    Cancel *cancel; /* also raised by the first failure */
-    Progress *progress; /* its nodes are those that agents are started on, in the fleet's (or the set's)
+    Cancel *cancel;      /* also raised by the first failure */
+    Progress
+        *progress; /* its nodes are those that agents are started on, in the fleet's (or the set's)
                            order; NULL: nobody looks */
 } AgentSetsWork;
 
 /* agent_sets_verify has every node of the set that is not here verified, with jobs threads each, and adds
  * what comes of it to ret (of verify_set), whose elsewhere is 0 then. What an agent finds wrong is a
  * problem; that one cannot be asked is a failure. ERR_USAGE: a node of the set is none of the fleet. */
-bool agent_sets_verify(const AgentSetsWork *work, void *ctx, const char *set_dir, bool quick, int jobs,
-                       VerifyResult *ret, Error *err) MUST_CHECK;
+bool agent_sets_verify(const AgentSetsWork *work, void *ctx, const char *set_dir, bool quick,
+                       int jobs, VerifyResult *ret, Error *err) MUST_CHECK;
 
 /* A part that was removed, or would be. */
 typedef struct SweptPart

@@ -44,8 +44,8 @@ bool agent_state_is_final(AgentState state)
 const char *agent_state_name(AgentState state)
 {
     static const char *const names[AGENT_STATES] = {
-        [CON] = "connecting", [LOC] = "locked",   [SNA] = "snapshot",
-        [STA] = "started",    [RUN] = "running",  [FIN] = "finished",
+        [CON] = "connecting", [LOC] = "locked",    [SNA] = "snapshot",
+        [STA] = "started",    [RUN] = "running",   [FIN] = "finished",
         [FAI] = "failed",     [CAN] = "cancelled", [LOS] = "lost",
     };
     return names[state];

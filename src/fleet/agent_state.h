@@ -28,17 +28,17 @@ typedef enum AgentState
 
 typedef enum AgentEvent
 {
-    EVENT_LOCKED,    /* all tables of the node are locked */
-    EVENT_UNLOCKED,  /* and no longer, for another try */
-    EVENT_SNAPSHOT,  /* the cut was taken */
-    EVENT_LAUNCHED,  /* the statement was sent */
-    EVENT_STARTING,  /* a report: it is there, and takes over */
-    EVENT_RUNNING,   /* a report: it works */
-    EVENT_RESULT,    /* pgark.launch returned */
-    EVENT_FAILURE,   /* it failed, or something else of the node did */
-    EVENT_CANCEL,    /* the run's cancel flag is up */
-    EVENT_SILENCE,   /* the state's time is over */
-    EVENT_GONE,      /* a connection is lost */
+    EVENT_LOCKED,   /* all tables of the node are locked */
+    EVENT_UNLOCKED, /* and no longer, for another try */
+    EVENT_SNAPSHOT, /* the cut was taken */
+    EVENT_LAUNCHED, /* the statement was sent */
+    EVENT_STARTING, /* a report: it is there, and takes over */
+    EVENT_RUNNING,  /* a report: it works */
+    EVENT_RESULT,   /* pgark.launch returned */
+    EVENT_FAILURE,  /* it failed, or something else of the node did */
+    EVENT_CANCEL,   /* the run's cancel flag is up */
+    EVENT_SILENCE,  /* the state's time is over */
+    EVENT_GONE,     /* a connection is lost */
     AGENT_EVENTS,
 } AgentEvent;
 

@@ -20,8 +20,7 @@ static bool visit_one(void *arg, size_t i, Error *err)
                       .cancel = tour->cancel,
                       .counts = &t->counts,
                       .barrier = tour->meet ? &t->barrier : NULL,
-                      .progress = tour->progress == NULL ? NULL
-                                                         : progress_node(tour->progress, i)};
+                      .progress = tour->progress == NULL ? NULL : progress_node(tour->progress, i)};
     AgentJob job = {.repo = tour->repo,
                     .arguments = tour->arguments,
                     .argument_count = tour->argument_count,

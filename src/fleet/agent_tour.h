@@ -24,8 +24,8 @@ typedef struct AgentTour
     size_t argument_count;
     AgentVisit *visits;
     size_t count;
-    bool meet;      /* the agents wait for each other in phase AGENT_CHECKED */
-    Cancel *cancel; /* also raised by the first failure */
+    bool meet;          /* the agents wait for each other in phase AGENT_CHECKED */
+    Cancel *cancel;     /* also raised by the first failure */
     Progress *progress; /* one node for each visit; NULL: nobody looks */
 } AgentTour;
 

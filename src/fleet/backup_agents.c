@@ -68,9 +68,15 @@ static bool all_usable(BackupRun *run, bool *ret, Error *err)
     return true;
 }
 
-static void release_locks(void *arg)
+/* The agent has taken over: the coordinator's own locks and snapshot on this node are no longer needed. */
+static void agent_runs(void *arg)
 {
     AgentNode *a = arg;
+    const BackupAgents *agents = a->agents;
+    if (a->call.all_run)
+        log_info("%zu agent%s at work, %" PRId64 " ms after the cut", agents->count,
+                 agents->count == 1 ? " is" : "s are",
+                 agents->counts.running_since_ms - agents->cut_ms);
     pg_rollback(a->node->holder);
     pg_rollback(a->node->scout);
 }
@@ -95,7 +101,7 @@ static void make_agents(BackupRun *run)
                               .cancel = run->cancel,
                               .counts = &agents->counts,
                               .progress = node->progress,
-                              .on_running = release_locks,
+                              .on_running = agent_runs,
                               .arg = a};
         snprintf(a->call.label, sizeof(a->call.label), "%s", node->label);
     }
@@ -301,7 +307,8 @@ static bool take_result(AgentNode *a, json_t *result, Error *err)
     if (json_unpack_ex(result, &why, JSON_STRICT, "{s:I, s:s}", "objects", &objects, "records",
                        &records) != 0 ||
         objects < 0)
-        return error_set(err, ERR_INTERNAL, "the agent's result cannot be understood: %s", why.text);
+        return error_set(err, ERR_INTERNAL, "the agent's result cannot be understood: %s",
+                         why.text);
     if (!agent_unpack(tmp, records, &text, &len, err) || !read_lines(node, a->ctx, text, len, err))
         return false;
     atomic_store(&node->objects, (uint64_t) objects);
@@ -311,15 +318,6 @@ static bool take_result(AgentNode *a, json_t *result, Error *err)
 }
 
 /* ---- the data phase ---- */
-
-static void report_start(const AgentNode *a)
-{
-    const BackupAgents *agents = a->agents;
-    if (a->call.all_run)
-        log_info("%zu agent%s at work, %" PRId64 " ms after the cut", agents->count,
-                 agents->count == 1 ? " is" : "s are",
-                 agents->counts.running_since_ms - agents->cut_ms);
-}
 
 static bool dump_one(void *arg, size_t i, Error *err)
 {
@@ -335,7 +333,6 @@ static bool dump_one(void *arg, size_t i, Error *err)
                     .more = describe_job(a, tmp, err)};
     bool ok = job.more != NULL &&
               agent_call_run(&a->call, AGENT_BACKUP, run->set->key, &job, &result, err);
-    report_start(a);
     ok = ok && take_result(a, result, err);
     json_decref(job.more);
     json_decref(result);

@@ -89,7 +89,8 @@ bool part_home(Repo *repo, const char *set_dir, char ret_home[33], Error *err)
 }
 
 /* By the files, too: somebody may have brought them together. */
-bool part_is_here(Repo *repo, const char *set_dir, const NodeRecord *node, bool *ret_here, Error *err)
+bool part_is_here(Repo *repo, const char *set_dir, const NodeRecord *node, bool *ret_here,
+                  Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "here");
     StorageInfo info;

@@ -43,7 +43,7 @@ bool part_remove(Repo *repo, const char *set_dir, const char *home, bool *ret_re
 /* Which parts go. */
 typedef struct PartSweep
 {
-    const char *home;       /* of which repository they are parts */
+    const char *home;        /* of which repository they are parts */
     const char *const *keep; /* sets that are there */
     size_t keep_count;
     const char *before; /* a key: sets that were begun later are none of this sweep's business */

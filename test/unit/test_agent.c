@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+
 #include <cmocka.h>
 
 #include "agent/pack.h"
@@ -28,8 +29,9 @@ static void pack_round_trips(void **state)
             data[k] = (char) ((seed = seed * 1664525 + 1013904223) >> 24);
         char *text = agent_pack(ctx, data, sizes[i], &err);
         assert_non_null(text);
-        assert_int_equal(strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="),
-                         strlen(text));
+        assert_int_equal(
+            strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="),
+            strlen(text));
         char *back;
         size_t len;
         assert_true(agent_unpack(ctx, text, &back, &len, &err));
@@ -65,8 +67,9 @@ static void pack_refuses_what_is_none(void **state)
 
 static char *order_text(void *ctx, const char *job)
 {
-    return mem_printf(ctx, "{\"protocol\":1,\"kind\":\"backup\",\"key\":\"20261125120000\"," SERVER
-                           ",\"job\":%s}",
+    return mem_printf(ctx,
+                      "{\"protocol\":1,\"kind\":\"backup\",\"key\":\"20261125120000\"," SERVER
+                      ",\"job\":%s}",
                       job);
 }
 
@@ -101,13 +104,13 @@ static void jobs_round_trip(void **state)
                                                 .pid = 7,
                                                 .transaction = transaction},
                                    .scope = &scope};
-    const char *arguments[] = {"--jobs=2", "--table=\"a;b\nc\""};
+    const char *arguments[] = {"--jobs=2", "--table=\"a;b\nc\"", "--table=caf\xe9"};
     AgentJob job = {.content = 1,
                     .repo = "/r-%c",
                     .password = "secret\"",
                     .watch = {.pid = 9, .started = "1.5"},
                     .arguments = arguments,
-                    .argument_count = 2,
+                    .argument_count = 3,
                     .more = agent_backup_job_write(&backup, &err)};
     assert_non_null(job.more);
     char *text = agent_job_write(ctx, &job, &err);
@@ -122,8 +125,9 @@ static void jobs_round_trip(void **state)
     assert_string_equal(order.server.socket_dir, "/tmp");
     assert_int_equal(order.server.content, -1);
     assert_true(agent_job_read(ctx, &order, &got, &err));
-    assert_int_equal(got.argument_count, 2);
+    assert_int_equal(got.argument_count, 3);
     assert_string_equal(got.arguments[1], arguments[1]);
+    assert_string_equal(got.arguments[2], arguments[2]);
     assert_string_equal(got.password, job.password);
     assert_int_equal(got.watch.pid, 9);
     assert_true(agent_backup_job_read(ctx, got.more, &got_backup, &err));
@@ -147,10 +151,13 @@ static void bad_jobs_are_refused(void **state)
     } cases[] = {
         {HEAD REST "}", NULL},
         {HEAD REST ",\"shell\":\"rm\"}", "shell"},
-        {HEAD "\"watch\":{\"pid\":1,\"started\":\"1\"},\"arguments\":[1],\"more\":{}}", "a list holds"},
+        {HEAD "\"watch\":{\"pid\":1,\"started\":\"1\"},\"arguments\":[1],\"more\":{}}",
+         "a list holds"},
         {HEAD "\"watch\":{\"pid\":1,\"started\":\"1\"},\"arguments\":{},\"more\":{}}", "a list"},
-        {HEAD "\"watch\":{\"pid\":0,\"started\":\"1\"},\"arguments\":[],\"more\":{}}", "impossible"},
-        {HEAD "\"watch\":{\"pid\":\"1\",\"started\":\"1\"},\"arguments\":[],\"more\":{}}", "integer"},
+        {HEAD "\"watch\":{\"pid\":0,\"started\":\"1\"},\"arguments\":[],\"more\":{}}",
+         "impossible"},
+        {HEAD "\"watch\":{\"pid\":\"1\",\"started\":\"1\"},\"arguments\":[],\"more\":{}}",
+         "integer"},
         {HEAD "\"password\":5," REST "}", "string"},
         {"{\"version\":\"0.0.0\"}", "the coordinator is 0.0.0"},
         {"{}", "no version"},
@@ -320,16 +327,11 @@ static void patterns_are_expanded(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(pack_round_trips),
-        cmocka_unit_test(pack_refuses_what_is_none),
-        cmocka_unit_test(jobs_round_trip),
-        cmocka_unit_test(bad_jobs_are_refused),
-        cmocka_unit_test(bad_orders_are_refused),
-        cmocka_unit_test(failures_have_codes),
-        cmocka_unit_test(states_follow_the_picture),
-        cmocka_unit_test(every_state_has_an_end),
-        cmocka_unit_test(counts_are_symmetric),
-        cmocka_unit_test(all_run_once),
+        cmocka_unit_test(pack_round_trips),          cmocka_unit_test(pack_refuses_what_is_none),
+        cmocka_unit_test(jobs_round_trip),           cmocka_unit_test(bad_jobs_are_refused),
+        cmocka_unit_test(bad_orders_are_refused),    cmocka_unit_test(failures_have_codes),
+        cmocka_unit_test(states_follow_the_picture), cmocka_unit_test(every_state_has_an_end),
+        cmocka_unit_test(counts_are_symmetric),      cmocka_unit_test(all_run_once),
         cmocka_unit_test(patterns_are_expanded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -51,17 +51,19 @@ sub backend
         "SELECT pid FROM pg_stat_activity WHERE application_name = '$name' LIMIT 1");
 }
 
+# phase SERVER - of the agent of the backup that was begun last.
 sub phase
 {
     my ($i) = @_;
+    my $key = (repo_sets("$dir/repo-home"))[-1] // return '';
     return $servers[$i]->safe_psql('shop',
-        'SELECT phase FROM pgark.task WHERE outcome IS NULL ORDER BY started DESC LIMIT 1');
+        "SELECT phase FROM pgark.task WHERE key = '$key' AND kind = 'backup' AND outcome IS NULL");
 }
 
 # started WHEN - a backup that has come to that state.
 my %state = (
     started => sub { agents('backup') > 0 },
-    running => sub { phase(1) eq 'running' && phase(2) eq 'running' },
+    running => sub { !grep { phase($_) ne 'running' } 0 .. 2 },
 );
 
 sub started
@@ -148,8 +150,11 @@ for my $when (qw(started running))
     {
         my $run = started($when);
         kill 'KILL', backend(1, 'pgark launch');
-        over($run, "server process killed, $when", qr/node 1/);
-        $servers[1]->poll_query_until('postgres', 'SELECT true');
+        my ($code, $out, $err) = pgark_finish($run);
+        is($code, 1, "server process killed, $when: the backup fails");
+        like($err, qr/node 1/, "server process killed, $when: the node is named");
+        wait_for(sub { ($servers[1]->psql('shop', 'SELECT 1'))[0] == 0 }, 'the server is up again');
+        nothing_goes_on("server process killed, $when");
         swept("server process killed, $when");
     }
     {
@@ -209,6 +214,26 @@ for my $when (qw(started running))
     rmtree("$dir/repo-$_") for 'home', 0 .. 2;
 }
 
+# ---- a full queue of notifications ---------------------------------------------------------------
+
+# What the server says then, said by a function in the place of the real one: to fill the queue takes 8 GB.
+{
+    $_->safe_psql('shop', <<'SQL') for @servers;
+CREATE TABLE before AS SELECT pg_get_functiondef('pgark.report'::regproc) AS def;
+DO $$ BEGIN
+    EXECUTE (SELECT regexp_replace(def, 'PERFORM pg_notify[^;]*;',
+        'RAISE program_limit_exceeded USING MESSAGE = ''too many notifications in the NOTIFY queue'';') FROM before);
+END $$;
+SQL
+    my $full = new_repo();
+    my $key  = backup($full, '--agent', @nodes);
+    pgark_ok([ 'verify', $key, '--repo', $full ], 'with a full queue of notifications agents work all the same');
+    is($servers[1]->safe_psql('shop', "SELECT phase, outcome FROM pgark.task WHERE key = '$key'"),
+        'ended|finished', 'and their tasks are kept');
+    $_->safe_psql('shop', 'DO $$ BEGIN EXECUTE (SELECT def FROM before); END $$; DROP TABLE before')
+      for @servers;
+}
+
 # ---- programs and versions -------------------------------------------------------------------------
 
 {
@@ -249,17 +274,28 @@ SKIP:
     nothing_goes_on('full disk');
 }
 
-# ---- a server that does not answer -----------------------------------------------------------------
+# ---- a server and a network that do not answer -----------------------------------------------------
 
+# One node's server is frozen; what goes to and from another one is held back, as where a cable is cut: the
+# coordinator loses the first, and the agent of the second, whose server is well, loses the coordinator.
 {
-    my $run = started('running');
+    my $proxy = proxy_start($servers[2]);
+    my @cut   = (@nodes[ 0 .. 3 ], '--node', proxied($proxy, 'shop'));
+    my $run   = pgark_start(@how[ 0 .. 7 ], @cut);
+    wait_for(sub { $run->{harness}->pump_nb; $state{running}->() }, 'the backup is running');
     my $postmaster = slurp_bytes($servers[1]->data_dir . '/postmaster.pid') =~ /\A(\d+)/ ? $1 : die;
-    my @frozen = ($postmaster, tree_of($postmaster));
-    kill 'STOP', @frozen;
+    my @frozen     = ($postmaster, tree_of($postmaster));
+    kill 'STOP', @frozen, $proxy->{pid};
     my ($code, $out, $err) = pgark_finish($run);
     is($code, 1, 'a frozen server ends the run');
-    like($err, qr/node 1.*has not been heard of/, 'and is told');
-    kill 'CONT', reverse @frozen;
+    like($err, qr/node [12] .*(has not been heard of|did not answer|lost)/, 'and is told');
+    wait_for_query($servers[2], 'shop', <<'SQL', 'the agent of a coordinator that is cut off ends by itself');
+SELECT message ~ 'coordinator' FROM pgark.task ORDER BY started DESC LIMIT 1
+SQL
+    is($servers[2]->safe_psql('shop', "SELECT count(*) FROM pg_locks WHERE relation = 'big'::regclass"),
+        0, 'and holds no lock any more');
+    kill 'CONT', $proxy->{pid}, reverse @frozen;
+    proxy_stop($proxy);
     nothing_goes_on('frozen server');
     swept('frozen server');
 }

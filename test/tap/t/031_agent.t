@@ -3,6 +3,7 @@
 use strict;
 use warnings;
 use File::Path qw(rmtree);
+use POSIX ();
 use PgarkTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -162,6 +163,7 @@ is_deeply([ map { [ repo_sets("$dir/repo-$_") ] } 'home', 0 .. 2 ], [ ([$second]
     'the set is gone everywhere, the other one is not');
 # What a coordinator that died has left at the nodes goes, too.
 rmtree(set_dir("$dir/repo-home", $second));
+wait_for(sub { POSIX::strftime('%Y%m%d%H%M%S', gmtime) gt $second }, 'the next second');
 pgark_ok([ 'expire', '--keep=1', '--repo', $apart, @nodes ], 'expire of orphans');
 is_deeply([ map { repo_sets("$dir/repo-$_") } 'home', 0 .. 2 ], [], 'parts without a set are swept');
 
@@ -196,6 +198,44 @@ $_->safe_psql('postgres', 'DROP DATABASE copy') for @servers;
     ok(money_stop($money), 'money was moved meanwhile');
     is_deeply(\@torn, [], 'the sum is right in every backup by agents');
     is_deeply(\@backwards, [], 'no chain of commits is seen backwards');
+}
+
+# ---- encodings, roles, passwords -------------------------------------------------------------------
+
+{
+    my $node = $servers[0];
+    # A pattern is in the database's encoding.
+    for my $case ([ 'latin', 'LATIN1', "caf\xe9" ], [ 'ascii', 'SQL_ASCII', "caf\xc3\xa9" ])
+    {
+        my ($db, $encoding, $pattern) = @$case;
+        $node->safe_psql('postgres', "CREATE DATABASE $db TEMPLATE template0 ENCODING '$encoding' LC_COLLATE 'C' LC_CTYPE 'C'");
+        $node->safe_psql($db, qq{CREATE EXTENSION pgark; CREATE TABLE "$pattern" AS SELECT i FROM generate_series(1, 1000) i; CREATE TABLE other (a int)});
+        my $repo = "$dir/$db-%c";
+        my @node = ('--node', conninfo($node, $db));
+        pgark_ok([ 'backup', @node, '--repo', $repo, '--agent', '--table', $pattern ], "$encoding: backup by agents");
+        pgark_ok([ 'verify', 'latest', '--repo', $repo, @node ], "$encoding: verify");
+        pgark_ok([ 'restore', 'latest', '--repo', $repo, '--create', '--map', '0=' . conninfo($node, "${db}_copy") ],
+            "$encoding: restore by agents");
+        is($node->safe_psql("${db}_copy", qq{SELECT count(*) FROM "$pattern"}), 1000, "$encoding: the rows are there");
+    }
+    # A role that is no superuser, whose password the server wants everywhere.
+    $node->safe_psql('shop', <<'SQL');
+CREATE ROLE keeper LOGIN PASSWORD 'geh/eim' IN ROLE pgark_backup, pg_read_all_data;
+GRANT SELECT ON pg_largeobject, pg_largeobject_metadata TO keeper;
+SQL
+    my $hba = $node->data_dir . '/pg_hba.conf';
+    my $was = slurp_bytes($hba);
+    spew_bytes($hba, "local all keeper scram-sha-256\n$was");
+    $node->reload;
+    my $keeper = conninfo($node, 'shop', "user=keeper password='geh/eim'");
+    wait_for(sub { ($node->psql('shop', 'SELECT 1', extra_params => [ '-U', 'keeper', '-w' ]))[0] != 0 }, 'passwords are wanted');
+    pgark_ok([ 'backup', '--node', $keeper, '--repo', "$dir/keeper", '--agent', '--no-sync' ],
+        'a role that is no superuser, with a password');
+    unlike(slurp_bytes($node->logfile), qr{geh/eim.*agent backup}s, 'the password is not in the log of the launch');
+    my ($code, $out, $err) = pgark('backup', '--node', conninfo($node, 'shop', 'user=postgres'), '--repo', "$dir/keeper2", '--agent', '--role=keeper', '--no-sync');
+    is($code, 0, 'with --role the agent works as that role') or diag($err);
+    spew_bytes($hba, $was);
+    $node->reload;
 }
 
 # ---- where there are none -------------------------------------------------------------------------
