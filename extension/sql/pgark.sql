@@ -1,7 +1,9 @@
 -- What the extension is made of, and what its functions refuse. No program is started here.
 \set VERBOSITY terse
 CREATE EXTENSION pgark;
-\dx+ pgark
+SELECT pg_describe_object(d.classid, d.objid, 0) AS object FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid
+    WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e' AND e.extname = 'pgark'
+    AND d.classid <> 'pg_type'::regclass ORDER BY 1;
 SELECT extversion, extrelocatable, extnamespace::regnamespace FROM pg_extension WHERE extname = 'pgark';
 ALTER EXTENSION pgark SET SCHEMA public;
 ALTER EXTENSION pgark UPDATE;

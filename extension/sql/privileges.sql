@@ -39,7 +39,6 @@ SET search_path = pg_temp, pg_catalog;
 SELECT pgark.report('20261125120000', 'backup', 0, 'running', NULL, NULL, NULL, true);
 
 \c - regress_pgark_nobody
-SET SESSION AUTHORIZATION regress_pgark_one;
 SET ROLE pgark_backup;
 
 \c - :admin
