@@ -29,6 +29,7 @@
 
 #define TICK_MS   100  /* an interrupt also ends the wait at once, unless it comes just before it */
 #define GRACE_MS  2500 /* from SIGTERM to SIGKILL */
+#define READS_MAX 32
 #define FILES_MAX 65536
 
 typedef struct Child
@@ -82,6 +83,8 @@ static void become(char *const *argv, int in, int out, int err, int report, pid_
     if (getppid() != parent)
         _exit(127);
     umask(077);
+    if (chdir("/") != 0)
+        _exit(127);
     if (dup2(in, 0) != 0 || dup2(out, 1) != 1 || dup2(err, 2) != 2)
         _exit(127);
     close_all_but(report);
@@ -267,10 +270,14 @@ static void keep_last(Child *child, const char *data, size_t len)
 static void read_output(Child *child, int *fd)
 {
     static char buffer[65536];
-    ssize_t n;
+    ssize_t n = 0;
 
-    while ((n = read(*fd, buffer, sizeof(buffer))) > 0)
+    /* Not for ever: who writes without end is interrupted all the same. A pipe holds less than this. */
+    for (int i = 0; i < READS_MAX; i++)
     {
+        n = read(*fd, buffer, sizeof(buffer));
+        if (n <= 0)
+            break;
         if (fd == &child->err)
             keep_last(child, buffer, (size_t) n);
         else if (child->result->out->len + n > CHILD_OUTPUT_MAX)
@@ -279,7 +286,7 @@ static void read_output(Child *child, int *fd)
         else
             appendBinaryStringInfo(child->result->out, buffer, (int) n);
     }
-    if (n == 0 || (errno != EAGAIN && errno != EINTR))
+    if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
         close_fd(fd);
 }
 

@@ -22,6 +22,8 @@
 #include "utils/timestamp.h"
 #include "utils/varlena.h"
 
+#define LOGGED_MAX 8192 /* a manifest is a part of some jobs */
+
 static void add_text(StringInfo s, const char *name, const char *value)
 {
     appendStringInfo(s, "\"%s\":", name);
@@ -107,5 +109,11 @@ char *job_for_log(Jsonb *job)
                                       CStringGetTextDatum("password"));
     Jsonb *clean = DatumGetJsonbP(shown);
 
-    return JsonbToCString(NULL, &clean->root, VARSIZE(clean));
+    char *text = JsonbToCString(NULL, &clean->root, VARSIZE(clean));
+    int len = (int) strlen(text);
+
+    if (len <= LOGGED_MAX)
+        return text;
+    text[pg_mbcliplen(text, len, LOGGED_MAX)] = '\0';
+    return psprintf("%s... (%d bytes)", text, len);
 }

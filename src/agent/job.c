@@ -2,6 +2,7 @@
 #include "agent/job.h"
 
 #include "base/str.h"
+#include "repo/part.h"
 #include "repo/record.h"
 
 /* Bounds of lists, far beyond what there is: a reader allocates only for what it has seen. */
@@ -119,6 +120,8 @@ bool agent_job_read(void *ctx, const AgentOrder *order, AgentJob *ret, Error *er
         return bad_job(err, "\"arguments\" must be a list and \"more\" an object");
     if (ret->content < -1 || ret->watch.pid < 1)
         return bad_job(err, "an impossible content id or process id");
+    if (!repo_place_is_absolute(ret->repo))
+        return bad_job(err, "the repository is no absolute path");
     return read_texts(ctx, arguments, &ret->arguments, &ret->argument_count, err);
 }
 

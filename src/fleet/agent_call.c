@@ -21,9 +21,10 @@ bool agent_call_usable(PgConn *conn, bool *ret_usable, Error *why, Error *err)
     PGresult *res = pg_query(
         conn,
         "SELECT e.extversion, e.extversion ~ '^1[.][0-9]+$',"
-        " pg_catalog.has_schema_privilege('pgark', 'usage') AND"
-        " pg_catalog.has_function_privilege('pgark.launch(text, text, jsonb)', 'execute'),"
-        " pg_catalog.pg_is_in_recovery(), pg_catalog.current_database(), current_user"
+        " pg_catalog.has_schema_privilege(session_user, 'pgark', 'usage') AND"
+        " pg_catalog.has_function_privilege(session_user,"
+        " 'pgark.launch(text, text, jsonb)', 'execute'),"
+        " pg_catalog.pg_is_in_recovery(), pg_catalog.current_database(), session_user"
         " FROM pg_catalog.pg_extension e WHERE e.extname = 'pgark'",
         0, NULL, err);
     if (res == NULL)

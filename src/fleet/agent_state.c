@@ -19,16 +19,16 @@
 /* A report may come late, or twice, and the one that it runs not at all where the result is quicker: what
  * decides is the result. A final state is never left. */
 static const AgentState table[AGENT_STATES][AGENT_EVENTS] = {
-    /*        LOCKED UNLOCKED SNAPSHOT LAUNCHED STARTING RUNNING RESULT FAILURE CANCEL SILENCE GONE */
-    [CON] = {LOC, CON, FAI, STA, FAI, FAI, FAI, FAI, CAN, LOS, LOS},
-    [LOC] = {LOC, CON, SNA, FAI, FAI, FAI, FAI, FAI, CAN, LOS, LOS},
-    [SNA] = {LOC, CON, SNA, STA, FAI, FAI, FAI, FAI, CAN, LOS, LOS},
-    [STA] = {FAI, FAI, FAI, FAI, STA, RUN, FIN, FAI, CAN, LOS, LOS},
-    [RUN] = {FAI, FAI, FAI, FAI, RUN, RUN, FIN, FAI, CAN, LOS, LOS},
-    [FIN] = {FIN, FIN, FIN, FIN, FIN, FIN, FIN, FIN, FIN, FIN, FIN},
-    [FAI] = {FAI, FAI, FAI, FAI, FAI, FAI, FAI, FAI, FAI, FAI, FAI},
-    [CAN] = {CAN, CAN, CAN, CAN, CAN, CAN, CAN, CAN, CAN, CAN, CAN},
-    [LOS] = {LOS, LOS, LOS, LOS, LOS, LOS, LOS, LOS, LOS, LOS, LOS},
+    /*        LOCKED SNAPSHOT LAUNCHED STARTING RUNNING RESULT FAILURE CANCEL SILENCE GONE */
+    [CON] = {LOC, FAI, STA, FAI, FAI, FAI, FAI, CAN, LOS, LOS},
+    [LOC] = {LOC, SNA, FAI, FAI, FAI, FAI, FAI, CAN, LOS, LOS},
+    [SNA] = {LOC, SNA, STA, FAI, FAI, FAI, FAI, CAN, LOS, LOS},
+    [STA] = {FAI, FAI, FAI, STA, RUN, FIN, FAI, CAN, LOS, LOS},
+    [RUN] = {FAI, FAI, FAI, RUN, RUN, FIN, FAI, CAN, LOS, LOS},
+    [FIN] = {FIN, FIN, FIN, FIN, FIN, FIN, FIN, FIN, FIN, FIN},
+    [FAI] = {FAI, FAI, FAI, FAI, FAI, FAI, FAI, FAI, FAI, FAI},
+    [CAN] = {CAN, CAN, CAN, CAN, CAN, CAN, CAN, CAN, CAN, CAN},
+    [LOS] = {LOS, LOS, LOS, LOS, LOS, LOS, LOS, LOS, LOS, LOS},
 };
 
 AgentState agent_state_next(AgentState state, AgentEvent event)

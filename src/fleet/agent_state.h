@@ -29,7 +29,6 @@ typedef enum AgentState
 typedef enum AgentEvent
 {
     EVENT_LOCKED,   /* all tables of the node are locked */
-    EVENT_UNLOCKED, /* and no longer, for another try */
     EVENT_SNAPSHOT, /* the cut was taken */
     EVENT_LAUNCHED, /* the statement was sent */
     EVENT_STARTING, /* a report: it is there, and takes over */

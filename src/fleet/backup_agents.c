@@ -113,12 +113,25 @@ static bool open_one(void *arg, size_t i, Error *err)
     return agent_call_open(&((BackupAgents *) arg)->nodes[i].call, err);
 }
 
+/* A relative path means another directory in every process. */
+static bool check_place(const BackupRun *run, bool *ret_usable, Error *err)
+{
+    *ret_usable = repo_place_is_absolute(run->request->repo);
+    if (*ret_usable || run->request->agents == AGENTS_AUTO)
+        return true;
+    error_set(err, ERR_USAGE, "with agents the repository must be an absolute path, not \"%s\"",
+              run->request->repo);
+    return error_hint(err, "Every node's host looks for it there.");
+}
+
 bool backup_agents_open(BackupRun *run, Error *err)
 {
-    bool usable = true;
+    bool usable;
     if (!wants_agents(run->request))
         return true;
-    if (run->request->agents == AGENTS_AUTO && !all_usable(run, &usable, err))
+    if (!check_place(run, &usable, err))
+        return false;
+    if (usable && run->request->agents == AGENTS_AUTO && !all_usable(run, &usable, err))
         return false;
     if (!usable)
         return parallel_run(run->count, stay_local, run, run->cancel, err);

@@ -55,6 +55,11 @@ char *repo_place(void *ctx, const char *pattern, int content, Error *err)
     return s->data;
 }
 
+bool repo_place_is_absolute(const char *pattern)
+{
+    return pattern[0] == '/' || strncmp(pattern, "file:///", 8) == 0;
+}
+
 /* ---- marks ---- */
 
 bool part_mark(Repo *repo, const char *set_dir, const char *home, Error *err)

@@ -25,6 +25,9 @@
  * or "home"; %h this host's name, %% a percent sign. ERR_USAGE: another letter behind %. */
 char *repo_place(void *ctx, const char *pattern, int content, Error *err);
 
+/* repo_place_is_absolute: it does not depend on where a process works. */
+bool repo_place_is_absolute(const char *pattern);
+
 /* part_mark says that a set's directory is a part. Durable. */
 bool part_mark(Repo *repo, const char *set_dir, const char *home, Error *err) MUST_CHECK;
 

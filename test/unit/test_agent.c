@@ -158,6 +158,8 @@ static void bad_jobs_are_refused(void **state)
          "impossible"},
         {HEAD "\"watch\":{\"pid\":\"1\",\"started\":\"1\"},\"arguments\":[],\"more\":{}}",
          "integer"},
+        {"{\"version\":\"" PGARK_VERSION "\",\"content\":0,\"repo\":\"r\"," REST "}",
+         "no absolute path"},
         {HEAD "\"password\":5," REST "}", "string"},
         {"{\"version\":\"0.0.0\"}", "the coordinator is 0.0.0"},
         {"{}", "no version"},
@@ -222,7 +224,6 @@ static void states_follow_the_picture(void **state)
         AgentEvent event;
         AgentState then;
     } way[] = {
-        {EVENT_LOCKED, AGENT_LOCKED},    {EVENT_UNLOCKED, AGENT_CONNECTING},
         {EVENT_LOCKED, AGENT_LOCKED},    {EVENT_SNAPSHOT, AGENT_SNAPSHOT},
         {EVENT_LAUNCHED, AGENT_STARTED}, {EVENT_STARTING, AGENT_STARTED},
         {EVENT_RUNNING, AGENT_RUNNING},  {EVENT_RUNNING, AGENT_RUNNING},

@@ -80,6 +80,9 @@ like($stderr, qr/The last that it said: two words/, 'with the last message');
 like($stderr, qr/ERROR:  PK006: the message.*HINT:  The hint\./s, "an agent's own failure is passed on");
 ($code, $stdout, $stderr) = launch(program('dies', 'echo last >&2; kill -9 $$'));
 like($stderr, qr/was ended by signal 9.*last/s, 'a kill is told');
+($code, $stdout, $stderr) = launch(program('floods', "trap '' TERM; while true; do printf '%65536s' x >&2; done"),
+    "SET statement_timeout = '1s';");
+like($stderr, qr/statement timeout/, 'one that writes without end is interrupted');
 ($code, $stdout, $stderr) = launch(program('talks', 'echo "no json"'));
 like($stderr, qr/invalid input syntax for type json/, 'a result that is no JSON is an error');
 

@@ -252,6 +252,8 @@ for my $option ([ '--hold', '1h' ], ['--all-databases'], [ '--pg-dump', '/bin/tr
     pgark_fails([ 'backup', @nodes, '--repo', $apart, '--agent', @$option ],
         qr/--agent and $option->[0] exclude each other/, "--agent $option->[0]");
 }
+pgark_fails([ 'backup', @nodes, '--repo', 'relative', '--agent' ], qr/must be an absolute path, not "relative"/,
+    'a repository that is elsewhere for every process');
 pgark_fails([ 'backup', @nodes, '--repo', "$dir/r-%x", '--agent' ],
     qr/% is followed by none of c, h and %/, 'a pattern that means nothing');
 is_deeply([ map { repo_sets("$dir/repo-$_") } 'home', 0 .. 2 ], [], 'nothing was stored by any of these');
