@@ -11,6 +11,7 @@ export BUILD SCALE RUNS CONTESTS SECONDS_EACH WRITERS
 
 all: setup
 	@ninja -C $(BUILD)
+	@tools/extension.sh build $(BUILD)
 
 help:
 	@sed -n 's/^#: //p' Makefile
@@ -23,7 +24,7 @@ help:
 #: make check-unit | check-tap | check-fault | check-san      one part of them
 #: make check-versions   VERSIONS="13 17 18": unit tests and suites with these versions of PostgreSQL, in chroots
 #: make regress       the databases of PostgreSQL's own suites: backed up, restored, compared
-#: make bench         SCALE=1 RUNS=5 CONTESTS="tables empty indexes large-objects catalogue one-table":
+#: make bench         SCALE=1 RUNS=5 CONTESTS="tables empty indexes large-objects catalogue one-table agents":
 #:                    pgark against pg_dump and pg_restore
 #: make bench-cut     SECONDS_EACH=8 WRITERS=8: what writers wait for while the cut is made
 #: make lint          formatting, static analysis, layers, scripts, documentation
@@ -40,6 +41,7 @@ setup:
 install: all
 	@meson configure $(BUILD) -Dprefix=$(abspath $(PREFIX)) >/dev/null
 	meson install -C $(BUILD)
+	@tools/extension.sh install $(BUILD)
 
 demo:
 	@tools/deps.sh build test
@@ -65,6 +67,7 @@ bench:
 	@tools/deps.sh build test bench
 	@tools/setup.sh $(BUILD)-bench --buildtype=release
 	@ninja -C $(BUILD)-bench --quiet
+	@tools/extension.sh build $(BUILD)-bench
 	@tools/as_user.sh -b $(BUILD)-bench -o $(BUILD)-bench/results -- bench/bench.pl
 
 bench-cut:

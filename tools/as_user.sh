@@ -54,6 +54,9 @@ for program in src/cli/pgark test/tools/money test/tools/runstat; do
     cp "$source_dir/$build/$program" "$scratch/bin/"
 done
 
+# The extension's regression tests run where they are written.
+[ ! -d "$source_dir/extension" ] || cp -r "$source_dir/extension" "$scratch/"
+
 # The newest server wins, unless another one is asked for.
 pg_bin=${PGARK_PG_BIN:-}
 if [ -z "$pg_bin" ]; then
@@ -64,6 +67,13 @@ fi
 if [ -z "$pg_bin" ]; then
     echo "as_user.sh: no PostgreSQL server found below /usr/lib/postgresql" >&2
     exit 1
+fi
+
+# A copy of the server that has the extension, where that is built: for the suites of agents only.
+pg_agents=
+if [ -e "$source_dir/$build/extension/pgark.so" ] || [ -e "$build/extension/pgark.so" ]; then
+    PG_CONFIG="$pg_bin/pg_config" "$source_dir/tools/extension.sh" root "$build" "$scratch/server" \
+        >"$scratch/pg_agents" && pg_agents=$(dirname "$(cat "$scratch/pg_agents")")
 fi
 
 run_as=()
@@ -96,6 +106,7 @@ environment=(
     TESTDIR="$scratch" TESTDATADIR="$scratch/tmp_check" TESTLOGDIR="$scratch/tmp_check/log"
     PG_TEST_PORT_DIR="$scratch/ports"
 )
+[ -z "$pg_agents" ] || environment+=(PGARK_PG_AGENTS="$pg_agents")
 [ -z "$mounted" ] || environment+=(PGARK_TEST_TMPFS="$mounted")
 for name in SCALE RUNS CONTESTS JOBS PROVE_FLAGS ASAN_OPTIONS UBSAN_OPTIONS TSAN_OPTIONS LSAN_OPTIONS \
     PG_TEST_NOCLEAN PGARK_TEST_FULL PGARK_BENCH_PG_DUMP PGARK_BENCH_PGCOPYDB PGARK_GREENPLUM_BIN GPHOME; do

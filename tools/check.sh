@@ -31,7 +31,7 @@ build_in()
 {
     local dir=$1
     shift
-    tools/setup.sh "$dir" "$@" && ninja -C "$dir" --quiet
+    tools/setup.sh "$dir" "$@" && ninja -C "$dir" --quiet && tools/extension.sh build "$dir"
 }
 
 # run_unit DIR NAME - meson's own runner; its summary has the counts.

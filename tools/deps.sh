@@ -13,7 +13,8 @@ if [ -z "$pg" ]; then
 fi
 
 list_build="meson ninja-build pkg-config gcc libc6-dev libpq-dev libzstd-dev liblz4-dev zlib1g-dev
-    libssl-dev libxxhash-dev libtalloc-dev libjansson-dev libinih-dev libpcre2-dev"
+    libssl-dev libxxhash-dev libtalloc-dev libjansson-dev libinih-dev libpcre2-dev
+    make libkrb5-dev postgresql-server-dev-$pg"
 list_test="libcmocka-dev postgresql-$pg postgresql-client-$pg perl libipc-run-perl procps zstd lz4"
 # The test modules of older versions are not enough; newer ones can drive older servers.
 [ "$pg" -ge 15 ] || list_test="$list_test postgresql-client-15"

@@ -24,7 +24,7 @@ sub new
 }
 
 # What can be run by itself: the contests of a group need each other's outputs.
-my @groups = qw(tables empty indexes large-objects catalogue one-table);
+my @groups = qw(tables empty indexes large-objects catalogue one-table agents);
 my %groups = (
     tables          => [qw(dump_contest skew_contest restore_contest memory_contest)],
     empty           => ['empty_contest'],
@@ -32,6 +32,7 @@ my %groups = (
     'large-objects' => ['large_object_contest'],
     catalogue       => ['catalogue_contest'],
     'one-table'     => ['one_table_contest'],
+    agents          => ['agent_contest'],
 );
 
 # groups TEXT - the groups that a list names, all of them without one.
@@ -201,7 +202,7 @@ sub backup_contender
         name    => $more{name} // "pgark backup -j$jobs",
         command => [
             $self->{pgark}, 'backup', '-d', $self->{server}->conninfo($db),
-            '--repo', $path, "-j$jobs", '--quiet' ],
+            '--repo', $path, "-j$jobs", '--quiet', @{ $more{options} // [] } ],
         after => $after,
     };
 }
@@ -296,6 +297,24 @@ sub skew_contest
     $report->contest($contest);
     $report->at_most('skewed', 'backup: skewed : balanced', times_of($contest, 'skewed', 'even'),
         1.1);
+    return;
+}
+
+# agent_contest - the same data, through pgark's own process and by an agent that the server starts.
+sub agent_contest
+{
+    my ($self, $report) = @_;
+    my $what = 'backup: by an agent : without, one host';
+    return $report->not_measured($what, 'the extension is not built', '<= 1')
+      if !defined $ENV{PGARK_PG_AGENTS};
+    $self->{server}->sql('balanced', 'CREATE EXTENSION pgark');
+    my $contest = $self->contest('by an agent against without', $self->{runs},
+        $self->backup_contender('local', 'balanced', 2),
+        $self->backup_contender('agent', 'balanced', 2, name => 'pgark backup --agent -j2',
+            options => ['--agent']));
+    $self->{server}->sql('balanced', 'DROP EXTENSION pgark');
+    $report->contest($contest);
+    $report->at_most('agent', $what, times_of($contest, 'agent', 'local'), 1);
     return;
 }
 

@@ -75,6 +75,7 @@ sub load
         'large-objects' => sub { $self->load_large_objects },
         catalogue       => sub { $self->load_catalogue },
         'one-table'     => sub { $self->load_wide },
+        agents => sub { $self->load_tables('balanced') unless exists $self->{bytes}{balanced} },
     );
     $loads{$_}->() for @groups;
     $self->{server}->checkpoint;

@@ -16,6 +16,13 @@ my @settings = (
     [ max_locks_per_transaction => '2048' ],
 );
 
+# A server that has the extension, where that is built: the same programs otherwise.
+sub program
+{
+    my ($name) = @_;
+    return defined $ENV{PGARK_PG_AGENTS} ? "$ENV{PGARK_PG_AGENTS}/bin/$name" : $name;
+}
+
 sub new
 {
     my ($class, $dir, $runner) = @_;
@@ -29,13 +36,14 @@ sub start
     my ($self) = @_;
     my ($dir, $runner) = @$self{qw(dir runner)};
     mkdir $dir or die "$dir: $!\n";
-    $runner->command('initdb', '--no-sync', '--auth=trust', '--encoding=UTF8',
+    $runner->command(program('initdb'), '--no-sync', '--auth=trust', '--encoding=UTF8',
         '--locale=C.UTF-8', '--username=bench', '-D', "$dir/data");
     open my $conf, '>>', "$dir/data/postgresql.conf" or die "$dir/data/postgresql.conf: $!\n";
     print $conf "listen_addresses = ''\nunix_socket_directories = '$dir'\nport = 5432\n";
     print $conf "$_->[0] = $_->[1]\n" for @settings;
+    print $conf "pgark.program = '$ENV{PGARK}'\n";
     close $conf or die "$dir/data/postgresql.conf: $!\n";
-    $runner->command('pg_ctl', '-D', "$dir/data", '-l', "$dir/log", '-w', '-s', 'start');
+    $runner->command(program('pg_ctl'), '-D', "$dir/data", '-l', "$dir/log", '-w', '-s', 'start');
     return;
 }
 
@@ -46,7 +54,7 @@ sub stop
     return unless -e "$self->{dir}/data/postmaster.pid";
     eval {
         $self->{runner}
-          ->command('pg_ctl', '-D', "$self->{dir}/data", '-m', 'immediate', '-w', '-s', 'stop');
+          ->command(program('pg_ctl'), '-D', "$self->{dir}/data", '-m', 'immediate', '-w', '-s', 'stop');
         1;
     } or print STDERR "bench: $@";
     return;

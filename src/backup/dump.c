@@ -83,7 +83,7 @@ static bool begin(BackupNode *node, Storage *st, const char *set_dir, Error *err
     node->record.chunks.path = chunk_file(node);
     if (!storage_make_dir(st, mem_printf(node->ctx, "%s/%s", set_dir, node->node_dir), false, err))
         return false;
-    if (node->held != NULL)
+    if (node->request->resume)
         return take_left(node, err);
     const char *path = mem_printf(node->ctx, "%s/%s", set_dir, node->record.chunks.path);
     bool no_sync = node->request->no_sync;
@@ -129,7 +129,7 @@ static bool dump_data(BackupNode *node, Error *err)
         !catalog_read_sequences(&node->catalog, node->probe, node->ctx, node->content,
                                 &node->sequences, &node->sequence_count, err))
         return error_node(err, node->label);
-    if (node->held != NULL)
+    if (node->request->resume)
         count_left(node);
     AUTO(chunk_queue_free)
     ChunkQueue *queue = chunk_queue_new(&node->plan, node->catalog.count, node->request->jobs);

@@ -30,7 +30,7 @@ static bool read_identity(BackupNode *node, Error *err)
         "SELECT %s, pg_catalog.current_setting('server_version'),"
         " pg_catalog.current_setting('server_version_num'), pg_catalog.pg_is_in_recovery(),"
         " pg_catalog.current_setting('server_encoding'), pg_catalog.current_database(),"
-        " pg_catalog.pg_postmaster_start_time()",
+        " pg_catalog.pg_postmaster_start_time() AT TIME ZONE 'UTC'",
         dialect_system_identifier(node->probe));
     AUTO(PQclear) PGresult *res = pg_query(node->probe, sql, 0, NULL, err);
     if (res == NULL)
@@ -138,7 +138,8 @@ static bool open_others(BackupNode *node, Error *err)
     const PgConnSpec *pinned = pg_conn_pin(node->ctx, node->probe, &spec);
     node->holder = open_one(node, pinned, "holder", err);
     node->scout = node->holder == NULL ? NULL : open_one(node, pinned, "scout", err);
-    return node->scout != NULL && (node->shared_server || node_open_workers(node, err));
+    return node->scout != NULL &&
+           (node->shared_server || node->remote || node_open_workers(node, err));
 }
 
 static bool check_export(BackupNode *node, Error *err)
@@ -174,16 +175,38 @@ bool node_connect(BackupNode *node, bool probe_only, Error *err)
     atomic_store(&node->bundle_ids, 0);
     atomic_store(&node->progress->bytes_done, 0);
     atomic_store(&node->progress->chunks_done, 0);
+    atomic_store(&node->progress->rows_done, 0);
     atomic_store(&node->progress->finished, false);
     bool definitions = node_has_catalogue(node);
     bool ok = open_probe(node, err) && list_tables(node, err) &&
               (!definitions ||
                catalog_read_left_out(node->probe, node->ctx, node->request->selection,
                                      &node->record.warnings, &node->record.warning_count, err));
-    ok = ok && (probe_only || ((!definitions || node_find_pg_dump(node, err)) &&
+    ok = ok && (probe_only || ((!definitions || node->remote || node_find_pg_dump(node, err)) &&
                                locks_check_capacity(node->probe, node->locked.count, err) &&
                                open_others(node, err) && check_export(node, err)));
     return ok || error_node(err, node->label);
+}
+
+bool node_stay_local(BackupNode *node, Error *err)
+{
+    node->remote = false;
+    bool ok = (!node_has_catalogue(node) || node_find_pg_dump(node, err)) &&
+              (node->shared_server || node_open_workers(node, err));
+    return ok || error_node(err, node->label);
+}
+
+bool node_sync(const BackupNode *node, Storage *st, const char *set_dir, Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "directories");
+    char *dir = mem_printf(tmp, "%s/%s", set_dir, node->node_dir);
+    while (strlen(dir) >= strlen(set_dir))
+    {
+        if (!storage_sync_dir(st, dir, err))
+            return false;
+        *strrchr(dir, '/') = '\0';
+    }
+    return true;
 }
 
 /* How long one lock may be waited for: the user's limit, or the slice. */

@@ -34,8 +34,11 @@ typedef struct BackupNode
     bool with_globals; /* this is the one of them that stores roles and tablespaces */
     int dbid;
     const NodeScope *scope; /* NULL: all that the selection wants */
-    /* Set between node_connect and node_adopt: the run goes on with a dead one's set. */
+    /* Set before node_adopt: the snapshot that it takes, of a run that died or of a coordinator. */
     const HoldNodeRecord *held;
+    /* An agent on the node's own host will do the data phase: no workers, no pg_dump of ours. Set before
+     * node_connect; node_stay_local takes it back. */
+    bool remote;
     char label[160];        /* "node 1" until connected, then "node 1 (host:port)" */
     Cancel *cancel;         /* of the attempt: raised by whoever fails first */
     ProgressNode *progress; /* never NULL */
@@ -49,7 +52,7 @@ typedef struct BackupNode
     PgConn *probe;
     PgConn **workers;
     NodeRecord record;
-    char *started; /* pg_postmaster_start_time(), to tell servers apart */
+    char *started; /* pg_postmaster_start_time() in UTC, to tell servers apart */
     PgProgram pg_dump;
     int64_t lock_since_ms;  /* when node_lock first could not get a lock, 0: it could */
     int64_t lock_report_ms; /* when the next line about a wait is due */
@@ -102,6 +105,12 @@ void node_close_workers(BackupNode *node);
 
 /* node_open_watch opens one more connection, which is the caller's. */
 PgConn *node_open_watch(const BackupNode *node, Error *err);
+
+/* node_stay_local makes up for what node_connect has left out for an agent. */
+bool node_stay_local(BackupNode *node, Error *err) MUST_CHECK;
+
+/* node_sync makes the names of what node_dump has stored durable, up to the set's directory. */
+bool node_sync(const BackupNode *node, Storage *st, const char *set_dir, Error *err) MUST_CHECK;
 
 /* node_find_pg_dump sets node->pg_dump; node_connect does it unless probe_only. node_find_program finds
  * another one (path NULL: nobody named it) that fits the node's server. */

@@ -17,6 +17,14 @@ typedef enum CutMode
     CUT_NONE,
 } CutMode;
 
+/* Who moves the data of a node. */
+typedef enum AgentsMode
+{
+    AGENTS_NO,   /* this process */
+    AGENTS_AUTO, /* agents, where all nodes can start one */
+    AGENTS_YES,  /* agents on the nodes' own hosts */
+} AgentsMode;
+
 typedef enum DataFormat
 {
     FORMAT_AUTO,
@@ -26,9 +34,10 @@ typedef enum DataFormat
 
 typedef struct BackupRequest
 {
-    const char *repo; /* URI */
-    const char *key;  /* NULL: automatic */
-    int jobs;         /* workers per node */
+    const char *repo; /* URI, or a pattern of such (repo/part.h) */
+    AgentsMode agents;
+    const char *key; /* NULL: automatic */
+    int jobs;        /* workers per node */
     Compress compress;
     DataFormat format;
     uint64_t chunk_size;   /* bytes of heap and TOAST, at most, per chunk */

@@ -88,6 +88,7 @@ static bool record_chunk(BackupNode *node, const Chunk *chunk, const ChunkRecord
     bool ok = manifest_write_chunk(node->chunks, record, err);
     pthread_mutex_unlock(&node->mutex);
     atomic_fetch_add(&node->progress->chunks_done, 1);
+    atomic_fetch_add(&node->progress->rows_done, record->rows);
     return ok;
 }
 

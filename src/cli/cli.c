@@ -36,6 +36,50 @@ Fleet *cli_source(void *ctx, const Options *o, Error *err)
     return fleet != NULL && engine_discover(ctx, fleet, &request, err) ? fleet : NULL;
 }
 
+bool cli_keepers(void *ctx, const Options *o, Fleet **ret, Error *err)
+{
+    static const OptionId names[] = {OPT_DBNAME, OPT_NODE, OPT_FLEET,
+                                     OPT_HOST,   OPT_PORT, OPT_USERNAME};
+    bool named = false;
+    *ret = NULL;
+    for (size_t i = 0; i < LENGTH_OF(names); i++)
+        named = named || options_given(o, names[i]);
+    if (!named)
+        return true;
+    *ret = cli_source(ctx, o, err);
+    return *ret != NULL;
+}
+
+const char **cli_arguments(void *ctx, const Options *o, const OptionId *ids, size_t id_count,
+                           size_t *ret_count)
+{
+    const char **arguments = NULL;
+    size_t capacity = 0;
+    *ret_count = 0;
+    for (size_t i = 0; i < id_count; i++)
+    {
+        size_t values;
+        const char *name = options_name(ids[i]);
+        if (!options_given(o, ids[i]))
+            continue;
+        if (options_is_flag(ids[i]))
+        {
+            if (options_flag(o, ids[i]))
+                *mem_push(ctx, arguments, *ret_count, capacity,
+                          const char *) = mem_printf(ctx, "--%s", name);
+            continue;
+        }
+        const char *const *list = options_list(o, ids[i], &values);
+        for (size_t v = 0; v < values; v++)
+            *mem_push(ctx, arguments, *ret_count, capacity,
+                      const char *) = mem_printf(ctx, "--%s=%s", name, list[v]);
+        if (values == 0 && options_string(o, ids[i]) != NULL)
+            *mem_push(ctx, arguments, *ret_count, capacity,
+                      const char *) = mem_printf(ctx, "--%s=%s", name, options_string(o, ids[i]));
+    }
+    return arguments;
+}
+
 bool cli_json(const Options *o)
 {
     return str_equal(options_string(o, OPT_OUTPUT), "json");

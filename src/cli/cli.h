@@ -6,6 +6,7 @@
 
 #include <jansson.h>
 
+#include "backup/request.h"
 #include "config/options.h"
 #include "fleet/supervise.h"
 #include "fleet/topology.h"
@@ -25,9 +26,22 @@ int cmd_restore(void *ctx, const Options *o, Supervisor *supervisor, Error *err)
 int cmd_list(void *ctx, const Options *o, Error *err);
 int cmd_show(void *ctx, const Options *o, Error *err);
 int cmd_verify(void *ctx, const Options *o, Supervisor *supervisor, Error *err);
-int cmd_expire(void *ctx, const Options *o, Error *err);
+int cmd_expire(void *ctx, const Options *o, Supervisor *supervisor, Error *err);
 int cmd_check(void *ctx, const Options *o, Supervisor *supervisor, Error *err);
 int cmd_export(void *ctx, const Options *o, Supervisor *supervisor, Error *err);
+
+/* cmd_backup_request makes the request of a backup of its options. */
+bool cmd_backup_request(void *ctx, const Options *o, BackupRequest *ret, Error *err) MUST_CHECK;
+
+/* cmd_restore_request makes that of a restore. cmd_restore_agent_options: what of the command line an agent
+ * that restores a node is told. */
+bool cmd_restore_request(void *ctx, const Options *o, RestoreRequest *ret, Error *err) MUST_CHECK;
+const OptionId *cmd_restore_agent_options(size_t *ret_count);
+
+/* cmd_agent is the process that the extension starts as "pgark agent KIND KEY", with its order on standard
+ * input; returns the exit code. The words are for who looks at processes. */
+#define AGENT_COMMAND "agent"
+int cmd_agent(void *ctx);
 
 /* cli_fleet makes the fleet from -d, --node, --fleet and friends, and prompts for passwords. */
 Fleet *cli_fleet(void *ctx, const Options *o, Error *err);
@@ -35,6 +49,10 @@ Fleet *cli_fleet(void *ctx, const Options *o, Error *err);
 /* cli_source is cli_fleet for what is read from: where -d names the coordinator of a fleet, all of its
  * nodes. */
 Fleet *cli_source(void *ctx, const Options *o, Error *err);
+
+/* cli_keepers is cli_source for verify and expire, which need no servers but for what agents keep: *ret is NULL
+ * when none are named. */
+bool cli_keepers(void *ctx, const Options *o, Fleet **ret, Error *err) MUST_CHECK;
 
 /* cli_selection makes a Selection, below ctx, of the options and files that choose objects. ERR_USAGE:
  * a pattern or a file that cannot be read, sections that leave nothing, a file of wanted names without
@@ -44,6 +62,10 @@ Selection *cli_selection(void *ctx, const Options *o, Error *err);
 /* cli_name_map splits the values "OLD=NEW" of an option. ERR_USAGE, also where OLD comes twice. */
 bool cli_name_map(void *ctx, const Options *o, OptionId id, NameMap **ret, size_t *ret_count,
                   Error *err) MUST_CHECK;
+
+/* cli_arguments writes those of ids that are given as options again, "--name=value", below ctx. */
+const char **cli_arguments(void *ctx, const Options *o, const OptionId *ids, size_t id_count,
+                           size_t *ret_count);
 
 /* cli_dump_args: what pg_dump is told about how definitions are written; NULL behind the last. */
 const char *const *cli_dump_args(void *ctx, const Options *o);

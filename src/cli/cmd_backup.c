@@ -6,11 +6,15 @@
 #include "repo/fold.h"
 #include "report/set_report.h"
 
-static bool make_request(void *ctx, const Options *o, BackupRequest *r, Error *err)
+bool cmd_backup_request(void *ctx, const Options *o, BackupRequest *r, Error *err)
 {
     const char *format = options_string(o, OPT_FORMAT);
     const char *cut = options_string(o, OPT_CUT);
+    const char *agents = options_string(o, OPT_AGENT);
     r->repo = options_string(o, OPT_REPO);
+    r->agents = str_equal(agents, "yes")    ? AGENTS_YES
+                : str_equal(agents, "auto") ? AGENTS_AUTO
+                                            : AGENTS_NO;
     r->key = options_string(o, OPT_KEY);
     r->jobs = (int) options_int(o, OPT_JOBS);
     r->format = str_equal(format, "text")     ? FORMAT_TEXT
@@ -36,6 +40,10 @@ static bool make_request(void *ctx, const Options *o, BackupRequest *r, Error *e
     r->role = options_string(o, OPT_ROLE);
     r->enable_row_security = options_flag(o, OPT_ENABLE_ROW_SECURITY);
     r->dump_args = cli_dump_args(ctx, o);
+    /* These are done by this process alone, or not at all. */
+    if (r->agents == AGENTS_AUTO &&
+        (r->hold_ms > 0 || r->resume || r->all_databases || r->pg_dump != NULL))
+        r->agents = AGENTS_NO;
     if (r->selection == NULL)
         return false;
     if (r->key != NULL && !repo_key_parse(r->key, err))
@@ -148,7 +156,7 @@ int cmd_backup(void *ctx, const Options *o, Supervisor *supervisor, Error *err)
 {
     BackupRequest request = {.repo = NULL};
     BackupResult result;
-    if (!make_request(ctx, o, &request, err))
+    if (!cmd_backup_request(ctx, o, &request, err))
         return EXIT_ERROR;
     Fleet *fleet = cli_source(ctx, o, err);
     if (fleet == NULL || (request.all_databases && !fleet_all_databases(ctx, fleet, err)))

@@ -1,35 +1,81 @@
 /* cli/cmd_expire.c - pgark expire. */
 #include "cli/cli.h"
+#include "fleet/agent_sets.h"
 #include "repo/retention.h"
 #include "report/set_report.h"
 
-int cmd_expire(void *ctx, const Options *o, Error *err)
+typedef struct ExpireRun
 {
-    ExpireRule rule = {.keep = (int) options_int(o, OPT_KEEP),
-                       .older_than_days = (int) options_int(o, OPT_OLDER_THAN),
-                       .dry_run = options_flag(o, OPT_DRY_RUN)};
-    ExpireResult result = {.count = 0};
-    Repo *repo = repo_open(ctx, options_string(o, OPT_REPO), err);
-    if (repo == NULL || !retention_expire(repo, ctx, &rule, &result, err))
-        return EXIT_ERROR;
+    void *ctx;
+    const Options *o;
+    Supervisor *supervisor;
+    ExpireRule rule;
+    Fleet *fleet; /* whose agents remove parts; NULL: none are named */
+    ExpireResult result;
+    SweptPart *parts;
+    size_t part_count;
+} ExpireRun;
+
+static bool expire_work(void *arg, Error *err)
+{
+    ExpireRun *run = arg;
+    Cancel *cancel = supervise_attempt(run->supervisor, err);
+    Repo *repo = cancel == NULL ? NULL : repo_open(run->ctx, options_string(run->o, OPT_REPO), err);
+    if (repo == NULL || !retention_expire(repo, run->ctx, &run->rule, &run->result, err))
+        return false;
+    const AgentSetsWork work = {.fleet = run->fleet,
+                                .repo = repo,
+                                .pattern = options_string(run->o, OPT_REPO),
+                                .cancel = cancel};
+    return run->fleet == NULL || agent_sets_sweep(&work, run->ctx, &run->result, run->rule.dry_run,
+                                                  &run->parts, &run->part_count, err);
+}
+
+static void print_text(const ExpireRun *run)
+{
+    const char *verb = run->rule.dry_run ? "would remove" : "removed";
+    for (size_t i = 0; i < run->result.count; i++)
+        printf("%s %s (%s)\n", verb, run->result.sets[i].key, run->result.sets[i].why);
+    for (size_t i = 0; i < run->part_count; i++)
+        printf("%s %s on node %d (its part)\n", verb, run->parts[i].key, run->parts[i].content);
+    if (run->result.count == 0 && run->part_count == 0)
+        printf("nothing to remove\n");
+}
+
+static void print_json(const ExpireRun *run)
+{
     json_t *removed = json_array();
-    for (size_t i = 0; i < result.count; i++)
-    {
-        if (cli_json(o))
-            json_array_append_new(removed, json_pack("{s:s, s:s}", "key", result.sets[i].key, "why",
-                                                     result.sets[i].why));
-        else
-            printf("%s %s (%s)\n", rule.dry_run ? "would remove" : "removed", result.sets[i].key,
-                   result.sets[i].why);
-    }
-    if (!cli_json(o))
-    {
-        if (result.count == 0)
-            printf("nothing to remove\n");
-        json_decref(removed);
-    }
+    json_t *parts = json_array();
+    for (size_t i = 0; i < run->result.count; i++)
+        json_array_append_new(removed, json_pack("{s:s, s:s}", "key", run->result.sets[i].key,
+                                                 "why", run->result.sets[i].why));
+    for (size_t i = 0; i < run->part_count; i++)
+        json_array_append_new(parts, json_pack("{s:s, s:i}", "key", run->parts[i].key, "node",
+                                               run->parts[i].content));
+    json_t *all = json_pack("{s:b, s:o}", "dry_run", (int) run->rule.dry_run, "removed", removed);
+    if (run->fleet != NULL)
+        json_object_set_new(all, "parts", parts);
     else
-        set_report_print(
-            stdout, json_pack("{s:b, s:o}", "dry_run", (int) rule.dry_run, "removed", removed));
+        json_decref(parts);
+    set_report_print(stdout, all);
+}
+
+int cmd_expire(void *ctx, const Options *o, Supervisor *supervisor, Error *err)
+{
+    ExpireRun run = {.ctx = ctx,
+                     .o = o,
+                     .supervisor = supervisor,
+                     .rule = {.keep = (int) options_int(o, OPT_KEEP),
+                              .older_than_days = (int) options_int(o, OPT_OLDER_THAN),
+                              .dry_run = options_flag(o, OPT_DRY_RUN)}};
+    if (!cli_keepers(ctx, o, &run.fleet, err))
+        return EXIT_ERROR;
+    run.rule.parts = run.fleet != NULL;
+    if (!supervise_run(supervisor, expire_work, NULL, &run, err))
+        return EXIT_ERROR;
+    if (cli_json(o))
+        print_json(&run);
+    else
+        print_text(&run);
     return cli_exit();
 }

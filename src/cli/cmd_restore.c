@@ -1,9 +1,9 @@
 /* cli/cmd_restore.c - pgark restore. */
-#include "base/log.h"
 #include "base/str.h"
 #include "cli/cli.h"
+#include "cli/restore_report.h"
+#include "fleet/agent_restore.h"
 #include "fleet/restore_run.h"
-#include "report/set_report.h"
 
 /* "CONTENT=CONNINFO"; the option parser has checked the form. */
 static bool map_targets(void *ctx, const Options *o, RestoreRequest *request, Error *err)
@@ -91,7 +91,7 @@ static bool choose_spread(void *ctx, const Options *o, RestoreRequest *r, Error 
     return path == NULL || r->distribute != NULL;
 }
 
-static bool make_request(void *ctx, const Options *o, RestoreRequest *request, Error *err)
+bool cmd_restore_request(void *ctx, const Options *o, RestoreRequest *request, Error *err)
 {
     size_t mapped;
     options_list(o, OPT_MAP, &mapped);
@@ -106,124 +106,97 @@ static bool make_request(void *ctx, const Options *o, RestoreRequest *request, E
     return mapped > 0 ? map_targets(ctx, o, request, err) : one_target(ctx, o, request, err);
 }
 
-/* Every failure is a line of the log, so that it is seen where only that is kept, too. */
-static void warn_about(const RestoreNode *n)
+/* ---- sets whose nodes lie apart ---- */
+
+/* What an agent is told; the selection besides (selection_describe). */
+static const OptionId agent_options[] = {
+    OPT_JOBS,
+    OPT_CREATE,
+    OPT_NO_ANALYZE,
+    OPT_MEMORY,
+    OPT_ROLE,
+    OPT_USE_SET_SESSION_AUTHORIZATION,
+    OPT_ENABLE_ROW_SECURITY,
+    OPT_CLEAN,
+    OPT_IF_EXISTS,
+    OPT_TRUNCATE,
+    OPT_APPEND,
+    OPT_DISABLE_TRIGGERS,
+    OPT_LOAD_VIA_PARTITION_ROOT,
+    OPT_ON_ERROR,
+    OPT_SCHEMA_MAP,
+    OPT_TABLESPACE_MAP,
+    OPT_FROM_DATABASE,
+    OPT_GLOBALS,
+    OPT_WITH_DEPENDENCIES,
+    OPT_STRICT_NAMES,
+    OPT_NO_OWNER,
+    OPT_NO_TABLESPACES,
+    OPT_NO_TABLE_ACCESS_METHOD,
+};
+
+const OptionId *cmd_restore_agent_options(size_t *ret_count)
 {
-    size_t count;
-    const OutcomeFailure *failures = outcome_failures(n->outcome, &count);
-    for (size_t w = 0; w < n->record->warning_count; w++)
-        log_warning("node %d: %s", n->record->content, n->record->warnings[w]);
-    for (size_t i = 0; i < count; i++)
-        log_warning("%s: %s %s: %s%s%s%s", n->label, failures[i].object,
-                    failures[i].skipped ? "was skipped" : "failed",
-                    failures[i].sqlstate[0] == '\0' ? "" : "SQLSTATE ", failures[i].sqlstate,
-                    failures[i].sqlstate[0] == '\0' ? "" : ", ", failures[i].message);
+    *ret_count = LENGTH_OF(agent_options);
+    return agent_options;
 }
 
-static void print_before(const RestoreNode *n)
+/* What needs all nodes in one process. */
+static bool check_apart(const Options *o, Error *err)
 {
-    char bytes[STR_BYTES_LEN];
-    if (n->resumed)
-        printf("            of them there before: %" PRIu64 " rows (%s) and %" PRIu64
-               " definitions\n",
-               n->before.rows, str_format_bytes(bytes, n->before.logical), n->before.statements);
-}
-
-static void print_outcome(const RestoreNode *n)
-{
-    size_t count;
-    size_t skipped = 0;
-    const OutcomeFailure *failures = outcome_failures(n->outcome, &count);
-    for (size_t i = 0; i < count; i++)
-        skipped += failures[i].skipped ? 1 : 0;
-    if (count > 0)
-        printf("            %zu failed and %zu skipped\n", count - skipped, skipped);
-    if (n->filter->left_out_count > 0)
-        printf("            %zu foreign keys left out\n", n->filter->left_out_count);
-}
-
-static void print_text(const RestoreResult *r)
-{
-    char bytes[STR_BYTES_LEN];
-    char duration[STR_BYTES_LEN];
-    char rate[STR_BYTES_LEN];
-    uint64_t rows = 0;
-    uint64_t logical = 0;
-    printf("set         %s of fleet %s\n", r->manifest->set.key, r->manifest->set.fleet);
-    for (size_t i = 0; i < r->node_count; i++)
+    static const OptionId others[] = {OPT_RESUME, OPT_DISTRIBUTE, OPT_SHARD_COUNT, OPT_DIRECT,
+                                      OPT_NO_DIRECT};
+    for (size_t i = 0; i < LENGTH_OF(others); i++)
     {
-        const RestoreNode *n = &r->nodes[i];
-        printf("node %-6d %" PRIu64 " rows (%s) and %" PRIu64 " definitions\n", n->record->content,
-               n->rows, str_format_bytes(bytes, n->logical), n->statements);
-        print_before(n);
-        print_outcome(n);
-        rows += n->rows - n->before.rows;
-        logical += n->logical - n->before.logical;
+        if (!options_given(o, others[i]))
+            continue;
+        error_set(err, ERR_USAGE, "--%s is not for a set whose nodes lie apart",
+                  options_name(others[i]));
+        return error_hint(err, "Bring the directories of the set together below one.");
     }
-    int64_t ms = r->elapsed_ms < 1 ? 1 : r->elapsed_ms;
-    printf("restored    %" PRIu64 " rows, %s in %s (%s/s), every chunk verified\n", rows,
-           str_format_bytes(bytes, logical), str_format_duration(duration, ms),
-           str_format_bytes(rate, logical * 1000 / (uint64_t) ms));
+    return true;
 }
 
-static json_t *outcome_json(const RestoreNode *n)
+static int restore_apart(void *ctx, const Options *o, const RestoreRequest *request,
+                         Supervisor *supervisor, Error *err)
 {
+    AgentRestoreResult result;
     size_t count;
-    json_t *list = json_array();
-    const OutcomeFailure *failures = outcome_failures(n->outcome, &count);
-    for (size_t i = 0; i < count; i++)
-        json_array_append_new(list, json_pack("{s:o, s:b, s:s, s:o}", "object",
-                                              set_report_string(failures[i].object), "skipped",
-                                              failures[i].skipped, "sqlstate", failures[i].sqlstate,
-                                              "message", set_report_string(failures[i].message)));
-    return list;
-}
-
-static json_t *left_out_json(const RestoreNode *n)
-{
-    json_t *list = json_array();
-    for (size_t i = 0; i < n->filter->left_out_count; i++)
-        json_array_append_new(list, set_report_string(n->filter->left_out[i]));
-    return list;
-}
-
-/* What of the node's rows, bytes and definitions another run has restored. */
-static json_t *before_json(const RestoreNode *n)
-{
-    return json_pack("{s:I, s:I, s:I}", "rows", (json_int_t) n->before.rows, "bytes",
-                     (json_int_t) n->before.logical, "definitions",
-                     (json_int_t) n->before.statements);
-}
-
-static void print_json(const RestoreResult *r)
-{
-    json_t *nodes = json_array();
-    for (size_t i = 0; i < r->node_count; i++)
-    {
-        const RestoreNode *n = &r->nodes[i];
-        json_array_append_new(
-            nodes, json_pack("{s:i, s:I, s:I, s:I, s:o, s:o, s:o}", "content", n->record->content,
-                             "rows", (json_int_t) n->rows, "bytes", (json_int_t) n->logical,
-                             "definitions", (json_int_t) n->statements, "before", before_json(n),
-                             "failures", outcome_json(n), "left_out", left_out_json(n)));
-    }
-    set_report_print(stdout, json_pack("{s:s, s:o, s:I, s:o}", "key", r->manifest->set.key, "fleet",
-                                       set_report_string(r->manifest->set.fleet), "elapsed_ms",
-                                       (json_int_t) r->elapsed_ms, "nodes", nodes));
+    size_t chosen;
+    char **selection;
+    if (!check_apart(o, err))
+        return EXIT_ERROR;
+    const char **arguments = cli_arguments(ctx, o, agent_options, LENGTH_OF(agent_options), &count);
+    selection_describe(request->selection, ctx, &selection, &chosen);
+    arguments = mem_grow(ctx, arguments, const char *, count + chosen);
+    for (size_t i = 0; i < chosen; i++)
+        arguments[count++] = selection[i];
+    if (!agent_restore(ctx, request, arguments, count, supervisor, cli_progress(o), &result, err))
+        return EXIT_ERROR;
+    for (size_t i = 0; i < json_array_size(result.nodes); i++)
+        restore_report_warn(json_array_get(result.nodes, i));
+    restore_report_print(cli_json(o), &result.manifest->set, result.nodes, result.elapsed_ms);
+    return cli_exit();
 }
 
 int cmd_restore(void *ctx, const Options *o, Supervisor *supervisor, Error *err)
 {
     RestoreRequest request;
     RestoreResult result;
-    if (!make_request(ctx, o, &request, err) ||
-        !restore_run(ctx, &request, supervisor, cli_progress(o), &result, err))
+    bool apart;
+    if (!cmd_restore_request(ctx, o, &request, err) || !agent_restore_wanted(&request, &apart, err))
         return EXIT_ERROR;
+    if (apart)
+        return restore_apart(ctx, o, &request, supervisor, err);
+    if (!restore_run(ctx, &request, supervisor, cli_progress(o), &result, err))
+        return EXIT_ERROR;
+    json_t *nodes = json_array();
     for (size_t i = 0; i < result.node_count; i++)
-        warn_about(&result.nodes[i]);
-    if (cli_json(o))
-        print_json(&result);
-    else
-        print_text(&result);
+    {
+        json_t *node = restore_report_node(&result.nodes[i]);
+        restore_report_warn(node);
+        json_array_append_new(nodes, node);
+    }
+    restore_report_print(cli_json(o), &result.manifest->set, nodes, result.elapsed_ms);
     return cli_exit();
 }

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "cli/cli.h"
+#include "fleet/agent_sets.h"
 #include "repo/verify.h"
 #include "report/set_report.h"
 
@@ -10,6 +11,7 @@ typedef struct VerifyRun
     void *ctx;
     Repo *repo;
     const Options *o;
+    Fleet *fleet; /* whose agents verify what is not here; NULL: none are named */
     Supervisor *supervisor;
     char key[SET_KEY_LEN];
     char *dir;
@@ -22,6 +24,32 @@ static void count_bytes(void *arg, uint64_t bytes)
 {
     VerifyRun *run = arg;
     atomic_store(&progress_node(run->progress, 0)->bytes_done, bytes);
+}
+
+/* What lies with the nodes: their agents read it. */
+static bool verify_elsewhere(VerifyRun *run, Cancel *cancel, Error *err)
+{
+    if (run->result.elsewhere == 0)
+        return true;
+    if (run->fleet == NULL)
+    {
+        error_set(err, ERR_USAGE, "%zu node%s of set %s lie in repositories of their own",
+                  run->result.elsewhere, run->result.elsewhere == 1 ? "" : "s", run->key);
+        return error_hint(err, "Name the nodes, as for the backup: their agents verify it there.");
+    }
+    supervise_progress(run->supervisor, NULL);
+    progress_end(run->progress);
+    Progress *progress = progress_new(run->ctx, cli_progress(run->o), "verify",
+                                      run->result.elsewhere, 1);
+    const AgentSetsWork work = {.fleet = run->fleet,
+                                .repo = run->repo,
+                                .pattern = options_string(run->o, OPT_REPO),
+                                .cancel = cancel,
+                                .progress = progress};
+    supervise_progress(run->supervisor, progress);
+    progress_phase(progress, "agents");
+    return agent_sets_verify(&work, run->ctx, run->dir, options_flag(run->o, OPT_QUICK),
+                             (int) options_int(run->o, OPT_JOBS), &run->result, err);
 }
 
 static bool verify_work(void *arg, Error *err)
@@ -40,7 +68,8 @@ static bool verify_work(void *arg, Error *err)
     progress_phase(run->progress, "reading");
     return verify_set(run->repo, run->ctx, run->dir, options_flag(run->o, OPT_QUICK),
                       (int) options_int(run->o, OPT_JOBS), cancel, count_bytes, run, &run->result,
-                      err);
+                      err) &&
+           verify_elsewhere(run, cancel, err);
 }
 
 static void print_json(const VerifyRun *run, int64_t ms)
@@ -84,6 +113,8 @@ int cmd_verify(void *ctx, const Options *o, Supervisor *supervisor, Error *err)
 {
     int64_t start = clock_ms();
     VerifyRun run = {.ctx = ctx, .o = o, .supervisor = supervisor};
+    if (!cli_keepers(ctx, o, &run.fleet, err))
+        return EXIT_ERROR;
     run.progress = progress_new(ctx, cli_progress(o), "verify", 1, 1);
     supervise_progress(supervisor, run.progress);
     bool ok = supervise_run(supervisor, verify_work, NULL, &run, err);

@@ -26,7 +26,7 @@ static int run_command(void *ctx, const Options *o, Error *err)
     case CMD_VERIFY:
         return cmd_verify(ctx, o, supervisor, err);
     case CMD_EXPIRE:
-        return cmd_expire(ctx, o, err);
+        return cmd_expire(ctx, o, supervisor, err);
     case CMD_CHECK:
         return cmd_check(ctx, o, supervisor, err);
     case CMD_EXPORT:
@@ -53,6 +53,8 @@ int main(int argc, char **argv)
     umask(077); /* backups are as secret as the database */
     if (argc > 1 && str_equal(argv[1], KEEPER_COMMAND))
         return keeper_main();
+    if (argc > 1 && str_equal(argv[1], AGENT_COMMAND))
+        return cmd_agent(ctx);
     supervise_block_signals();
     Options *o = options_parse(ctx, argc, argv, &action, &err);
     if (o != NULL && action == OPTIONS_DONE)

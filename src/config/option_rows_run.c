@@ -2,6 +2,8 @@
 #include "config/option_rows.h"
 
 #define SOURCES ((unsigned) (CMD_BACKUP | CMD_CHECK))
+/* Commands that need servers only for sets whose parts agents keep. */
+#define KEEPERS ((unsigned) (CMD_VERIFY | CMD_EXPIRE))
 #define SERVERS (SOURCES | CMD_RESTORE)
 
 /* The servers that restore writes to come from the command line only, never from a file that was
@@ -14,8 +16,8 @@ static const OptionSpec rows[] = {
         .type = OPTION_STRING,
         .group = GROUP_CONNECTION,
         .secret = true,
-        .commands = SERVERS,
-        .file_commands = SOURCES,
+        .commands = SERVERS | KEEPERS,
+        .file_commands = SOURCES | KEEPERS,
         .arg = "CONNINFO",
         .help = "the database: a name, key=value pairs or a URI",
         .more = "Anything that libpq takes as a connection string. What it leaves open comes from "
@@ -29,8 +31,8 @@ static const OptionSpec rows[] = {
         .type = OPTION_LIST,
         .group = GROUP_CONNECTION,
         .secret = true,
-        .commands = SOURCES,
-        .file_commands = SOURCES,
+        .commands = SOURCES | KEEPERS,
+        .file_commands = SOURCES | KEEPERS,
         .arg = "CONNINFO",
         .help = "one server of a fleet, repeated; the first is node 0",
         .more = "The nodes get the content ids 0, 1, 2 and so on, in the order in which they are "
@@ -41,8 +43,8 @@ static const OptionSpec rows[] = {
         .name = "fleet",
         .type = OPTION_FILE,
         .group = GROUP_CONNECTION,
-        .commands = SOURCES,
-        .file_commands = SOURCES,
+        .commands = SOURCES | KEEPERS,
+        .file_commands = SOURCES | KEEPERS,
         .env = "PGARK_FLEET",
         .arg = "FILE",
         .help = "ini file that names the nodes of a fleet",
@@ -54,8 +56,8 @@ static const OptionSpec rows[] = {
         .name = "host-map",
         .type = OPTION_LIST,
         .group = GROUP_CONNECTION,
-        .commands = CMD_BACKUP | CMD_CHECK | CMD_RESTORE,
-        .file_commands = CMD_BACKUP | CMD_CHECK | CMD_RESTORE,
+        .commands = SERVERS | KEEPERS,
+        .file_commands = SERVERS | KEEPERS,
         .arg = "OLD=NEW",
         .help = "reach the node that a coordinator knows as OLD under NEW, repeated",
         .more =
@@ -80,8 +82,8 @@ static const OptionSpec rows[] = {
         .short_name = 'h',
         .type = OPTION_STRING,
         .group = GROUP_CONNECTION,
-        .commands = SERVERS,
-        .file_commands = SOURCES,
+        .commands = SERVERS | KEEPERS,
+        .file_commands = SOURCES | KEEPERS,
         .arg = "HOST",
         .help = "server host or socket directory",
     },
@@ -91,8 +93,8 @@ static const OptionSpec rows[] = {
         .short_name = 'p',
         .type = OPTION_INT,
         .group = GROUP_CONNECTION,
-        .commands = SERVERS,
-        .file_commands = SOURCES,
+        .commands = SERVERS | KEEPERS,
+        .file_commands = SOURCES | KEEPERS,
         .min = 1,
         .max = 65535,
         .range = "1 to 65535",
@@ -105,8 +107,8 @@ static const OptionSpec rows[] = {
         .short_name = 'U',
         .type = OPTION_STRING,
         .group = GROUP_CONNECTION,
-        .commands = SERVERS,
-        .file_commands = SOURCES,
+        .commands = SERVERS | KEEPERS,
+        .file_commands = SOURCES | KEEPERS,
         .arg = "NAME",
         .help = "role to connect as",
     },
@@ -116,8 +118,8 @@ static const OptionSpec rows[] = {
         .short_name = 'w',
         .type = OPTION_FLAG,
         .group = GROUP_CONNECTION,
-        .commands = SERVERS,
-        .file_commands = SERVERS,
+        .commands = SERVERS | KEEPERS,
+        .file_commands = SERVERS | KEEPERS,
         .help = "never ask for a password",
     },
     {
@@ -126,7 +128,7 @@ static const OptionSpec rows[] = {
         .short_name = 'W',
         .type = OPTION_FLAG,
         .group = GROUP_CONNECTION,
-        .commands = SERVERS,
+        .commands = SERVERS | KEEPERS,
         .help = "ask for the password before connecting",
         .more = "The password itself is never an option: it would be visible in the list of "
                 "processes. Use libpq's password file or PGPASSWORD for runs without a terminal.",
@@ -143,7 +145,10 @@ static const OptionSpec rows[] = {
         .arg = "URI",
         .help = "the repository: a directory or file:///PATH",
         .more = "The first backup makes it where the directory is missing or empty. check and "
-                "backup --dry-run go without one.",
+                "backup --dry-run go without one. With agents it is the path that every node's "
+                "host sees; %c in it is the node's content id, %h the name of the host, %% a "
+                "percent sign. The manifest and the set's lock are with the coordinator, where %c "
+                "is \"home\".",
     },
     {
         .id = OPT_KEY,
@@ -233,6 +238,24 @@ static const OptionSpec rows[] = {
         .more = "Units: ms, s, min, h and d; a bare number is milliseconds.",
     },
 
+    {
+        .id = OPT_AGENT,
+        .name = "agent",
+        .type = OPTION_WORD,
+        .group = GROUP_WORK,
+        .commands = CMD_BACKUP,
+        .file_commands = CMD_BACKUP,
+        .env = "PGARK_AGENT",
+        .bare = "yes",
+        .initial = "no",
+        .words = "yes|auto|no",
+        .arg = "WHEN",
+        .help = "let agents on the nodes' own hosts store the data",
+        .more = "The databases need the extension pgark, and the role must be a member of "
+                "pgark_backup. Locks and the cut are the same as without agents; then each node "
+                "writes its part itself, to --repo as its host sees it. auto: where all nodes can "
+                "start an agent.",
+    },
     {
         .id = OPT_JOBS,
         .name = "jobs",

@@ -49,6 +49,7 @@ typedef struct OptionSpec
     unsigned commands;      /* mask */
     unsigned file_commands; /* for which of them the configuration file may give it */
     const char *env;        /* NULL: not from the environment */
+    const char *bare;       /* the value of the option without one; NULL: it needs one */
     const char *initial;    /* default, as text; NULL: none */
     int64_t min;            /* INT, SIZE, DURATION */
     int64_t max;

@@ -60,6 +60,11 @@ const char *options_name(OptionId id)
     return option_table_get(id)->name;
 }
 
+bool options_is_flag(OptionId id)
+{
+    return option_table_get(id)->type == OPTION_FLAG;
+}
+
 bool options_given(const Options *o, OptionId id)
 {
     return o->values[id].source != SOURCE_DEFAULT;

@@ -42,6 +42,7 @@ typedef enum OptionId
     OPT_REPO, /* --repo=URI, env PGARK_REPO */
     OPT_KEY,  /* --key=KEY (backup) */
     /* work */
+    OPT_AGENT,       /* --agent[=yes|auto|no] (backup) */
     OPT_JOBS,        /* -j --jobs, 1..256, default 2, per node */
     OPT_COMPRESS,    /* -Z --compress, default zstd:1 */
     OPT_FORMAT,      /* --format=auto|text|binary */
@@ -180,6 +181,7 @@ const char *options_key(const Options *o);
  * options_string gives a number (--port) as it was written. With --quiet the value of OPT_PROGRESS
  * is "none". */
 const char *options_name(OptionId id);             /* without the dashes */
+bool options_is_flag(OptionId id);                 /* it takes no value */
 bool options_given(const Options *o, OptionId id); /* not only a default */
 bool options_flag(const Options *o, OptionId id);
 int64_t options_int(const Options *o, OptionId id);

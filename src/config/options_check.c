@@ -157,8 +157,25 @@ static bool check_repository(const Options *o, const CommandSpec *command, Error
     return error_hint(err, "Give --repo=URI or set PGARK_REPO.");
 }
 
+/* What needs the data to go through this process. */
+static bool check_agent(const Options *o, Error *err)
+{
+    static const OptionId others[] = {OPT_HOLD, OPT_RESUME, OPT_ALL_DATABASES, OPT_PG_DUMP};
+    if (strcmp(options_string(o, OPT_AGENT), "yes") != 0)
+        return true;
+    for (size_t i = 0; i < LENGTH_OF(others); i++)
+    {
+        if (is_set(o, others[i]))
+            return error_set(err, ERR_USAGE, "%s and %s exclude each other",
+                             o->values[OPT_AGENT].origin, o->values[others[i]].origin);
+    }
+    return true;
+}
+
 static bool check_backup(const Options *o, Error *err)
 {
+    if (!check_agent(o, err))
+        return false;
     if (!options_flag(o, OPT_RESUME))
         return true;
     if (options_flag(o, OPT_DRY_RUN))

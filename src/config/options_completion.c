@@ -172,7 +172,7 @@ static void put_zsh_value(FILE *out, const OptionSpec *spec)
 {
     if (spec->type == OPTION_FLAG)
         return;
-    fputc(':', out);
+    fputs(spec->bare != NULL ? "::" : ":", out);
     put_zsh_text(out, spec->arg);
     fputc(':', out);
     if (spec->words != NULL)
@@ -189,7 +189,7 @@ static void put_zsh_value(FILE *out, const OptionSpec *spec)
 
 static void put_zsh_option(FILE *out, const OptionSpec *spec, unsigned commands)
 {
-    const char *suffix = spec->type == OPTION_FLAG ? "" : "=";
+    const char *suffix = spec->type == OPTION_FLAG ? "" : spec->bare != NULL ? "=-" : "=";
     const char *short_suffix = spec->type == OPTION_FLAG ? "" : "+";
     fputs(" \\\n                ", out);
     char letter = option_table_short(spec, commands);

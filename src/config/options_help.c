@@ -58,7 +58,7 @@ static void print_option(void *ctx, FILE *out, const OptionSpec *spec, unsigned 
         str_add(left, "      ");
     str_addf(left, "--%s", spec->name);
     if (spec->arg != NULL)
-        str_addf(left, "=%s", spec->arg);
+        str_addf(left, spec->bare != NULL ? "[=%s]" : "=%s", spec->arg);
     if (left->len + 2 > HELP_COLUMN)
         fprintf(out, "%s\n%*s", left->data, HELP_COLUMN, "");
     else

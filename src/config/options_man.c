@@ -74,9 +74,9 @@ static void put_option(FILE *out, void *ctx, const OptionSpec *spec, unsigned co
     fputs("\\fR", out);
     if (spec->arg != NULL)
     {
-        fputs("=\\fI", out);
+        fputs(spec->bare != NULL ? "[=\\fI" : "=\\fI", out);
         put_text(out, spec->arg, false);
-        fputs("\\fR", out);
+        fputs(spec->bare != NULL ? "\\fR]" : "\\fR", out);
     }
     fputc('\n', out);
     Str *s = str_new(ctx);

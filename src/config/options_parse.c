@@ -242,7 +242,7 @@ static bool parse_long(Parser *p, const char *word)
             return error_set(p->err, ERR_USAGE, "--%s takes no value", spec->name);
         return take_option(p, spec, "true");
     }
-    const char *value = equals == NULL ? NULL : equals + 1;
+    const char *value = equals == NULL ? spec->bare : equals + 1;
     if (value == NULL && !next_value(p, spec, &value))
         return false;
     return take_option(p, spec, value);

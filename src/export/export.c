@@ -4,6 +4,7 @@
 #include "export/directory.h"
 #include "export/plain.h"
 #include "export/table_data.h"
+#include "repo/part.h"
 
 static bool is_wanted(const NodeRecord *node, const ExportRequest *r)
 {
@@ -49,6 +50,26 @@ static bool check_tables(const ExportPlan *plan, Error *err)
     return true;
 }
 
+/* The node's files, and those of the nodes that have parts of its tables. */
+static bool check_here(Repo *repo, const char *set_dir, const ExportSource *source, Error *err)
+{
+    for (size_t i = 0; i < source->manifest->node_count; i++)
+    {
+        bool here;
+        const NodeRecord *node = &source->manifest->nodes[i];
+        if (node != source->node && source->fold->count == 0)
+            continue;
+        if (!part_is_here(repo, set_dir, node, &here, err))
+            return false;
+        if (here)
+            continue;
+        error_set(err, ERR_NOT_FOUND, "node %d of the set lies in repository %s of its own host",
+                  node->content, node->repo);
+        return error_hint(err, "Export it there, or bring the directories of the set together.");
+    }
+    return true;
+}
+
 bool export_set(Repo *repo, const char *set_dir, const ExportRequest *request, Cancel *cancel,
                 ExportResult *ret, Error *err)
 {
@@ -61,8 +82,8 @@ bool export_set(Repo *repo, const char *set_dir, const ExportRequest *request, C
     source.manifest = manifest;
     source.fold = manifest == NULL ? NULL : fold_manifest(manifest, err);
     source.node = source.fold == NULL ? NULL : find_node(manifest, request, err);
-    ExportPlan *plan = source.node == NULL ? NULL
-                                           : export_plan_make(ctx, &source, request, cancel, err);
+    bool here = source.node != NULL && check_here(repo, set_dir, &source, err);
+    ExportPlan *plan = here ? export_plan_make(ctx, &source, request, cancel, err) : NULL;
     if (plan == NULL || !check_tables(plan, err))
         return false;
     if (!source.fold->even)

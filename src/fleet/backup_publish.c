@@ -53,6 +53,8 @@ static void copy_node(void *ctx, NodeRecord *to, const NodeRecord *from)
     to->schema.path = mem_strdup(ctx, from->schema.path);
     to->chunks.path = mem_strdup(ctx, from->chunks.path);
     to->globals.path = mem_strdup(ctx, from->globals.path);
+    to->repo = mem_strdup(ctx, from->repo);
+    to->repo_id = mem_strdup(ctx, from->repo_id);
     to->warnings = copy_strings(ctx, from->warnings, from->warning_count);
 }
 
@@ -179,7 +181,8 @@ static Manifest *make_manifest(const BackupRun *run)
     return m;
 }
 
-static bool write_manifest(ManifestWriter *w, const Manifest *m, Error *err)
+static bool write_manifest(ManifestWriter *w, const Manifest *m, ObjectRecord *ret_object,
+                           Error *err)
 {
     bool ok = manifest_write_set(w, &m->set, err);
     for (size_t i = 0; ok && i < m->node_count; i++)
@@ -197,24 +200,37 @@ static bool write_manifest(ManifestWriter *w, const Manifest *m, Error *err)
         ok = manifest_write_distributed_schema(w, &m->schemas[i], err);
     for (size_t i = 0; ok && i < m->function_count; i++)
         ok = manifest_write_distributed_function(w, &m->functions[i], err);
-    return ok && manifest_write_totals(w, &m->totals, err) && manifest_writer_commit(w, NULL, err);
+    return ok && manifest_write_totals(w, &m->totals, err) &&
+           manifest_writer_commit(w, ret_object, err);
 }
 
 /* The directories whose entries must last before the manifest may say that they exist. */
 static bool sync_directories(BackupRun *run, Error *err)
 {
-    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "directories");
     for (size_t i = 0; i < run->count; i++)
     {
-        char *dir = mem_printf(tmp, "%s/%s", run->set->dir, run->nodes[i].node_dir);
-        while (strlen(dir) > strlen(run->set->dir))
-        {
-            if (!storage_sync_dir(run->repo->storage, dir, err))
-                return false;
-            *strrchr(dir, '/') = '\0';
-        }
+        if (run->nodes[i].record.repo_id == NULL &&
+            !node_sync(&run->nodes[i], run->repo->storage, run->set->dir, err))
+            return false;
     }
     return storage_sync_dir(run->repo->storage, run->set->dir, err);
+}
+
+/* The manifest goes to the nodes' repositories first: when it is here, the set is there as a whole. What
+ * a run that dies in between leaves there is swept with the next expire. */
+static bool send_manifest(BackupRun *run, const Manifest *m, Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "copy");
+    Storage *st = run->repo->storage;
+    const char *path = mem_printf(tmp, "%s/manifest.copy", run->set->dir);
+    ObjectRecord object;
+    char *text;
+    size_t len;
+    AUTO(manifest_writer_free)
+    ManifestWriter *w = manifest_writer_new(st, path, true, true, err);
+    return w != NULL && write_manifest(w, m, &object, err) &&
+           storage_read_all(st, tmp, path, object.bytes, &text, &len, err) &&
+           storage_remove(st, path, err) && backup_agents_publish(run, text, len, err);
 }
 
 bool backup_publish(BackupRun *run, Error *err)
@@ -222,6 +238,8 @@ bool backup_publish(BackupRun *run, Error *err)
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "publish");
     Manifest *m = make_manifest(run);
     if (!run->request->no_sync && !sync_directories(run, err))
+        return false;
+    if (backup_agents_have_parts(run) && !send_manifest(run, m, err))
         return false;
     AUTO(manifest_writer_free)
     ManifestWriter *w = manifest_writer_new(run->repo->storage,
@@ -231,7 +249,7 @@ bool backup_publish(BackupRun *run, Error *err)
         return false;
     /* From here on the set is published or it is not, and nobody removes it in between. */
     pthread_mutex_lock(&run->set_mutex);
-    run->set->committed = cancel_check(run->cancel, err) && write_manifest(w, m, err);
+    run->set->committed = cancel_check(run->cancel, err) && write_manifest(w, m, NULL, err);
     bool ok = run->set->committed;
     pthread_mutex_unlock(&run->set_mutex);
     if (ok)

@@ -301,7 +301,10 @@ static bool copy_and_publish(BackupRun *run, Error *err)
     if (run->request->hold_ms > 0)
         backup_hold_start(run);
     progress_phase(run->progress, "data");
-    if (!parallel_run(run->server_count, dump_server, run, run->cancel, err))
+    bool dumped = run->agents != NULL
+                      ? backup_agents_dump(run, err)
+                      : parallel_run(run->server_count, dump_server, run, run->cancel, err);
+    if (!dumped)
         return false;
     progress_phase(run->progress, "publishing");
     return backup_publish(run, err);
@@ -337,6 +340,7 @@ static bool resume(BackupRun *run, Error *err)
 static bool attempt(BackupRun *run, Error *err)
 {
     progress_phase(run->progress, "connecting");
+    backup_agents_prepare(run);
     if (!each(run, connect_one, err) || !check_distinct(run, err) || !find_parts(run, err) ||
         !check_locks(run, err) || !cut_check(run->nodes, run->count, run->request->cut, err))
         return false;
@@ -344,13 +348,18 @@ static bool attempt(BackupRun *run, Error *err)
         return each(run, plan_one, err);
     if (run->left != NULL)
         return resume(run, err);
-    if (!check_space(run, err) || !begin_set(run, err))
+    if (!backup_agents_open(run, err) || (run->agents == NULL && !check_space(run, err)) ||
+        !begin_set(run, err))
         return false;
     progress_phase(run->progress, "locking tables");
     if (!lock_all(run, err))
         return false;
+    backup_agents_event(run, EVENT_LOCKED);
     progress_phase(run->progress, "cut");
-    return take_cut(run, err) && copy_and_publish(run, err);
+    if (!take_cut(run, err))
+        return false;
+    backup_agents_event(run, EVENT_SNAPSHOT);
+    return copy_and_publish(run, err);
 }
 
 static void make_nodes(BackupRun *run)
@@ -377,6 +386,8 @@ static void make_nodes(BackupRun *run)
 
 static void end_attempt(BackupRun *run, const Error *failure)
 {
+    /* Agents that were told to end have ended: they hold what their nodes' servers must not. */
+    backup_agents_end(run);
     /* The servers first: nobody there shall wait while files are removed here. */
     for (size_t i = 0; i < run->count && !run->request->dry_run; i++)
         node_close(&run->nodes[i]);

@@ -1,13 +1,16 @@
 /*
  * fleet/backup_run_parts.h - what the parts of a backup's run share: backup_run.c, backup_publish.c,
- * backup_hold.c.
+ * backup_hold.c, backup_agents.c.
  */
 #ifndef PGARK_FLEET_BACKUP_RUN_PARTS_H
 #define PGARK_FLEET_BACKUP_RUN_PARTS_H
 
+#include "fleet/agent_state.h"
 #include "fleet/backup_run.h"
 #include "fleet/engine.h"
 #include "fleet/keeper.h"
+
+typedef struct BackupAgents BackupAgents;
 
 typedef struct BackupRun
 {
@@ -35,6 +38,7 @@ typedef struct BackupRun
     const HoldFile *left; /* of the run that died, whose set is resumed; NULL: a set of our own */
     bool adopted;         /* its snapshots are ours now */
     Keeper *keeper;       /* of this run */
+    BackupAgents *agents; /* of this attempt; NULL: the data goes through this process */
 } BackupRun;
 
 /* backup_publish_fleet: the name that retention and the writers' lock go by; may lie below ctx. */
@@ -52,5 +56,27 @@ void backup_hold_start(BackupRun *run);
  * another run may go on with it: true then, and the set must stay. The run's own connections are
  * closed. */
 bool backup_hold_end(BackupRun *run, const Error *failure);
+
+/* backup_agents_prepare tells the nodes, before they connect, whether agents may do their data phase.
+ * backup_agents_open, once they are, decides it (run->agents), and opens the connections by which agents
+ * are started: after the cut there is no time for logins. ERR_USAGE: agents are wanted, and a node cannot
+ * start one. */
+void backup_agents_prepare(BackupRun *run);
+bool backup_agents_open(BackupRun *run, Error *err) MUST_CHECK;
+
+/* backup_agents_event tells how far all nodes are. */
+void backup_agents_event(BackupRun *run, AgentEvent event);
+
+/* backup_agents_dump is the data phase of all nodes; it fills of every node what node_dump does. */
+bool backup_agents_dump(BackupRun *run, Error *err) MUST_CHECK;
+
+/* backup_agents_have_parts tells whether nodes have stored in repositories of their own; then
+ * backup_agents_publish puts the bytes of the manifest there, before it is committed here. */
+bool backup_agents_have_parts(const BackupRun *run);
+bool backup_agents_publish(BackupRun *run, const char *manifest, size_t len, Error *err) MUST_CHECK;
+
+/* backup_agents_end closes what belongs to this attempt; when the set is not committed, what agents have
+ * stored elsewhere is removed. */
+void backup_agents_end(BackupRun *run);
 
 #endif

@@ -78,7 +78,7 @@ static const RestoreTarget *target_of(const RestoreRequest *request, int content
 
 static bool is_wanted(const RestoreRequest *request, const NodeRecord *node)
 {
-    return !fold_is_source(node) &&
+    return !fold_is_source(node) && (request->checked == NULL || request->part == node->content) &&
            (request->from_database == NULL || strcmp(request->from_database, node->database) == 0);
 }
 
@@ -233,7 +233,7 @@ static void say_what_is_left(const RestoreRun *run, Error *err)
     }
     if (changed == 0)
         return;
-    if (journal)
+    if (journal && run->request->checked == NULL)
         error_hint(err, "The restore is not complete: the same command with --resume goes on.");
     else if (run->request->create && !first->fills)
         error_hint(err,
@@ -295,6 +295,10 @@ static bool restore_all(RestoreRun *run, Progress *progress, Error *err)
     if (!parallel_run(count, connect_one, run, run->cancel, err) ||
         !check_targets_differ(run, err) || (run->request->resume && !find_begun(run, err)) ||
         !parallel_run(count, prepare_one, run, run->cancel, err))
+        return false;
+    if (run->request->checked != NULL &&
+        !run->request->checked(run->request->checked_arg, progress_node(progress, 0), run->cancel,
+                               err))
         return false;
     for (size_t i = 0; i < count; i++)
         progress_workers(progress, (size_t) run->result->nodes[i].jobs);

@@ -67,6 +67,9 @@ typedef struct NodeRecord
     ObjectRecord globals; /* roles and tablespaces of the server, compressed SQL; path NULL: none */
     char **warnings;      /* what the database holds and this set does not */
     size_t warning_count;
+    char *repo; /* where its files lie when not in the set's own repository: the URI as its host
+                      sees it, and that repository's id; both NULL: here (repo/part.h) */
+    char *repo_id;
 } NodeRecord;
 
 typedef struct CutRecord

@@ -100,6 +100,7 @@ static json_t *encode_field(const Field *f, const char *record, const char **ret
         return json_boolean(*(const bool *) member);
     case FIELD_TEXT:
         return encode_text(*(char *const *) member);
+    case FIELD_OPTIONAL:
     case FIELD_NAME:
         return *(char *const *) member == NULL ? json_null() : encode_text(*(char *const *) member);
     case FIELD_TEXTS:
@@ -134,6 +135,9 @@ static json_t *encode_fields(const Field *fields, size_t count, json_t *object, 
 {
     for (size_t i = 0; i < count; i++)
     {
+        const void *member = record + fields[i].offset;
+        if (fields[i].kind == FIELD_OPTIONAL && *(char *const *) member == NULL)
+            continue;
         json_t *value = encode_field(&fields[i], record, ret_bad);
 
         if (value == NULL || json_object_set_new_nocheck(object, fields[i].name, value) != 0)
@@ -302,6 +306,7 @@ static bool decode_field(void *ctx, const Field *f, json_t *value, char *record,
         *(bool *) member = json_is_true(value);
         return json_is_boolean(value);
     case FIELD_TEXT:
+    case FIELD_OPTIONAL:
         return (*(char **) member = decode_text(ctx, value)) != NULL;
     case FIELD_NAME:
         return json_is_null(value) || (*(char **) member = decode_text(ctx, value)) != NULL;
@@ -332,16 +337,22 @@ static bool decode_field(void *ctx, const Field *f, json_t *value, char *record,
 static bool decode_fields(void *ctx, const Field *fields, size_t count, size_t extra,
                           json_t *object, char *record, Error *err)
 {
+    size_t absent = 0;
     for (size_t i = 0; i < count; i++)
     {
         json_t *value = json_object_get(object, fields[i].name);
 
+        if (value == NULL && fields[i].kind == FIELD_OPTIONAL)
+        {
+            absent++;
+            continue;
+        }
         if (value == NULL)
             return error_set(err, ERR_CORRUPT, "field \"%s\" is missing", fields[i].name);
         if (!decode_field(ctx, &fields[i], value, record, err))
             return error_set(err, ERR_CORRUPT, "field \"%s\" is not valid", fields[i].name);
     }
-    if (json_object_size(object) != count + extra)
+    if (json_object_size(object) != count - absent + extra)
         return error_set(err, ERR_CORRUPT, "there are unknown fields");
     return true;
 }

@@ -58,6 +58,8 @@ static const Field node_fields[] = {
     OTHER(NodeRecord, FIELD_OBJECT, chunks),
     OTHER(NodeRecord, FIELD_OBJECT, globals),
     TEXTS(NodeRecord, warnings, warning_count),
+    OTHER(NodeRecord, FIELD_OPTIONAL, repo),
+    OTHER(NodeRecord, FIELD_OPTIONAL, repo_id),
 };
 
 static const Field cut_fields[] = {
@@ -289,6 +291,9 @@ static const char *check_node(const NodeRecord *n)
         return "a chunk file of another name or without a hash";
     if (n->globals.path != NULL && n->globals.sha256[0] == '\0')
         return "globals without a hash";
+    if ((n->repo == NULL) != (n->repo_id == NULL) ||
+        (n->repo_id != NULL && !record_fields_hex_sound(n->repo_id, 32)))
+        return "a repository without an id";
     if (n->globals.path == NULL && (n->globals.bytes > 0 || n->globals.sha256[0] != '\0'))
         return "globals without a file";
     return NULL;

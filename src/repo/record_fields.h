@@ -19,6 +19,7 @@ typedef enum FieldKind
     FIELD_BOOL,
     FIELD_TEXT,     /* char *, not NULL */
     FIELD_NAME,     /* char *, NULL is null */
+    FIELD_OPTIONAL, /* char *, NULL: there is no such field */
     FIELD_TEXTS,    /* char **, with its count at other_offset */
     FIELD_PATH,     /* char *, may be NULL */
     FIELD_KEY,      /* char[SET_KEY_LEN] */

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/str.h"
+#include "repo/part.h"
 
 #define MARKER         "pgark.repo"
 #define MARKER_MAX     ((size_t) 4096)
@@ -189,22 +190,24 @@ static bool open_or_create(Repo *repo, Error *err)
            storage_make_dir(repo->storage, "locks", false, err);
 }
 
-Repo *repo_open(void *ctx, const char *uri, Error *err)
+Repo *repo_open_at(void *ctx, const char *pattern, int content, bool create, Error *err)
 {
-    Repo *repo = new_repo(ctx, uri, err);
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "place");
+    const char *uri = repo_place(tmp, pattern, content, err);
+    Repo *repo = uri == NULL ? NULL : new_repo(ctx, uri, err);
 
-    if (repo == NULL || open_existing(repo, err))
+    if (repo == NULL || (create ? open_or_create(repo, err) : open_existing(repo, err)))
         return repo;
     mem_free(repo);
     return NULL;
 }
 
+Repo *repo_open(void *ctx, const char *uri, Error *err)
+{
+    return repo_open_at(ctx, uri, PLACE_HOME, false, err);
+}
+
 Repo *repo_open_or_create(void *ctx, const char *uri, Error *err)
 {
-    Repo *repo = new_repo(ctx, uri, err);
-
-    if (repo == NULL || open_or_create(repo, err))
-        return repo;
-    mem_free(repo);
-    return NULL;
+    return repo_open_at(ctx, uri, PLACE_HOME, true, err);
 }

@@ -28,6 +28,10 @@ typedef struct Repo
 Repo *repo_open(void *ctx, const char *uri, Error *err);
 Repo *repo_open_or_create(void *ctx, const char *uri, Error *err);
 
+/* Both take a pattern, too (repo_place in repo/part.h), and open the home; repo_open_at opens the place of
+ * a node, or of PLACE_HOME. */
+Repo *repo_open_at(void *ctx, const char *pattern, int content, bool create, Error *err);
+
 /* repo_check_writable finds out, before any work is done, that a file can be made and written
  * there. */
 bool repo_check_writable(Repo *repo, Error *err) MUST_CHECK;

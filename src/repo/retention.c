@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "repo/hold.h"
+#include "repo/part.h"
 
 #define DAY_S 86400
 /* A directory without a run.lock is either left over or was made this instant. */
@@ -151,6 +152,16 @@ static FleetCount *find_fleet(void *ctx, FleetCount **fleets, size_t *count, siz
     return found;
 }
 
+static bool has_parts_elsewhere(const Repo *repo, const Manifest *m)
+{
+    for (size_t i = 0; i < m->node_count; i++)
+    {
+        if (m->nodes[i].repo_id != NULL && strcmp(m->nodes[i].repo_id, repo->id) != 0)
+            return true;
+    }
+    return false;
+}
+
 static bool expire_finished(Expiring *e, const RepoSetInfo *sets, size_t count, Error *err)
 {
     AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "finished");
@@ -176,10 +187,36 @@ static bool expire_finished(Expiring *e, const RepoSetInfo *sets, size_t count, 
         }
         fleet = find_fleet(ctx, &fleets, &fleet_count, &fleet_capacity, m->set.fleet);
         why = why_expired(e, sets[i].key, fleet->sets++);
+        if (why != NULL && !e->rule->parts && has_parts_elsewhere(e->repo, m))
+        {
+            log_warning("set %s stays: nodes of it have their parts in repositories of their own, "
+                        "name the nodes to have them removed there",
+                        sets[i].key);
+            continue;
+        }
         if (why != NULL && !expire_set(e, &sets[i], why, err))
             return false;
     }
     return true;
+}
+
+/* leave_parts takes out of the list what belongs to the sets of another repository: there is decided
+ * what becomes of it. */
+static void leave_parts(Repo *repo, RepoSetInfo *sets, size_t *count)
+{
+    size_t left = 0;
+
+    for (size_t i = 0; i < *count; i++)
+    {
+        Error why = ERROR_INIT;
+        char home[33];
+
+        if (!part_home(repo, sets[i].dir, home, &why))
+            log_warning("set %s stays: %s", sets[i].key, why.message);
+        else if (home[0] == '\0')
+            sets[left++] = sets[i];
+    }
+    *count = left;
 }
 
 bool retention_expire(Repo *repo, void *ctx, const ExpireRule *rule, ExpireResult *ret, Error *err)
@@ -193,6 +230,7 @@ bool retention_expire(Repo *repo, void *ctx, const ExpireRule *rule, ExpireResul
     e.now_us = clock_wall_us();
     if (!repo_list_sets(repo, scratch, &sets, &count, err))
         return false;
+    leave_parts(repo, sets, &count);
     for (size_t i = 0; i < count; i++)
     {
         if (!sets[i].finished && !expire_unfinished(&e, &sets[i], err))

@@ -12,6 +12,8 @@ typedef struct ExpireRule
     int older_than_days; /* remove finished sets that are older; 0: no such rule. The newest
                             finished set of a fleet always stays. */
     bool dry_run;
+    bool parts; /* the caller sees to parts in other repositories (repo/part.h); otherwise sets
+                            that have any stay */
 } ExpireRule;
 
 typedef struct ExpireResult

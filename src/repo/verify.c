@@ -12,6 +12,7 @@
 
 #include "base/str.h"
 #include "repo/fold.h"
+#include "repo/part.h"
 #include "repo/verify_parts.h"
 
 #define QUEUE_LEN  64
@@ -82,6 +83,7 @@ typedef struct Item
 
 typedef struct Verify
 {
+    Repo *repo;
     Storage *st;
     const char *set_dir;
     bool quick;
@@ -281,14 +283,20 @@ static bool verify_nodes(Verify *v, VerifyResult *ret, Error *err)
     for (size_t i = 0; i < v->m->node_count; i++)
     {
         bool read;
+        bool here;
 
+        if (!part_is_here(v->repo, v->set_dir, &v->m->nodes[i], &here, err))
+            return false;
+        ret->elsewhere += here ? 0 : 1;
+        if (!here)
+            continue;
         if (!verify_node(v, &v->m->nodes[i], &read, err))
             return false;
         complete = complete && read;
     }
     if (!verify_files_compare(v->files, v->st, v->set_dir, complete, &ret->objects, err))
         return false;
-    if (complete && ret->objects != v->m->totals.objects)
+    if (complete && ret->elsewhere == 0 && ret->objects != v->m->totals.objects)
         verify_problem(v->problems,
                        "the manifest accounts for %" PRIu64 " objects and says %" PRIu64,
                        ret->objects, v->m->totals.objects);
@@ -363,6 +371,7 @@ bool verify_set(Repo *repo, void *ctx, const char *set_dir, bool quick, int jobs
     AUTO(mem_context_free) MemContext *scratch = mem_context(NULL, "verify manifest");
     AUTO(verify_problems_free) VerifyProblems *problems = verify_problems_new();
     Verify v = {
+        .repo = repo,
         .st = repo->storage,
         .set_dir = set_dir,
         .quick = quick,

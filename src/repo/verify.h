@@ -16,6 +16,7 @@ typedef struct VerifyResult
     uint64_t chunks;
     uint64_t bytes; /* stored bytes read (0 when quick) */
     uint64_t rows;
+    size_t elsewhere; /* nodes whose files are in other repositories: not looked at */
     size_t problem_count, problem_capacity;
     char **problems; /* one line each: object, what is wrong; at most VERIFY_PROBLEMS_MAX, then
                         one that says how many more there are */

@@ -4,6 +4,7 @@
 #include <search.h>
 
 #include "repo/hold.h"
+#include "repo/part.h"
 #include "repo/verify_parts.h"
 
 #define DEPTH_MAX 16
@@ -135,8 +136,9 @@ static bool walk_entry(void *arg, const char *name, const StorageInfo *info, Err
         below.depth++;
         return walk_dir(&below, err);
     }
-    if (strcmp(path, "manifest.jsonl") == 0 || strcmp(path, "run.lock") == 0 ||
-        strcmp(path, HOLD_FILE) == 0 || strcmp(path, HOLD_LOCK) == 0)
+    if (strcmp(path, "manifest.jsonl") == 0 || strcmp(path, PART_FILE) == 0 ||
+        strcmp(path, "run.lock") == 0 || strcmp(path, HOLD_FILE) == 0 ||
+        strcmp(path, HOLD_LOCK) == 0)
         return true;
     file = find_file(w->files, path);
     if (file == NULL && w->complete)

@@ -43,3 +43,25 @@ bool whole_object_read(Storage *st, void *ctx, const char *set_dir, const Object
            error_set(err, ERR_CORRUPT, "\"%s\" is not what the manifest says (SHA-256)",
                      object->path);
 }
+
+bool whole_object_sha256(Storage *st, const char *path, char ret_sha256[TAP_HEX_LEN], Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "hash");
+    AUTO(storage_reader_free) StorageReader *in = storage_read_open(st, path, 0, UINT64_MAX, err);
+    AUTO(io_free) IoStage *tap = io_tap_new(TAP_SHA256, NULL);
+    unsigned char *buffer = mem_array(tmp, unsigned char, IO_BUFFER_SIZE);
+    uint64_t bytes;
+    size_t n;
+
+    if (in == NULL)
+        return false;
+    do
+    {
+        if (!storage_read(in, buffer, IO_BUFFER_SIZE, &n, err) || !io_write(tap, buffer, n, err))
+            return false;
+    } while (n > 0);
+    if (!io_finish(tap, err))
+        return false;
+    io_tap_result(tap, &bytes, ret_sha256);
+    return true;
+}

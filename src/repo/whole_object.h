@@ -12,4 +12,8 @@
 bool whole_object_read(Storage *st, void *ctx, const char *set_dir, const ObjectRecord *object,
                        uint64_t max, char **ret_data, size_t *ret_len, Error *err) MUST_CHECK;
 
+/* whole_object_sha256 hashes an object of any size; path is below st's root. */
+bool whole_object_sha256(Storage *st, const char *path, char ret_sha256[TAP_HEX_LEN], Error *err)
+    MUST_CHECK;
+
 #endif

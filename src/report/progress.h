@@ -30,6 +30,7 @@ typedef struct ProgressNode
     atomic_uint_fast64_t bytes_before; /* by another one, which this goes on with */
     atomic_uint_fast64_t chunks_total; /* or statements, in a phase that runs them */
     atomic_uint_fast64_t chunks_done;
+    atomic_uint_fast64_t rows_done; /* of a backup; not drawn */
     atomic_bool finished;
 } ProgressNode;
 

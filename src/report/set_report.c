@@ -52,6 +52,13 @@ bool set_report_detail(Storage *st, const char *set_dir, const Manifest *m, SetD
     memset(ret, 0, sizeof(*ret));
     for (size_t i = 0; i < m->node_count; i++)
     {
+        AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "detail");
+        const char *path = mem_printf(tmp, "%s/%s", set_dir, m->nodes[i].chunks.path);
+        StorageInfo info = {.kind = STORAGE_FILE};
+        if (m->nodes[i].repo_id != NULL && !storage_stat(st, path, &info, err))
+            return false;
+        if (info.kind == STORAGE_MISSING)
+            continue; /* it lies with its node */
         Finder f = {.m = m, .node = &m->nodes[i], .detail = ret};
         if (!manifest_each_chunk(st, set_dir, &m->nodes[i], note_chunk, &f, err))
             return false;
@@ -170,6 +177,8 @@ static void text_nodes(FILE *out, const Manifest *m)
                 n->content, n->host, n->port, n->database, n->server_version,
                 n->in_recovery ? " (standby)" : "", n->system_identifier,
                 str_format_duration(duration, n->dump_ms));
+        if (n->repo != NULL)
+            fprintf(out, "            lies in %s\n", n->repo);
         for (size_t w = 0; w < n->warning_count; w++)
             fprintf(out, "            note: %s\n", n->warnings[w]);
     }
@@ -303,14 +312,15 @@ static json_t *nodes_json(const Manifest *m)
             json_array_append_new(warnings, set_report_string(n->warnings[w]));
         json_array_append_new(
             nodes,
-            json_pack("{s:i, s:o, s:i, s:o, s:o, s:o, s:i, s:b, s:o, s:o, s:I, s:o}", "content",
-                      n->content, "host", set_report_string(n->host), "port", n->port, "database",
-                      set_report_string(n->database), "system_identifier",
+            json_pack("{s:i, s:o, s:i, s:o, s:o, s:o, s:i, s:b, s:o, s:o, s:I, s:o, s:o*}",
+                      "content", n->content, "host", set_report_string(n->host), "port", n->port,
+                      "database", set_report_string(n->database), "system_identifier",
                       set_report_string(n->system_identifier), "server_version",
                       set_report_string(n->server_version), "server_version_num",
                       n->server_version_num, "in_recovery", (int) n->in_recovery, "encoding",
                       set_report_string(n->encoding), "snapshot", set_report_string(n->snapshot),
-                      "dump_ms", (json_int_t) n->dump_ms, "left_out", warnings));
+                      "dump_ms", (json_int_t) n->dump_ms, "left_out", warnings, "repo",
+                      n->repo == NULL ? NULL : set_report_string(n->repo)));
     }
     return nodes;
 }

@@ -6,6 +6,7 @@
 
 #include "config/distribute_file.h"
 #include "pg/conn.h"
+#include "report/progress.h"
 #include "select/selection.h"
 
 typedef struct RestoreTarget
@@ -83,6 +84,12 @@ typedef struct RestoreRequest
     const DistributeFile *distribute; /* NULL: as in the set */
     int shard_count;                  /* 0: as in the set */
     Direct direct;
+
+    /* In an agent: only this node of the set is restored, and when all is checked, before anything is
+     * changed, checked is called (progress: the node's), and may block. NULL: no agent. */
+    int part;
+    bool (*checked)(void *arg, ProgressNode *progress, Cancel *cancel, Error *err);
+    void *checked_arg;
 } RestoreRequest;
 
 #endif

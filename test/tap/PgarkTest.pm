@@ -3,6 +3,7 @@
 # Built on PostgreSQL::Test::Cluster. tools/as_user.sh sets the environment:
 #   PGARK        the program under test            PGARK_TOOLS   directory of money and runstat
 #   PGARK_TEST_TMPFS   a mount point of 16 MB, where root could make one
+#   PGARK_PG_AGENTS    a server that has the extension, where that is built
 package PgarkTest;
 
 use strict;
@@ -31,6 +32,7 @@ our @EXPORT = qw(
   no_traces no_set_added wait_for wait_for_query watch watch_end tree_of
   money_setup money_start money_stop money_total set_rows json_lines same_text
   cut_start cut_finish globals_text
+  needs_agents agent_server
 );
 
 our $last_out = '';
@@ -53,7 +55,9 @@ sub needs_version
 sub make_server
 {
     my ($name, %opt) = @_;
-    my $node = PostgreSQL::Test::Cluster->new($name, own_host => !$opt{allows_streaming});
+    my @where = defined $opt{install_path} ? (install_path => $opt{install_path}) : ();
+    my $node =
+      PostgreSQL::Test::Cluster->new($name, own_host => !$opt{allows_streaming}, @where);
     $node->init(
         extra => [ '-E', 'UTF8', '--locale=C.UTF-8', @{ $opt{extra} // [] } ],
         allows_streaming => $opt{allows_streaming} // 0);
@@ -69,6 +73,26 @@ log_statement = none
 CONF
     $node->append_conf('postgresql.conf', $opt{conf}) if defined $opt{conf};
     $node->start unless defined $opt{start} && !$opt{start};
+    return $node;
+}
+
+# needs_agents - skips the whole suite where the extension is not built.
+sub needs_agents
+{
+    plan skip_all => 'the extension is not built: no headers of the server'
+      if !defined $ENV{PGARK_PG_AGENTS};
+    return;
+}
+
+# agent_server NAME, DB [, conf => TEXT ...] - a server whose database DB, made here unless it is postgres,
+# can start agents.
+sub agent_server
+{
+    my ($name, $db, %opt) = @_;
+    my $conf = "pgark.program = '$ENV{PGARK}'\nrestart_after_crash = on\n" . ($opt{conf} // '');
+    my $node = make_server($name, %opt, install_path => $ENV{PGARK_PG_AGENTS}, conf => $conf);
+    $node->safe_psql('postgres', "CREATE DATABASE $db") if $db ne 'postgres';
+    $node->safe_psql($db, 'CREATE EXTENSION pgark');
     return $node;
 }
 
@@ -532,7 +556,7 @@ sub digests
 SELECT format('SELECT %L, count(*), coalesce(sum(hashtextextended(t::text, 0)::numeric), 0) FROM ONLY %I.%I t;',
               quote_ident(n.nspname) || '.' || quote_ident(c.relname), n.nspname, c.relname)
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE (c.relkind = 'r' OR c.relkind = 'm' AND c.relispopulated) AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+WHERE (c.relkind = 'r' OR c.relkind = 'm' AND c.relispopulated) AND n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'pgark')
 ORDER BY 1;
 SQL
     # Every float to its last digit, every value independent of the session's settings.

@@ -187,6 +187,9 @@ static const Accepted accepted[] = {
     {{BACKUP}, OPT_JOBS, NUMBER, 2, NULL},
     {{BACKUP, "-j1"}, OPT_JOBS, NUMBER, 1, NULL},
     {{BACKUP, "-j", "256"}, OPT_JOBS, NUMBER, 256, NULL},
+    {{BACKUP, "--agent"}, OPT_AGENT, TEXT, 0, "yes"},
+    {{BACKUP, "--agent=auto"}, OPT_AGENT, TEXT, 0, "auto"},
+    {{BACKUP, "--agent", "--agent=no"}, OPT_AGENT, TEXT, 0, "no"},
     {{BACKUP, "--jobs=8"}, OPT_JOBS, NUMBER, 8, NULL},
     {{BACKUP, "--jobs", "8", "-j9"}, OPT_JOBS, NUMBER, 9, NULL},
     {{BACKUP}, OPT_COMPRESS, TEXT, 0, "zstd:1"},
@@ -797,9 +800,12 @@ static void test_help_lists_options(void **state)
         for (size_t i = 0; (spec = option_table_at(i)) != NULL; i++)
         {
             char letter = option_table_short(spec, command->command);
-            const char *left = mem_printf(
-                f->ctx, "\n  %s--%s%s%s", letter ? (char[]){'-', letter, ',', ' ', '\0'} : "    ",
-                spec->name, spec->arg != NULL ? "=" : "", spec->arg != NULL ? spec->arg : "");
+            const char *bare = spec->bare != NULL ? "[" : "";
+            const char *left = mem_printf(f->ctx, "\n  %s--%s%s%s%s%s",
+                                          letter ? (char[]){'-', letter, ',', ' ', '\0'} : "    ",
+                                          spec->name, bare, spec->arg != NULL ? "=" : "",
+                                          spec->arg != NULL ? spec->arg : "",
+                                          spec->bare != NULL ? "]" : "");
             const OptionSpec *there = option_table_by_name(spec->name, strlen(spec->name),
                                                            command->command);
             bool listed = has_word(help, left);

@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "io/tap.h"
-#include "repo/retention.h"
+#include "repo/part.h"
 #include "repo/whole_object.h"
 #include "sample_set.h"
 
@@ -405,6 +405,73 @@ static void test_keep(void **state)
     assert_true(is_there(s, "sets/20240104/20240104000000/manifest.jsonl"));
 }
 
+/* What is a part of another repository's set is that one's to remove. */
+static void test_parts(void **state)
+{
+    Sample *s = *state;
+    ExpireResult result;
+    Error err = ERROR_INIT;
+    char home[33];
+    bool removed;
+    const char *const other = "00112233445566778899aabbccddeeff";
+    const char *const keep[] = {"20240102000000"};
+    PartSweep sweep = {.home = other, .keep = keep, .keep_count = 1, .before = "20240103000000"};
+
+    for (int day = 1; day <= 4; day++)
+    {
+        sample_write(s, "a", mem_printf(s->ctx, "2024010%d000000", day), none, NULL);
+        if (day < 4)
+            assert_true(part_mark(s->repo, s->dir, other, &err));
+    }
+    assert_true(part_home(s->repo, "sets/20240101/20240101000000", home, &err));
+    assert_string_equal(home, other);
+    assert_true(part_home(s->repo, s->dir, home, &err));
+    assert_string_equal(home, "");
+    assert_int_equal(expire(s, (ExpireRule){.keep = 1}, &result), 0);
+
+    sweep.home = s->repo->id;
+    assert_true(part_sweep(s->repo, s, &sweep, &result, &err));
+    assert_int_equal(result.count, 0);
+    sweep.home = other;
+    sweep.dry_run = true;
+    assert_true(part_sweep(s->repo, s, &sweep, &result, &err));
+    assert_int_equal(result.count, 1);
+    assert_true(is_there(s, "sets/20240101"));
+    sweep.dry_run = false;
+    assert_true(part_sweep(s->repo, s, &sweep, &result, &err));
+    assert_int_equal(result.count, 1);
+    assert_string_equal(result.sets[0].key, "20240101000000");
+    assert_false(is_there(s, "sets/20240101"));
+    assert_true(is_there(s, "sets/20240102"));
+    assert_true(is_there(s, "sets/20240103")); /* begun after the sweep */
+
+    assert_true(part_remove(s->repo, s->dir, other, &removed, &err));
+    assert_false(removed); /* it is no part */
+    assert_true(part_remove(s->repo, "sets/20240102/20240102000000", other, &removed, &err));
+    assert_true(removed);
+    assert_false(is_there(s, "sets/20240102"));
+}
+
+static void test_part_that_is_read_stays(void **state)
+{
+    Sample *s = *state;
+    Error err = ERROR_INIT;
+    char key[SET_KEY_LEN];
+    char *dir;
+    bool removed;
+    StorageLock *lock;
+    const char *const other = "00112233445566778899aabbccddeeff";
+
+    sample_write(s, "a", "20240101000000", none, NULL);
+    assert_true(part_mark(s->repo, s->dir, other, &err));
+    assert_true(repo_resolve(s->repo, s, "latest", key, &dir, &lock, &err));
+    assert_true(part_remove(s->repo, s->dir, other, &removed, &err));
+    assert_false(removed);
+    storage_unlock(lock);
+    assert_true(part_remove(s->repo, s->dir, other, &removed, &err));
+    assert_true(removed);
+}
+
 static void test_older_than(void **state)
 {
     Sample *s = *state;
@@ -525,6 +592,8 @@ int main(void)
         TEST(test_resolve),
         TEST(test_killed_run),
         TEST(test_keep),
+        TEST(test_parts),
+        TEST(test_part_that_is_read_stays),
         TEST(test_older_than),
         TEST(test_expire_in_use),
         TEST(test_expire_unreadable),

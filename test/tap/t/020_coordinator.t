@@ -9,9 +9,12 @@ use PgarkTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $coordinator = make_server('coordinator');
-my @workers     = map { make_server("worker$_") } 1, 2;
-my $target      = make_server('target');
+my @agents = defined $ENV{PGARK_PG_AGENTS}
+  ? (install_path => $ENV{PGARK_PG_AGENTS}, conf => "pgark.program = '$ENV{PGARK}'\n")
+  : ();
+my $coordinator = make_server('coordinator', @agents);
+my @workers     = map { make_server("worker$_", @agents) } 1, 2;
+my $target      = make_server('target', @agents);
 my @nodes       = ($coordinator, @workers);    # by group
 my $repo        = new_repo();
 my @source      = ('-d', conninfo($coordinator, 'app'));
@@ -361,6 +364,20 @@ my $all_rows = spread_rows();
     is(scalar(grep { $_->{method} eq 'single' && !defined $_->{tenant_schema} } @{ $m->{distribution} }), 1,
         'Citus 11: the table is one with a single shard');
     everywhere('ALTER TABLE pg_catalog.pg_dist_none RENAME TO pg_dist_schema');
+}
+
+# ---- by agents -----------------------------------------------------------------------------------
+
+SKIP:
+{
+    skip 'the extension is not built', 1 if !@agents;
+    $_->safe_psql('app', 'CREATE EXTENSION pgark') for @nodes;
+    my $key = set_without_restart('by agents', '--agent');
+    is_deeply([ sort { $a <=> $b } values %{ shards_of($key) } ],
+        [ sort { $a <=> $b } map { $_->[1][0] - 1 } map { @{ $_->{shards} } } grep { !$_->{parent} } values %tables ],
+        'by agents: the shards are from the nodes that have them');
+    drop_copy(restored($key, 'by agents', $all_rows));
+    $_->safe_psql('app', 'DROP EXTENSION pgark') for @nodes;
 }
 
 # ---- other ways to begin
