@@ -61,6 +61,8 @@ typedef struct BackupNode
     size_t sequence_count;
     TableRecord *tables;          /* one per catalogue item, totals as chunks come in */
     atomic_uint_fast64_t objects; /* files made, schema and node file included */
+    uint64_t rows;                /* in its chunks, and their bytes: of a set that was published */
+    uint64_t stored;
 
     /* Of the data phase: */
     Storage *storage;

@@ -26,9 +26,10 @@ typedef enum DataFormat
 
 typedef struct BackupRequest
 {
-    const char *repo; /* URI */
-    const char *key;  /* NULL: automatic */
-    int jobs;         /* workers per node */
+    const char *repo;   /* URI */
+    const char *key;    /* NULL: automatic */
+    const char *prefix; /* of the series that the set will belong to, NULL: none */
+    int jobs;           /* workers per node */
     Compress compress;
     DataFormat format;
     uint64_t chunk_size;   /* bytes of heap and TOAST, at most, per chunk */
@@ -38,6 +39,7 @@ typedef struct BackupRequest
     int retries;          /* how often a run may start over when the catalogue changes underneath */
     int64_t lock_wait_ms; /* 0: wait for ever */
     const char *pg_dump;  /* program */
+    const char *asked;    /* options_describe(), for the report of the set */
     bool dry_run;
     bool no_sync;
     int64_t hold_ms;        /* keep the snapshots so long when the run dies; 0: do not */

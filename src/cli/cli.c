@@ -25,15 +25,20 @@ Fleet *cli_fleet(void *ctx, const Options *o, Error *err)
     return fleet != NULL && fleet_passwords(ctx, fleet, &request, err) ? fleet : NULL;
 }
 
-Fleet *cli_source(void *ctx, const Options *o, Error *err)
+bool cli_coordinator(void *ctx, const Options *o, Fleet *fleet, Error *err)
 {
     FleetRequest request = fleet_request(o);
     NameMap *hosts;
     if (!cli_name_map(ctx, o, OPT_HOST_MAP, &hosts, &request.host_map_count, err))
-        return NULL;
+        return false;
     request.host_map = hosts;
+    return engine_discover(ctx, fleet, &request, err);
+}
+
+Fleet *cli_source(void *ctx, const Options *o, Error *err)
+{
     Fleet *fleet = cli_fleet(ctx, o, err);
-    return fleet != NULL && engine_discover(ctx, fleet, &request, err) ? fleet : NULL;
+    return fleet != NULL && cli_coordinator(ctx, o, fleet, err) ? fleet : NULL;
 }
 
 bool cli_json(const Options *o)

@@ -36,6 +36,9 @@ Fleet *cli_fleet(void *ctx, const Options *o, Error *err);
  * nodes. */
 Fleet *cli_source(void *ctx, const Options *o, Error *err);
 
+/* cli_coordinator is the second half of cli_source, which connects; cli_fleet is the first. */
+bool cli_coordinator(void *ctx, const Options *o, Fleet *fleet, Error *err) MUST_CHECK;
+
 /* cli_selection makes a Selection, below ctx, of the options and files that choose objects. ERR_USAGE:
  * a pattern or a file that cannot be read, sections that leave nothing, a file of wanted names without
  * a name. */

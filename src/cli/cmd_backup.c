@@ -1,9 +1,7 @@
 /* cli/cmd_backup.c - pgark backup. */
 #include "base/log.h"
 #include "base/str.h"
-#include "cli/cli.h"
-#include "fleet/backup_run.h"
-#include "repo/fold.h"
+#include "cli/backup_end.h"
 #include "report/set_report.h"
 
 static bool make_request(void *ctx, const Options *o, BackupRequest *r, Error *err)
@@ -12,6 +10,7 @@ static bool make_request(void *ctx, const Options *o, BackupRequest *r, Error *e
     const char *cut = options_string(o, OPT_CUT);
     r->repo = options_string(o, OPT_REPO);
     r->key = options_string(o, OPT_KEY);
+    r->prefix = options_string(o, OPT_PREFIX);
     r->jobs = (int) options_int(o, OPT_JOBS);
     r->format = str_equal(format, "text")     ? FORMAT_TEXT
                 : str_equal(format, "binary") ? FORMAT_BINARY
@@ -25,6 +24,7 @@ static bool make_request(void *ctx, const Options *o, BackupRequest *r, Error *e
     r->cut_timeout_ms = options_int(o, OPT_CUT_TIMEOUT);
     r->lock_wait_ms = options_int(o, OPT_LOCK_WAIT_TIMEOUT);
     r->pg_dump = options_string(o, OPT_PG_DUMP);
+    r->asked = options_describe(o, ctx);
     r->dry_run = options_flag(o, OPT_DRY_RUN);
     r->no_sync = options_flag(o, OPT_NO_SYNC);
     r->hold_ms = options_int(o, OPT_HOLD);
@@ -144,27 +144,47 @@ static void print_plan(const Options *o, const BackupResult *result, const Backu
     set_report_print(stdout, plan);
 }
 
+static int plan_only(void *ctx, const Options *o, const BackupRequest *request, const Fleet *fleet,
+                     Supervisor *supervisor, Error *err)
+{
+    BackupResult result;
+    bool ok = backup_run(ctx, fleet, request, supervisor, PROGRESS_NONE, &result, err);
+    if (ok)
+        print_plan(o, &result, request);
+    for (size_t i = 0; i < result.node_count; i++)
+        node_close(&result.nodes[i]);
+    return ok ? cli_exit() : EXIT_ERROR;
+}
+
+static bool find_nodes(void *ctx, const Options *o, const BackupRequest *request, Fleet *fleet,
+                       Error *err)
+{
+    return cli_coordinator(ctx, o, fleet, err) &&
+           (!request->all_databases || fleet_all_databases(ctx, fleet, err));
+}
+
 int cmd_backup(void *ctx, const Options *o, Supervisor *supervisor, Error *err)
 {
     BackupRequest request = {.repo = NULL};
-    BackupResult result;
+    BackupResult result = {.manifest = NULL};
     if (!make_request(ctx, o, &request, err))
         return EXIT_ERROR;
-    Fleet *fleet = cli_source(ctx, o, err);
-    if (fleet == NULL || (request.all_databases && !fleet_all_databases(ctx, fleet, err)))
-        return EXIT_ERROR;
-    ProgressMode mode = request.dry_run ? PROGRESS_NONE : cli_progress(o);
-    bool ok = backup_run(ctx, fleet, &request, supervisor, mode, &result, err);
-    if (ok && request.dry_run)
-        print_plan(o, &result, &request);
-    for (size_t i = 0; request.dry_run && i < result.node_count; i++)
-        node_close(&result.nodes[i]);
-    if (!ok)
+    Fleet *fleet = cli_fleet(ctx, o, err);
+    if (fleet == NULL)
         return EXIT_ERROR;
     if (request.dry_run)
-        return cli_exit();
-    warn_left_out(result.manifest);
-    if (fold_manifest(result.manifest, err) == NULL)
+        return find_nodes(ctx, o, &request, fleet, err)
+                   ? plan_only(ctx, o, &request, fleet, supervisor, err)
+                   : EXIT_ERROR;
+    BackupEnd *end = backup_end_prepare(ctx, o, fleet, err);
+    if (end == NULL)
+        return EXIT_ERROR;
+    bool ok = find_nodes(ctx, o, &request, fleet, err) &&
+              backup_run(ctx, fleet, &request, supervisor, cli_progress(o), &result, err);
+    if (ok)
+        warn_left_out(result.manifest);
+    backup_end(end, &result, err);
+    if (!ok)
         return EXIT_ERROR;
     if (cli_json(o))
         set_report_print(stdout, set_report_json(result.manifest, -1, NULL));

@@ -3,33 +3,50 @@
 #include "repo/retention.h"
 #include "report/set_report.h"
 
+static ExpireRequest make_request(const Options *o)
+{
+    return (ExpireRequest){.rule = {.keep = (int) options_int(o, OPT_KEEP),
+                                    .keep_daily = (int) options_int(o, OPT_KEEP_DAILY),
+                                    .keep_weekly = (int) options_int(o, OPT_KEEP_WEEKLY),
+                                    .keep_monthly = (int) options_int(o, OPT_KEEP_MONTHLY),
+                                    .older_than_days = (int) options_int(o, OPT_OLDER_THAN)},
+                           .prefix = options_string(o, OPT_PREFIX),
+                           .dry_run = options_flag(o, OPT_DRY_RUN)};
+}
+
+static json_t *sets_json(const ExpireSet *sets, size_t count)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(list,
+                              json_pack("{s:s, s:s}", "key", sets[i].key, "why", sets[i].why));
+    return list;
+}
+
+/* What stays is of interest to who tries a rule out. */
+static void print_text(const ExpireResult *r, bool dry_run)
+{
+    for (size_t i = r->kept_count; dry_run && i-- > 0;)
+        printf("would keep %s (%s)\n", r->kept[i].key, r->kept[i].why);
+    for (size_t i = 0; i < r->count; i++)
+        printf("%s %s (%s)\n", dry_run ? "would remove" : "removed", r->removed[i].key,
+               r->removed[i].why);
+    if (r->count == 0)
+        printf("nothing to remove\n");
+}
+
 int cmd_expire(void *ctx, const Options *o, Error *err)
 {
-    ExpireRule rule = {.keep = (int) options_int(o, OPT_KEEP),
-                       .older_than_days = (int) options_int(o, OPT_OLDER_THAN),
-                       .dry_run = options_flag(o, OPT_DRY_RUN)};
+    ExpireRequest request = make_request(o);
     ExpireResult result = {.count = 0};
     Repo *repo = repo_open(ctx, options_string(o, OPT_REPO), err);
-    if (repo == NULL || !retention_expire(repo, ctx, &rule, &result, err))
+    if (repo == NULL || !retention_expire(repo, ctx, &request, &result, err))
         return EXIT_ERROR;
-    json_t *removed = json_array();
-    for (size_t i = 0; i < result.count; i++)
-    {
-        if (cli_json(o))
-            json_array_append_new(removed, json_pack("{s:s, s:s}", "key", result.sets[i].key, "why",
-                                                     result.sets[i].why));
-        else
-            printf("%s %s (%s)\n", rule.dry_run ? "would remove" : "removed", result.sets[i].key,
-                   result.sets[i].why);
-    }
-    if (!cli_json(o))
-    {
-        if (result.count == 0)
-            printf("nothing to remove\n");
-        json_decref(removed);
-    }
+    if (cli_json(o))
+        set_report_print(stdout, json_pack("{s:b, s:o, s:o}", "dry_run", (int) request.dry_run,
+                                           "removed", sets_json(result.removed, result.count),
+                                           "kept", sets_json(result.kept, result.kept_count)));
     else
-        set_report_print(
-            stdout, json_pack("{s:b, s:o}", "dry_run", (int) rule.dry_run, "removed", removed));
+        print_text(&result, request.dry_run);
     return cli_exit();
 }

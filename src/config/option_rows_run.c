@@ -157,6 +157,22 @@ static const OptionSpec rows[] = {
                 "next free second.",
     },
     {
+        .id = OPT_PREFIX,
+        .name = "prefix",
+        .type = OPTION_NAME,
+        .group = GROUP_REPOSITORY,
+        .commands = CMD_ALL & ~(unsigned) CMD_CHECK,
+        .file_commands = CMD_ALL & ~(unsigned) CMD_CHECK,
+        .env = "PGARK_PREFIX",
+        .arg = "NAME",
+        .help = "the series of sets that is meant",
+        .more =
+            "Sets that were made with a prefix are a series of their own: latest is its newest "
+            "set, and retention counts it by itself. Without a prefix, latest is the newest set "
+            "that has none, and list and expire see all sets. Letters, digits, _ - and . make "
+            "a name.",
+    },
+    {
         .id = OPT_NO_SYNC,
         .name = "no-sync",
         .type = OPTION_FLAG,
@@ -326,7 +342,78 @@ static const OptionSpec rows[] = {
         .words = "text|json",
         .arg = "FORMAT",
         .help = "messages on stderr",
-        .more = "With json every message is one JSON object on a line of its own.",
+        .more = "With json every message is one JSON object on a line of its own; that goes for a "
+                "log file, too.",
+    },
+    {
+        .id = OPT_LOG_DIR,
+        .name = "log-dir",
+        .type = OPTION_FILE,
+        .group = GROUP_OUTPUT,
+        .commands = CMD_ALL,
+        .file_commands = CMD_ALL,
+        .env = "PGARK_LOG_DIR",
+        .arg = "DIR",
+        .help = "write a log file for each run into DIR",
+        .more =
+            "Its name is pgark-COMMAND-YYYYMMDDHHMMSS-PID.log, in UTC. It has the messages of "
+            "stderr, each with its time, whatever --quiet says; which options were given; and how "
+            "the run ended.",
+    },
+    {
+        .id = OPT_LOG_KEEP,
+        .name = "log-keep",
+        .type = OPTION_INT,
+        .group = GROUP_OUTPUT,
+        .commands = CMD_ALL,
+        .file_commands = CMD_ALL,
+        .initial = "30",
+        .min = 1,
+        .max = 36500,
+        .range = "1 to 36500",
+        .arg = "DAYS",
+        .help = "remove log files that are older",
+        .more = "Those in --log-dir that pgark has made, by the time in their names.",
+    },
+    {
+        .id = OPT_SYSLOG,
+        .name = "syslog",
+        .type = OPTION_WORD,
+        .group = GROUP_OUTPUT,
+        .commands = CMD_ALL,
+        .file_commands = CMD_ALL,
+        .words = "user|daemon|local0|local1|local2|local3|local4|local5|local6|local7",
+        .arg = "FACILITY",
+        .help = "send messages to syslog as well",
+    },
+    {
+        .id = OPT_HISTORY,
+        .name = "history",
+        .type = OPTION_LIST,
+        .group = GROUP_OUTPUT,
+        .commands = CMD_BACKUP,
+        .file_commands = CMD_BACKUP,
+        .words = "repository|database",
+        .arg = "WHERE",
+        .help = "record every run, made or failed, repeated",
+        .more =
+            "repository: as a line of JSON in history.jsonl there. database: as a row in the table "
+            "pgark.history of the first node's database, which is made if need be. What cannot be "
+            "recorded is a warning.",
+    },
+    {
+        .id = OPT_METRICS_FILE,
+        .name = "metrics-file",
+        .type = OPTION_FILE,
+        .group = GROUP_OUTPUT,
+        .commands = CMD_BACKUP,
+        .file_commands = CMD_BACKUP,
+        .arg = "FILE",
+        .help = "write how the run ended in Prometheus's text format",
+        .more =
+            "For the textfile collector of node_exporter; the name has to end in .prom then. The "
+            "file is replaced at once, and what it says about the last success stays when a run "
+            "fails. Each fleet and series needs a file of its own.",
     },
 
     {

@@ -50,6 +50,12 @@ Command options_command(const Options *o)
     return o->command;
 }
 
+const char *options_command_name(const Options *o)
+{
+    const CommandSpec *command = command_table_get(o->command);
+    return command == NULL ? "" : command->name;
+}
+
 const char *options_key(const Options *o)
 {
     return o->key;

@@ -39,8 +39,9 @@ typedef enum OptionId
     OPT_NO_PASSWORD, /* -w */
     OPT_PASSWORD,    /* -W: prompt */
     /* repository */
-    OPT_REPO, /* --repo=URI, env PGARK_REPO */
-    OPT_KEY,  /* --key=KEY (backup) */
+    OPT_REPO,   /* --repo=URI, env PGARK_REPO */
+    OPT_KEY,    /* --key=KEY (backup) */
+    OPT_PREFIX, /* --prefix=NAME, env PGARK_PREFIX */
     /* work */
     OPT_JOBS,        /* -j --jobs, 1..256, default 2, per node */
     OPT_COMPRESS,    /* -Z --compress, default zstd:1 */
@@ -56,8 +57,11 @@ typedef enum OptionId
     OPT_NO_SYNC,
     OPT_CREATE, /* -C */
     OPT_NO_ANALYZE,
-    OPT_QUICK,      /* verify */
-    OPT_KEEP,       /* expire */
+    OPT_QUICK, /* verify */
+    OPT_KEEP,  /* expire */
+    OPT_KEEP_DAILY,
+    OPT_KEEP_WEEKLY,
+    OPT_KEEP_MONTHLY,
     OPT_OLDER_THAN, /* expire, days */
     OPT_ALL,        /* list */
     OPT_TABLES,     /* show: rows of the table list, default 20, 0 all */
@@ -67,7 +71,12 @@ typedef enum OptionId
     OPT_QUIET,      /* -q */
     OPT_VERBOSE,    /* -v */
     OPT_LOG_FORMAT, /* --log-format=text|json */
-    OPT_CONFIG,     /* --config=FILE */
+    OPT_LOG_DIR,
+    OPT_LOG_KEEP,     /* days */
+    OPT_SYSLOG,       /* facility */
+    OPT_HISTORY,      /* --history=repository|database, repeated (backup) */
+    OPT_METRICS_FILE, /* backup */
+    OPT_CONFIG,       /* --config=FILE */
     /* which objects */
     OPT_DATA_ONLY,   /* -a */
     OPT_SCHEMA_ONLY, /* -s */
@@ -171,6 +180,7 @@ typedef enum OptionsAction
 Options *options_parse(void *ctx, int argc, char **argv, OptionsAction *ret_action, Error *err);
 
 Command options_command(const Options *o);
+const char *options_command_name(const Options *o); /* "backup"; "" for CMD_NONE */
 
 /* options_key: the positional KEY ("latest" or 14 digits), NULL when the command takes none. The
  * positional CONNINFO of backup and check is OPT_DBNAME. */

@@ -64,6 +64,7 @@ typedef struct Need
 
 static const Need needs[] = {
     {OPT_IF_EXISTS, {OPT_CLEAN, OPT_CLEAN, OPT_CLEAN}},
+    {OPT_LOG_KEEP, {OPT_LOG_DIR, OPT_LOG_DIR, OPT_LOG_DIR}},
     {OPT_NO_ROLE_PASSWORDS, {OPT_GLOBALS, OPT_GLOBALS, OPT_GLOBALS}},
     {OPT_ON_CONFLICT_DO_NOTHING, {OPT_INSERTS, OPT_COLUMN_INSERTS, OPT_ROWS_PER_INSERT}},
 };
@@ -199,16 +200,24 @@ static bool check_restore(const Options *o, Error *err)
         err, "Give --dbname=CONNINFO, or --map=CONTENT=CONNINFO for each node of a fleet.");
 }
 
-/* A rule that was typed replaces the policy of the file, it is not added to it. */
+/* Rules that were typed replace the policy of the file, they are not added to it. */
 static bool check_expire(Options *o, Error *err)
 {
-    OptionSource keep = o->values[OPT_KEEP].source;
-    OptionSource older = o->values[OPT_OLDER_THAN].source;
-    if (keep != older)
-        options_reset(o, keep < older ? OPT_KEEP : OPT_OLDER_THAN);
-    if (options_given(o, OPT_KEEP) || options_given(o, OPT_OLDER_THAN))
+    static const OptionId rules[] = {OPT_KEEP, OPT_KEEP_DAILY, OPT_KEEP_WEEKLY, OPT_KEEP_MONTHLY,
+                                     OPT_OLDER_THAN};
+    OptionSource highest = SOURCE_DEFAULT;
+    for (size_t i = 0; i < LENGTH_OF(rules); i++)
+        highest = o->values[rules[i]].source > highest ? o->values[rules[i]].source : highest;
+    for (size_t i = 0; i < LENGTH_OF(rules); i++)
+    {
+        if (o->values[rules[i]].source < highest)
+            options_reset(o, rules[i]);
+    }
+    if (highest != SOURCE_DEFAULT)
         return true;
-    error_set(err, ERR_USAGE, "expire needs --keep or --older-than");
+    error_set(err, ERR_USAGE,
+              "expire needs --keep, --keep-daily, --keep-weekly, --keep-monthly or "
+              "--older-than");
     return error_hint(err, "Say what shall stay; --dry-run shows what would go.");
 }
 

@@ -1,6 +1,8 @@
 /* fleet/backup_publish.c - a set's manifest; the contract is in backup_run_parts.h. */
 #include "base/clock.h"
 #include "fleet/backup_run_parts.h"
+#include "repo/fold.h"
+#include "report/set_report.h"
 
 const char *backup_publish_fleet(const BackupRun *run, void *ctx)
 {
@@ -19,6 +21,12 @@ static void fill_totals(const BackupRun *run, Manifest *m)
     {
         BackupNode *node = &run->nodes[i];
         t->objects += atomic_load(&node->objects);
+        node->rows = node->stored = 0;
+        for (size_t k = 0; k < node->catalog.count; k++)
+        {
+            node->rows += node->tables[k].rows;
+            node->stored += node->tables[k].stored;
+        }
         t->stored += node->record.schema.bytes + node->record.chunks.bytes +
                      node->record.globals.bytes;
     }
@@ -146,6 +154,7 @@ static Manifest *make_manifest(const BackupRun *run)
     snprintf(set->key, sizeof(set->key), "%s", run->set->key);
     set->version = mem_strdup(m, PGARK_VERSION);
     set->fleet = mem_strdup(m, backup_publish_fleet(run, m));
+    set->prefix = mem_strdup(m, run->request->prefix);
     set->topology = mem_strdup(m, run->fleet->topology);
     set->started_us = run->started_us;
     set->finished_us = clock_wall_us();
@@ -187,7 +196,15 @@ static bool write_manifest(ManifestWriter *w, const Manifest *m, Error *err)
         ok = manifest_write_distributed_schema(w, &m->schemas[i], err);
     for (size_t i = 0; ok && i < m->function_count; i++)
         ok = manifest_write_distributed_function(w, &m->functions[i], err);
-    return ok && manifest_write_totals(w, &m->totals, err) && manifest_writer_commit(w, NULL, err);
+    return ok && manifest_write_totals(w, &m->totals, err);
+}
+
+/* The report tells of tables, so it needs the manifest folded: that has been written, but not published. */
+static bool write_report(const BackupRun *run, Manifest *m, Error *err)
+{
+    return fold_manifest(m, err) != NULL &&
+           set_report_store(run->repo->storage, run->set->dir, m, run->request->asked,
+                            run->request->no_sync, err);
 }
 
 /* The directories whose entries must last before the manifest may say that they exist. */
@@ -217,11 +234,11 @@ bool backup_publish(BackupRun *run, Error *err)
     ManifestWriter *w = manifest_writer_new(run->repo->storage,
                                             mem_printf(tmp, "%s/manifest.jsonl", run->set->dir),
                                             true, run->request->no_sync, err);
-    if (w == NULL)
+    if (w == NULL || !write_manifest(w, m, err) || !write_report(run, m, err))
         return false;
     /* From here on the set is published or it is not, and nobody removes it in between. */
     pthread_mutex_lock(&run->set_mutex);
-    run->set->committed = cancel_check(run->cancel, err) && write_manifest(w, m, err);
+    run->set->committed = cancel_check(run->cancel, err) && manifest_writer_commit(w, NULL, err);
     bool ok = run->set->committed;
     pthread_mutex_unlock(&run->set_mutex);
     if (ok)

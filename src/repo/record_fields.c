@@ -4,6 +4,8 @@
  */
 #include "repo/record_fields.h"
 
+#include "base/str.h"
+
 #define PATH_LEN_MAX 1024
 
 #define NUMBER(T, kind, member, lo, hi)                                                            \
@@ -30,6 +32,7 @@ static const Field set_fields[] = {
     OTHER(SetRecord, FIELD_KEY, key),
     OTHER(SetRecord, FIELD_TEXT, version),
     OTHER(SetRecord, FIELD_TEXT, fleet),
+    OTHER(SetRecord, FIELD_NAME, prefix),
     OTHER(SetRecord, FIELD_TEXT, topology),
     NUMBER(SetRecord, FIELD_I64, started_us, 0, INT64_MAX),
     NUMBER(SetRecord, FIELD_I64, finished_us, 0, INT64_MAX),
@@ -272,6 +275,16 @@ static const char *check_chunk(const ChunkRecord *c)
     return NULL;
 }
 
+static const char *check_set(const SetRecord *s)
+{
+    if (strcmp(s->format, "auto") != 0 && strcmp(s->format, "text") != 0 &&
+        strcmp(s->format, "binary") != 0)
+        return "an unknown copy format";
+    if (s->prefix != NULL && !str_is_name(s->prefix))
+        return "an impossible prefix";
+    return NULL;
+}
+
 static const char *check_node(const NodeRecord *n)
 {
     const char *name = n->chunks.path == NULL ? NULL : strrchr(n->chunks.path, '/');
@@ -331,14 +344,7 @@ const char *record_fields_check(ManifestLineType type, const void *record)
     switch (type)
     {
     case LINE_SET:
-    {
-        const char *format = ((const SetRecord *) record)->format;
-
-        if (strcmp(format, "auto") != 0 && strcmp(format, "text") != 0 &&
-            strcmp(format, "binary") != 0)
-            return "an unknown copy format";
-        return NULL;
-    }
+        return check_set(record);
     case LINE_NODE:
         return check_node(record);
     case LINE_CHUNK:

@@ -135,7 +135,9 @@ static bool walk_entry(void *arg, const char *name, const StorageInfo *info, Err
         below.depth++;
         return walk_dir(&below, err);
     }
-    if (strcmp(path, "manifest.jsonl") == 0 || strcmp(path, "run.lock") == 0 ||
+    /* Reports are for people: nothing is ever read from them. */
+    if (strcmp(path, "manifest.jsonl") == 0 || strcmp(path, SET_REPORT_TEXT) == 0 ||
+        strcmp(path, SET_REPORT_JSON) == 0 || strcmp(path, "run.lock") == 0 ||
         strcmp(path, HOLD_FILE) == 0 || strcmp(path, HOLD_LOCK) == 0)
         return true;
     file = find_file(w->files, path);

@@ -217,6 +217,15 @@ static const Accepted accepted[] = {
     {{"verify", "latest", "--repo=/r", "--quick"}, OPT_QUICK, FLAG, 1, NULL},
     {{"expire", "--repo=/r", "--keep", "100000"}, OPT_KEEP, NUMBER, 100000, NULL},
     {{"expire", "--repo=/r", "--older-than", "36500"}, OPT_OLDER_THAN, NUMBER, 36500, NULL},
+    {{"expire", "--repo=/r", "--keep-daily=7"}, OPT_KEEP_DAILY, NUMBER, 7, NULL},
+    {{"expire", "--repo=/r", "--keep-weekly=4"}, OPT_KEEP_WEEKLY, NUMBER, 4, NULL},
+    {{"expire", "--repo=/r", "--keep-monthly=12"}, OPT_KEEP_MONTHLY, NUMBER, 12, NULL},
+    {{BACKUP, "--log-dir=/l"}, OPT_LOG_DIR, TEXT, 0, "/l"},
+    {{BACKUP, "--log-dir=/l", "--log-keep=7"}, OPT_LOG_KEEP, NUMBER, 7, NULL},
+    {{BACKUP, "--syslog=local3"}, OPT_SYSLOG, TEXT, 0, "local3"},
+    {{BACKUP, "--history=database"}, OPT_HISTORY, LIST, 1, "database"},
+    {{BACKUP, "--metrics-file=/m"}, OPT_METRICS_FILE, TEXT, 0, "/m"},
+    {{BACKUP, "--prefix=nightly_1.x-y"}, OPT_PREFIX, TEXT, 0, "nightly_1.x-y"},
     {{"list", "--repo=/r", "--all"}, OPT_ALL, FLAG, 1, NULL},
     {{"show", KEY, "--repo=/r"}, OPT_TABLES, NUMBER, 20, NULL},
     {{"show", KEY, "--repo=/r", "--tables=0"}, OPT_TABLES, NUMBER, 0, NULL},
@@ -374,6 +383,14 @@ static const Refused refused[] = {
     {{"expire", "--repo=/r", "--keep=100001"}, "1 to 100000", ""},
     {{"expire", "--repo=/r", "--older-than=0"}, "1 to 36500", ""},
     {{"expire", "--repo=/r", "--older-than=36501"}, "1 to 36500", ""},
+    {{"expire", "--repo=/r", "--keep-daily=0"}, "--keep-daily must be a whole number from 1", ""},
+    {{"expire", "--repo=/r", "--keep-"}, "ambiguous: --keep-daily, --keep-weekly", ""},
+    {{BACKUP, "--log-keep=7"}, "--log-keep needs --log-dir", ""},
+    {{BACKUP, "--history=log"}, "--history must be repository or database", ""},
+    {{BACKUP, "--syslog=mail"}, "--syslog must be user, daemon", ""},
+    {{BACKUP, "--prefix="}, "--prefix must be 1 to 63 letters", ""},
+    {{BACKUP, "--prefix=a/b"}, "--prefix must be 1 to 63 letters, digits, _ - or ., not", ""},
+    {{"check", "--prefix=a"}, "--prefix is not an option of check", "backup, restore"},
     {{"show", KEY, "--repo=/r", "--tables=-1"}, "0 to 10000000", ""},
     {{"--completion=fish"}, "--completion must be bash or zsh", ""},
     {{"--man-pages=/nonexistent/dir"}, "cannot write the manual page", ""},
@@ -408,7 +425,7 @@ static const Refused refused[] = {
     {{"verify", KEY}, "verify needs a repository", ""},
     {{"expire", "--keep=1"}, "expire needs a repository", ""},
     {{"expire", "--keep=1", "--dry-run"}, "expire needs a repository", ""},
-    {{"expire", "--repo=/r"}, "expire needs --keep or --older-than", ""},
+    {{"expire", "--repo=/r"}, "expire needs --keep, --keep-daily, ", "--dry-run"},
     {{RESTORE}, "restore needs its target to be named", "--dbname"},
     {{RESTORE, "-h", "x"}, "restore needs its target to be named", "--dbname"},
     {{"restore", "--repo=/r", "-d", "x"}, "restore needs the KEY of a set", "latest"},
@@ -648,6 +665,11 @@ static void test_precedence(void **state)
     o = parse_ok(f, typed);
     assert_false(options_given(o, OPT_KEEP));
     assert_int_equal(options_int(o, OPT_OLDER_THAN), 30);
+    const char *const other[ARGS_MAX] = {"expire", "--keep-monthly=2", "--keep-daily=3"};
+    o = parse_ok(f, other);
+    assert_false(options_given(o, OPT_KEEP));
+    assert_int_equal(options_int(o, OPT_KEEP_DAILY), 3);
+    assert_int_equal(options_int(o, OPT_KEEP_MONTHLY), 2);
     unlink(path);
 }
 

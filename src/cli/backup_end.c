@@ -1,0 +1,134 @@
+/* cli/backup_end.c - what the end of a backup sets off; the contract is in backup_end.h. */
+#include "cli/backup_end.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "report/history.h"
+#include "report/metrics.h"
+
+struct BackupEnd
+{
+    const Options *o;
+    const Fleet *fleet;
+    /* Of the first node, as it was named: of a server whose every database is taken, the one to connect
+     * to. */
+    PgConnSpec first;
+    RunOutcome outcome;
+};
+
+static bool wants_history(const Options *o, const char *where)
+{
+    size_t count;
+    const char *const *list = options_list(o, OPT_HISTORY, &count);
+    for (size_t i = 0; i < count; i++)
+    {
+        if (strcmp(list[i], where) == 0)
+            return true;
+    }
+    return false;
+}
+
+BackupEnd *backup_end_prepare(void *ctx, const Options *o, const Fleet *fleet, Error *err)
+{
+    const char *metrics = options_string(o, OPT_METRICS_FILE);
+    if (metrics != NULL && !metrics_check(metrics, err))
+        return NULL;
+    BackupEnd *end = mem_new(ctx, BackupEnd);
+    end->o = o;
+    end->fleet = fleet;
+    end->first = fleet->nodes[0].spec;
+    end->outcome = (RunOutcome){
+        .name = fleet->name != NULL ? fleet->name : pg_conn_spec_database(end, &end->first),
+        .prefix = options_string(o, OPT_PREFIX),
+        .repo = options_string(o, OPT_REPO),
+        .asked = options_describe(o, end),
+        .started_us = clock_wall_us()};
+    return end;
+}
+
+/* The cause, and those that it stopped. */
+static RunEnd failed_node_end(const Error *err, const char *label)
+{
+    if (err->code == ERR_CANCELLED)
+        return RUN_CANCELLED;
+    return err->node[0] == '\0' || label == NULL || strcmp(err->node, label) == 0 ? RUN_FAILED
+                                                                                  : RUN_CANCELLED;
+}
+
+static void fill_nodes(BackupEnd *end, const BackupResult *result)
+{
+    RunOutcome *o = &end->outcome;
+    const Fleet *fleet = end->fleet;
+    o->node_count = fleet->node_count;
+    o->nodes = mem_array(end, RunNode, o->node_count);
+    for (size_t i = 0; i < o->node_count; i++)
+    {
+        const BackupNode *node = i < result->node_count ? &result->nodes[i] : NULL;
+        RunNode *n = &o->nodes[i];
+        n->content = fleet->nodes[i].content;
+        n->database = pg_conn_spec_database(end, &fleet->nodes[i].spec);
+        n->end = o->error == NULL ? o->end
+                                  : failed_node_end(o->error, node == NULL ? NULL : node->label);
+        if (o->manifest == NULL || node == NULL)
+            continue;
+        n->database = o->manifest->nodes[i].database;
+        n->rows = node->rows;
+        n->stored = node->stored;
+    }
+}
+
+static bool add_to_repository(const BackupEnd *end, Error *err)
+{
+    AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "history");
+    Repo *repo = repo_open(ctx, end->outcome.repo, err);
+    return repo != NULL && history_to_repository(repo, &end->outcome, err);
+}
+
+static void write_history(const BackupEnd *end)
+{
+    Error err = ERROR_INIT;
+    if (wants_history(end->o, "repository") && !add_to_repository(end, &err))
+        log_warning("no line in the history of the repository: %s", err.message);
+    error_clear(&err);
+    if (wants_history(end->o, "database") && !history_to_database(&end->first, &end->outcome, &err))
+        log_warning("no row in pgark.history: %s", err.message);
+}
+
+static void write_metrics(const BackupEnd *end)
+{
+    Error err = ERROR_INIT;
+    const char *path = options_string(end->o, OPT_METRICS_FILE);
+    if (path != NULL && !metrics_write(path, &end->outcome, &err))
+        log_warning("no metrics: %s", err.message);
+}
+
+static void record(const RunOutcome *o)
+{
+    char stored[STR_BYTES_LEN];
+    char duration[STR_BYTES_LEN];
+    str_format_duration(duration, (o->finished_us - o->started_us) / 1000);
+    if (o->manifest == NULL)
+        log_record("backup of %s %s after %s", o->name, run_end_word(o->end), duration);
+    else
+        log_record("backup of %s done after %s: set %s in %s, %" PRIu64 " tables, %" PRIu64
+                   " rows, %s stored",
+                   o->name, duration, o->manifest->set.key, o->repo, o->manifest->totals.tables,
+                   o->manifest->totals.rows, str_format_bytes(stored, o->manifest->totals.stored));
+}
+
+void backup_end(BackupEnd *end, const BackupResult *result, const Error *err)
+{
+    RunOutcome *o = &end->outcome;
+    o->finished_us = clock_wall_us();
+    o->warnings = log_warnings();
+    o->manifest = result->manifest;
+    o->error = o->manifest == NULL ? err : NULL;
+    o->end = o->manifest != NULL          ? o->warnings > 0 ? RUN_WARNINGS : RUN_DONE
+             : err->code == ERR_CANCELLED ? RUN_CANCELLED
+                                          : RUN_FAILED;
+    fill_nodes(end, result);
+    record(o);
+    write_history(end);
+    write_metrics(end);
+}
