@@ -74,6 +74,8 @@ static bool begin(BackupNode *node, Storage *st, const char *set_dir, Error *err
 {
     node->storage = st;
     node->set_dir = set_dir;
+    if (node->request->rate_limit > 0)
+        node->rate = rate_new(node->ctx, node->request->rate_limit);
     if (node_has_catalogue(node))
         node->record.schema.path = mem_printf(node->ctx, "%s/schema.dump", node->node_dir);
     node->record.chunks.path = chunk_file(node);

@@ -322,6 +322,7 @@ void node_close(BackupNode *node)
     node->tables = NULL;
     node->sequences = NULL;
     node->sequence_count = 0;
+    node->rate = NULL;
     node->lock_since_ms = 0;
     node->held = NULL;
     memset(&node->left, 0, sizeof(node->left));

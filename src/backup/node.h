@@ -18,6 +18,7 @@
 #include "backup/left.h"
 #include "backup/plan.h"
 #include "backup/scope.h"
+#include "base/rate.h"
 #include "pg/program.h"
 #include "report/progress.h"
 #include "storage/storage.h"
@@ -69,16 +70,17 @@ typedef struct BackupNode
     const char *set_dir;
     char *node_dir; /* "db/<db>/node<content>" */
     ChunkQueue *queue;
+    RateLimit *rate; /* NULL: none */
     ManifestWriter *chunks;
     pthread_mutex_t mutex; /* guards chunks and tables' totals */
     atomic_int bundle_ids;
     LeftChunks left; /* finished by the run that died */
 } BackupNode;
 
-/* node_keeps tells whether what is stored must be of use to another run should this one die. */
+/* node_keeps tells whether what is stored must be there should this run die or fail. */
 static inline bool node_keeps(const BackupNode *node)
 {
-    return node->request->hold_ms > 0 || node->request->resume;
+    return node->request->hold_ms > 0 || node->request->resume || node->request->keep_partial;
 }
 
 /* node_has_catalogue: the definitions of its database are part of the set. */

@@ -42,6 +42,10 @@ typedef struct BackupRequest
     const char *asked;    /* options_describe(), for the report of the set */
     bool dry_run;
     bool no_sync;
+    bool no_space_check;
+    int min_free;           /* per cent of the repository's file system that shall stay free */
+    bool keep_partial;      /* what a run that fails has stored stays, as an unfinished set */
+    uint64_t rate_limit;    /* bytes of COPY data per second and node, 0: none */
     int64_t hold_ms;        /* keep the snapshots so long when the run dies; 0: do not */
     bool resume;            /* go on with the set of that key, whose run has died */
     bool all_databases;     /* the fleet's nodes are all databases of its servers */

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "cli/hook.h"
 #include "report/history.h"
 #include "report/metrics.h"
 
@@ -14,27 +15,28 @@ struct BackupEnd
     /* Of the first node, as it was named: of a server whose every database is taken, the one to connect
      * to. */
     PgConnSpec first;
+    Hook *before; /* NULL: none */
+    Hook *after;
+    Hook *on_failure;
     RunOutcome outcome;
 };
 
-static bool wants_history(const Options *o, const char *where)
+static bool take_hook(BackupEnd *end, const Options *o, OptionId id, Hook **ret, Error *err)
 {
-    size_t count;
-    const char *const *list = options_list(o, OPT_HISTORY, &count);
-    for (size_t i = 0; i < count; i++)
-    {
-        if (strcmp(list[i], where) == 0)
-            return true;
-    }
-    return false;
+    const char *text = options_string(o, id);
+    *ret = text == NULL ? NULL : hook_parse(end, options_name(id), text, err);
+    return text == NULL || *ret != NULL;
 }
 
 BackupEnd *backup_end_prepare(void *ctx, const Options *o, const Fleet *fleet, Error *err)
 {
     const char *metrics = options_string(o, OPT_METRICS_FILE);
-    if (metrics != NULL && !metrics_check(metrics, err))
-        return NULL;
     BackupEnd *end = mem_new(ctx, BackupEnd);
+    if ((metrics != NULL && !metrics_check(metrics, err)) ||
+        !take_hook(end, o, OPT_BEFORE, &end->before, err) ||
+        !take_hook(end, o, OPT_AFTER, &end->after, err) ||
+        !take_hook(end, o, OPT_ON_FAILURE, &end->on_failure, err))
+        return NULL;
     end->o = o;
     end->fleet = fleet;
     end->first = fleet->nodes[0].spec;
@@ -45,6 +47,47 @@ BackupEnd *backup_end_prepare(void *ctx, const Options *o, const Fleet *fleet, E
         .asked = options_describe(o, end),
         .started_us = clock_wall_us()};
     return end;
+}
+
+typedef struct HookRun
+{
+    const BackupEnd *end;
+    const Hook *hook;
+    bool ended;
+    Supervisor *supervisor;
+} HookRun;
+
+static bool hook_work(void *arg, Error *err)
+{
+    const HookRun *run = arg;
+    Cancel *cancel = supervise_attempt(run->supervisor, err);
+    return cancel != NULL && hook_run(run->hook, &run->end->outcome, run->ended,
+                                      options_int(run->end->o, OPT_HOOK_TIMEOUT), cancel, err);
+}
+
+bool backup_end_before(BackupEnd *end, Supervisor *supervisor, Error *err)
+{
+    HookRun run = {.end = end, .hook = end->before, .supervisor = supervisor};
+    return end->before == NULL || supervise_run(supervisor, hook_work, NULL, &run, err);
+}
+
+/* Under a supervisor of its own: what cancelled the backup does not cancel this, but what comes now does. */
+static void run_hook(BackupEnd *end)
+{
+    RunOutcome *o = &end->outcome;
+    Error err = ERROR_INIT;
+    HookRun run = {.end = end,
+                   .hook = run_has_set(o) ? end->after : end->on_failure,
+                   .ended = true,
+                   .supervisor = supervise_new(end)};
+    if (run.hook == NULL || supervise_run(run.supervisor, hook_work, NULL, &run, &err))
+        return;
+    if (err.code == ERR_CANCELLED)
+        error_prefix(&err, "--%s", run.hook->name);
+    log_warning("%s", err.message);
+    o->warnings = log_warnings();
+    if (o->end == RUN_DONE)
+        o->end = RUN_WARNINGS;
 }
 
 /* The cause, and those that it stopped. */
@@ -88,10 +131,11 @@ static bool add_to_repository(const BackupEnd *end, Error *err)
 static void write_history(const BackupEnd *end)
 {
     Error err = ERROR_INIT;
-    if (wants_history(end->o, "repository") && !add_to_repository(end, &err))
+    if (cli_list_has(end->o, OPT_HISTORY, "repository") && !add_to_repository(end, &err))
         log_warning("no line in the history of the repository: %s", err.message);
     error_clear(&err);
-    if (wants_history(end->o, "database") && !history_to_database(&end->first, &end->outcome, &err))
+    if (cli_list_has(end->o, OPT_HISTORY, "database") &&
+        !history_to_database(&end->first, &end->outcome, &err))
         log_warning("no row in pgark.history: %s", err.message);
 }
 
@@ -129,6 +173,7 @@ void backup_end(BackupEnd *end, const BackupResult *result, const Error *err)
                                           : RUN_FAILED;
     fill_nodes(end, result);
     record(o);
+    run_hook(end);
     write_history(end);
     write_metrics(end);
 }

@@ -41,6 +41,18 @@ Fleet *cli_source(void *ctx, const Options *o, Error *err)
     return fleet != NULL && cli_coordinator(ctx, o, fleet, err) ? fleet : NULL;
 }
 
+bool cli_list_has(const Options *o, OptionId id, const char *value)
+{
+    size_t count;
+    const char *const *list = options_list(o, id, &count);
+    for (size_t i = 0; i < count; i++)
+    {
+        if (strcmp(list[i], value) == 0)
+            return true;
+    }
+    return false;
+}
+
 bool cli_json(const Options *o)
 {
     return str_equal(options_string(o, OPT_OUTPUT), "json");

@@ -51,6 +51,9 @@ bool cli_name_map(void *ctx, const Options *o, OptionId id, NameMap **ret, size_
 /* cli_dump_args: what pg_dump is told about how definitions are written; NULL behind the last. */
 const char *const *cli_dump_args(void *ctx, const Options *o);
 
+/* cli_list_has tells whether one of an option's values is value. */
+bool cli_list_has(const Options *o, OptionId id, const char *value);
+
 /* cli_json tells whether --output=json was asked for. */
 bool cli_json(const Options *o);
 

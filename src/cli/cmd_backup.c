@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "cli/backup_end.h"
+#include "fleet/vacuum.h"
 #include "report/set_report.h"
 
 static bool make_request(void *ctx, const Options *o, BackupRequest *r, Error *err)
@@ -27,6 +28,11 @@ static bool make_request(void *ctx, const Options *o, BackupRequest *r, Error *e
     r->asked = options_describe(o, ctx);
     r->dry_run = options_flag(o, OPT_DRY_RUN);
     r->no_sync = options_flag(o, OPT_NO_SYNC);
+    r->no_space_check = options_flag(o, OPT_NO_SPACE_CHECK);
+    r->min_free = (int) options_int(o, OPT_MIN_FREE);
+    r->keep_partial = options_flag(o, OPT_KEEP_PARTIAL);
+    r->rate_limit = options_given(o, OPT_RATE_LIMIT) ? (uint64_t) options_int(o, OPT_RATE_LIMIT)
+                                                     : 0;
     r->hold_ms = options_int(o, OPT_HOLD);
     r->resume = options_flag(o, OPT_RESUME);
     r->all_databases = options_flag(o, OPT_ALL_DATABASES);
@@ -163,6 +169,47 @@ static bool find_nodes(void *ctx, const Options *o, const BackupRequest *request
            (!request->all_databases || fleet_all_databases(ctx, fleet, err));
 }
 
+typedef struct VacuumWork
+{
+    void *ctx;
+    const Fleet *fleet;
+    Supervisor *supervisor;
+} VacuumWork;
+
+static bool vacuum_work(void *arg, Error *err)
+{
+    const VacuumWork *w = arg;
+    Cancel *cancel = supervise_attempt(w->supervisor, err);
+    return cancel != NULL && vacuum_fleet(w->ctx, w->fleet, cancel, err);
+}
+
+/* false: cancelled. What else fails is no reason to go without a backup, or to have none. */
+static bool vacuum(void *ctx, const Options *o, const char *when, const Fleet *fleet,
+                   Supervisor *supervisor, Error *err)
+{
+    VacuumWork work = {.ctx = ctx, .fleet = fleet, .supervisor = supervisor};
+    Error failure = ERROR_INIT;
+    if (!cli_list_has(o, OPT_VACUUM, when) ||
+        supervise_run(supervisor, vacuum_work, NULL, &work, &failure))
+        return true;
+    if (failure.code == ERR_CANCELLED)
+    {
+        *err = failure;
+        return false;
+    }
+    log_warning("--vacuum=%s: %s%s%s", when, failure.node, failure.node[0] == '\0' ? "" : ": ",
+                failure.message);
+    return true;
+}
+
+/* The set is there when a VACUUM behind it is cancelled. */
+static void vacuum_after(void *ctx, const Options *o, const Fleet *fleet, Supervisor *supervisor)
+{
+    Error err = ERROR_INIT;
+    if (!vacuum(ctx, o, "after", fleet, supervisor, &err))
+        log_warning("--vacuum=after: %s", err.message);
+}
+
 int cmd_backup(void *ctx, const Options *o, Supervisor *supervisor, Error *err)
 {
     BackupRequest request = {.repo = NULL};
@@ -179,10 +226,13 @@ int cmd_backup(void *ctx, const Options *o, Supervisor *supervisor, Error *err)
     BackupEnd *end = backup_end_prepare(ctx, o, fleet, err);
     if (end == NULL)
         return EXIT_ERROR;
-    bool ok = find_nodes(ctx, o, &request, fleet, err) &&
+    bool ok = backup_end_before(end, supervisor, err) && find_nodes(ctx, o, &request, fleet, err) &&
+              vacuum(ctx, o, "before", fleet, supervisor, err) &&
               backup_run(ctx, fleet, &request, supervisor, cli_progress(o), &result, err);
     if (ok)
         warn_left_out(result.manifest);
+    if (ok)
+        vacuum_after(ctx, o, fleet, supervisor);
     backup_end(end, &result, err);
     if (!ok)
         return EXIT_ERROR;

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "base/log.h"
+#include "base/priority.h"
 #include "base/str.h"
 #include "cli/cli.h"
 #include "fleet/keeper.h"
@@ -60,6 +61,12 @@ static bool setup_log(void *ctx, const Options *o, Error *err)
     return true;
 }
 
+static bool set_priority(const Options *o, Error *err)
+{
+    return (!options_given(o, OPT_NICE) || priority_nice((int) options_int(o, OPT_NICE), err)) &&
+           (!options_flag(o, OPT_IO_IDLE) || priority_io_idle(err));
+}
+
 /* What the process ends with; the error, if there is one, is logged. */
 static int exit_code(int code, const Error *err)
 {
@@ -84,7 +91,7 @@ int main(int argc, char **argv)
     Options *o = options_parse(ctx, argc, argv, &action, &err);
     if (o != NULL && action == OPTIONS_DONE)
         return EXIT_DONE;
-    bool ready = o != NULL && setup_log(ctx, o, &err);
+    bool ready = o != NULL && setup_log(ctx, o, &err) && set_priority(o, &err);
     int code = ready ? run_command(ctx, o, &err) : EXIT_ERROR;
     if (!error_is_set(&err) && (fflush(stdout) != 0 || ferror(stdout) != 0))
         error_set(&err, ERR_STORAGE, "could not write the result to standard output");

@@ -3,6 +3,7 @@
 
 #define SOURCES ((unsigned) (CMD_BACKUP | CMD_CHECK))
 #define SERVERS (SOURCES | CMD_RESTORE)
+#define WORKERS ((unsigned) (CMD_BACKUP | CMD_RESTORE | CMD_VERIFY | CMD_EXPORT))
 
 /* The servers that restore writes to come from the command line only, never from a file that was
  * written with backups in mind: that is why file_commands is SOURCES where commands is SERVERS. */
@@ -173,6 +174,46 @@ static const OptionSpec rows[] = {
             "a name.",
     },
     {
+        .id = OPT_MIN_FREE,
+        .name = "min-free",
+        .type = OPTION_INT,
+        .group = GROUP_REPOSITORY,
+        .commands = CMD_BACKUP,
+        .file_commands = CMD_BACKUP,
+        .env = "PGARK_MIN_FREE",
+        .initial = "0",
+        .max = 99,
+        .range = "0 to 99",
+        .arg = "PERCENT",
+        .help = "refuse to begin when less would stay free",
+        .more =
+            "Of the repository's file system, with the new set in it. How much that takes is "
+            "estimated "
+            "from the sizes of the tables of all nodes and from what the newest earlier set of the "
+            "fleet and series took; without one, it is only known what it will take at least.",
+    },
+    {
+        .id = OPT_NO_SPACE_CHECK,
+        .name = "no-space-check",
+        .type = OPTION_FLAG,
+        .group = GROUP_REPOSITORY,
+        .commands = CMD_BACKUP,
+        .file_commands = CMD_BACKUP,
+        .help = "begin however little space there is",
+    },
+    {
+        .id = OPT_KEEP_PARTIAL,
+        .name = "keep-partial",
+        .type = OPTION_FLAG,
+        .group = GROUP_REPOSITORY,
+        .commands = CMD_BACKUP,
+        .file_commands = CMD_BACKUP,
+        .help = "keep what a failed run has stored",
+        .more = "As an unfinished set, for a look at it: nothing reads it, list --all shows it, "
+                "and expire "
+                "removes it.",
+    },
+    {
         .id = OPT_NO_SYNC,
         .name = "no-sync",
         .type = OPTION_FLAG,
@@ -280,6 +321,114 @@ static const OptionSpec rows[] = {
         .more = "It must not be older than the server. By default that of the server's own version "
                 "where "
                 "its packages put it, else the one found in PATH.",
+    },
+
+    {
+        .id = OPT_RATE_LIMIT,
+        .name = "rate-limit",
+        .type = OPTION_SIZE,
+        .group = GROUP_WORK,
+        .commands = CMD_BACKUP,
+        .file_commands = CMD_BACKUP,
+        .env = "PGARK_RATE_LIMIT",
+        .min = 64 * 1024,
+        .max = INT64_C(1) << 40,
+        .range = "64kB to 1TB",
+        .arg = "SIZE",
+        .help = "read at most SIZE of rows per second from each node",
+        .more =
+            "As COPY sends them, before compression; of all jobs of a node together. Units: B, kB, "
+            "MB, GB and TB, in powers of 1024: 50MB is 50 MB in a second.",
+    },
+    {
+        .id = OPT_NICE,
+        .name = "nice",
+        .type = OPTION_INT,
+        .group = GROUP_WORK,
+        .commands = WORKERS,
+        .file_commands = WORKERS,
+        .max = 19,
+        .range = "0 to 19",
+        .arg = "N",
+        .help = "run with this niceness",
+        .more = "So do pg_dump and other programs that are started. The servers are not touched.",
+    },
+    {
+        .id = OPT_IO_IDLE,
+        .name = "io-idle",
+        .type = OPTION_FLAG,
+        .group = GROUP_WORK,
+        .commands = WORKERS,
+        .file_commands = WORKERS,
+        .help = "use the disk when nobody else does",
+        .more = "Where the I/O scheduler knows of priorities, as BFQ does. The servers are not "
+                "touched.",
+    },
+    {
+        .id = OPT_VACUUM,
+        .name = "vacuum",
+        .type = OPTION_LIST,
+        .group = GROUP_WORK,
+        .commands = CMD_BACKUP,
+        .file_commands = CMD_BACKUP,
+        .words = "before|after",
+        .arg = "WHEN",
+        .help = "VACUUM every database before or after the backup, repeated",
+        .more = "After: when the set has been made. A VACUUM that fails is a warning.",
+    },
+    {
+        .id = OPT_BEFORE,
+        .name = "before",
+        .type = OPTION_STRING,
+        .group = GROUP_WORK,
+        .commands = CMD_BACKUP,
+        .file_commands = CMD_BACKUP,
+        .arg = "PROGRAM",
+        .help = "run PROGRAM before anything else",
+        .more =
+            "Words after the program's name are its arguments; quotes of both kinds and the "
+            "backslash "
+            "keep blanks in one. No shell is in between. When it fails, so does the backup. Its "
+            "environment has PGARK_HOOK, PGARK_REPO and others: see ENVIRONMENT OF PROGRAMS.",
+    },
+    {
+        .id = OPT_AFTER,
+        .name = "after",
+        .type = OPTION_STRING,
+        .group = GROUP_WORK,
+        .commands = CMD_BACKUP,
+        .file_commands = CMD_BACKUP,
+        .arg = "PROGRAM",
+        .help = "run PROGRAM when the set has been made",
+        .more =
+            "Before the run is recorded by --history and --metrics-file. When it fails, that is a "
+            "warning.",
+    },
+    {
+        .id = OPT_ON_FAILURE,
+        .name = "on-failure",
+        .type = OPTION_STRING,
+        .group = GROUP_WORK,
+        .commands = CMD_BACKUP,
+        .file_commands = CMD_BACKUP,
+        .arg = "PROGRAM",
+        .help = "run PROGRAM when the backup has failed",
+        .more = "Or was cancelled; not when an option was wrong.",
+    },
+    {
+        .id = OPT_HOOK_TIMEOUT,
+        .name = "hook-timeout",
+        .type = OPTION_DURATION,
+        .group = GROUP_WORK,
+        .commands = CMD_BACKUP,
+        .file_commands = CMD_BACKUP,
+        .initial = "1h",
+        .min = 1,
+        .max = INT64_C(24) * 24 * 3600 * 1000,
+        .range = "1ms to 24d",
+        .arg = "TIME",
+        .help = "end a program that runs longer",
+        .more = "It has failed then. Units: ms, s, min, h and d; a bare number is milliseconds.",
     },
 
     {

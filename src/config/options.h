@@ -76,7 +76,18 @@ typedef enum OptionId
     OPT_SYSLOG,       /* facility */
     OPT_HISTORY,      /* --history=repository|database, repeated (backup) */
     OPT_METRICS_FILE, /* backup */
-    OPT_CONFIG,       /* --config=FILE */
+    OPT_BEFORE,       /* backup, and the next three */
+    OPT_AFTER,
+    OPT_ON_FAILURE,
+    OPT_HOOK_TIMEOUT, /* duration */
+    OPT_NICE,
+    OPT_IO_IDLE,
+    OPT_RATE_LIMIT,   /* bytes per second and node (backup) */
+    OPT_KEEP_PARTIAL, /* backup, and the next two */
+    OPT_MIN_FREE,     /* per cent */
+    OPT_NO_SPACE_CHECK,
+    OPT_VACUUM, /* --vacuum=before|after, repeated (backup) */
+    OPT_CONFIG, /* --config=FILE */
     /* which objects */
     OPT_DATA_ONLY,   /* -a */
     OPT_SCHEMA_ONLY, /* -s */

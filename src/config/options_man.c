@@ -202,6 +202,20 @@ static void put_files(FILE *out)
           out);
 }
 
+static const char hook_environment[] =
+    ".SH ENVIRONMENT OF PROGRAMS\n"
+    "The programs of \\-\\-before, \\-\\-after and \\-\\-on\\-failure have pgark's environment, "
+    "and:\n"
+    ".TP\n.B PGARK_HOOK\nbefore, after or on\\-failure.\n"
+    ".TP\n.BR PGARK_REPO \", \" PGARK_PREFIX \", \" PGARK_FLEET_NAME\n"
+    "The repository, the series if there is one, the name of the fleet or database.\n"
+    ".TP\n.BR PGARK_OUTCOME \", \" PGARK_SECONDS\n"
+    "In the end: done, warnings, failed or cancelled; how long it took.\n"
+    ".TP\n.BR PGARK_KEY \", \" PGARK_ROWS \", \" PGARK_BYTES \", \" PGARK_STORED\n"
+    "Of the set that was made; bytes of COPY data, and as stored.\n"
+    ".TP\n.BR PGARK_ERROR \", \" PGARK_ERROR_NODE \", \" PGARK_ERROR_SQLSTATE\n"
+    "Why there is none.\n";
+
 static void put_see_also(FILE *out, Command self)
 {
     fputs(".SH SEE ALSO\n", out);
@@ -255,6 +269,8 @@ static void write_command(FILE *out, const CommandSpec *command, const char *pag
     put_options(out, command->command);
     put_refused(out, command->command);
     put_examples(out, command);
+    if (command->command == CMD_BACKUP)
+        fputs(hook_environment, out);
     fputs(exit_status, out);
     put_see_also(out, command->command);
 }
