@@ -11,6 +11,7 @@ static FleetRequest fleet_request(const Options *o)
                             .host = options_string(o, OPT_HOST),
                             .port = options_string(o, OPT_PORT),
                             .user = options_string(o, OPT_USERNAME),
+                            .name = options_fleet_name(o),
                             .file = options_string(o, OPT_FLEET),
                             .never_prompt = options_flag(o, OPT_NO_PASSWORD),
                             .force_prompt = options_flag(o, OPT_PASSWORD)};

@@ -27,6 +27,7 @@ int cmd_show(void *ctx, const Options *o, Error *err);
 int cmd_verify(void *ctx, const Options *o, Supervisor *supervisor, Error *err);
 int cmd_expire(void *ctx, const Options *o, Error *err);
 int cmd_check(void *ctx, const Options *o, Supervisor *supervisor, Error *err);
+int cmd_config(void *ctx, const Options *o, Error *err);
 int cmd_export(void *ctx, const Options *o, Supervisor *supervisor, Error *err);
 
 /* cli_fleet makes the fleet from -d, --node, --fleet and friends, and prompts for passwords. */

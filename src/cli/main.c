@@ -33,6 +33,8 @@ static int run_command(void *ctx, const Options *o, Error *err)
         return cmd_check(ctx, o, supervisor, err);
     case CMD_EXPORT:
         return cmd_export(ctx, o, supervisor, err);
+    case CMD_CONFIG:
+        return cmd_config(ctx, o, err);
     default:
         error_set(err, ERR_INTERNAL, "no such command");
         return EXIT_ERROR;
@@ -41,7 +43,7 @@ static int run_command(void *ctx, const Options *o, Error *err)
 
 static bool setup_log(void *ctx, const Options *o, Error *err)
 {
-    const char *command = options_command_name(o);
+    const char *command = options_command_word(options_command(o));
     const char *dir = options_string(o, OPT_LOG_DIR);
     const char *facility = options_string(o, OPT_SYSLOG);
     LogLevel level = options_flag(o, OPT_VERBOSE) ? LOG_DEBUG

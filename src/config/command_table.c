@@ -135,6 +135,24 @@ static const CommandSpec commands[] = {
                  "pgark check --fleet shop.conf --repo /srv/backup -j4"},
             },
     },
+    {
+        .command = CMD_CONFIG,
+        .name = "config",
+        .positional = POSITIONAL_SHOW,
+        .synopsis = "show [COMMAND] [OPTION]...",
+        .summary = "tell which values are in force, and where they come from",
+        .about =
+            "For COMMAND, or for all of them: every option that has a value without one on the "
+            "command line - from the environment, from the configuration file, with its line, or "
+            "by "
+            "default. What may hold a password is shown as ***.",
+        .examples =
+            {
+                {"what would backup go by?", "pgark config show backup --config pgark.conf"},
+                {"with the servers of a fleet",
+                 "pgark config show --config pgark.conf --fleet shop --output=json"},
+            },
+    },
 };
 
 const char *command_table_about(void)

@@ -3,6 +3,7 @@
 
 #define SOURCES ((unsigned) (CMD_BACKUP | CMD_CHECK))
 #define SERVERS (SOURCES | CMD_RESTORE)
+#define READERS ((unsigned) CMD_ALL & ~(unsigned) CMD_CONFIG) /* and writers of a repository */
 #define WORKERS ((unsigned) (CMD_BACKUP | CMD_RESTORE | CMD_VERIFY | CMD_EXPORT))
 
 /* The servers that restore writes to come from the command line only, never from a file that was
@@ -42,12 +43,14 @@ static const OptionSpec rows[] = {
         .name = "fleet",
         .type = OPTION_FILE,
         .group = GROUP_CONNECTION,
-        .commands = SOURCES,
+        .commands = SOURCES | CMD_CONFIG,
         .file_commands = SOURCES,
         .env = "PGARK_FLEET",
-        .arg = "FILE",
-        .help = "ini file that names the nodes of a fleet",
-        .more = "A section [fleet] may hold name and topology (auto, single or shards); one "
+        .arg = "NAME|FILE",
+        .help = "section or ini file that names the nodes of a fleet",
+        .more = "NAME is that of a section [fleet NAME] in the configuration file: see FILES in "
+                "pgark(1). In a FILE of its own, a section [fleet] may hold name and topology "
+                "(auto, single or shards); one "
                 "section [node N] for each node, numbered from 0, holds its conninfo.",
     },
     {
@@ -138,8 +141,8 @@ static const OptionSpec rows[] = {
         .name = "repo",
         .type = OPTION_FILE,
         .group = GROUP_REPOSITORY,
-        .commands = CMD_ALL,
-        .file_commands = CMD_ALL,
+        .commands = READERS,
+        .file_commands = READERS,
         .env = "PGARK_REPO",
         .arg = "URI",
         .help = "the repository: a directory or file:///PATH",
@@ -162,8 +165,8 @@ static const OptionSpec rows[] = {
         .name = "prefix",
         .type = OPTION_NAME,
         .group = GROUP_REPOSITORY,
-        .commands = CMD_ALL & ~(unsigned) CMD_CHECK,
-        .file_commands = CMD_ALL & ~(unsigned) CMD_CHECK,
+        .commands = READERS & ~(unsigned) CMD_CHECK,
+        .file_commands = READERS & ~(unsigned) CMD_CHECK,
         .env = "PGARK_PREFIX",
         .arg = "NAME",
         .help = "the series of sets that is meant",

@@ -23,6 +23,7 @@ typedef enum Command
     CMD_EXPIRE = 1 << 5,
     CMD_CHECK = 1 << 6,
     CMD_EXPORT = 1 << 7,
+    CMD_CONFIG = 1 << 8,
 } Command;
 
 typedef enum OptionId
@@ -191,9 +192,28 @@ typedef enum OptionsAction
 Options *options_parse(void *ctx, int argc, char **argv, OptionsAction *ret_action, Error *err);
 
 Command options_command(const Options *o);
-const char *options_command_name(const Options *o); /* "backup"; "" for CMD_NONE */
 
-/* options_key: the positional KEY ("latest" or 14 digits), NULL when the command takes none. The
+/* options_fleet_name: NAME, where --fleet names a section [fleet NAME] of the configuration file: its servers are
+ * the values of OPT_NODE or OPT_DBNAME then, and OPT_FLEET has none. Else NULL. */
+const char *options_fleet_name(const Options *o);
+
+/* options_in_force tells what command would go by with the environment, configuration file and fleet of o:
+ * every option that has a value, with *** for what may hold a password, and where it comes from ("default",
+ * "PGARK_JOBS", "pgark.conf, line 3"). Below ctx. ERR_USAGE as of options_parse. */
+typedef struct OptionInForce
+{
+    const char *name;
+    const char *value;
+    const char *origin;
+} OptionInForce;
+bool options_in_force(const Options *o, void *ctx, Command command, OptionInForce **ret,
+                      size_t *ret_count, Error *err) MUST_CHECK;
+
+/* options_command_at: the i-th command in the order of the help, CMD_NONE behind the last. */
+Command options_command_at(size_t i);
+const char *options_command_word(Command command); /* "backup"; "" for CMD_NONE */
+
+/* options_key: the positional KEY ("latest" or 14 digits), or the COMMAND of config show; NULL: none. The
  * positional CONNINFO of backup and check is OPT_DBNAME. */
 const char *options_key(const Options *o);
 

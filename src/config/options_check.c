@@ -152,7 +152,7 @@ static bool check_keys(const Options *o, const CommandSpec *command, Error *err)
 
 static bool check_repository(const Options *o, const CommandSpec *command, Error *err)
 {
-    bool without = o->command == CMD_CHECK ||
+    bool without = o->command == CMD_CHECK || o->command == CMD_CONFIG ||
                    (o->command == CMD_BACKUP && options_flag(o, OPT_DRY_RUN));
     if (without || options_given(o, OPT_REPO))
         return true;
