@@ -13,8 +13,9 @@ if [ -z "$pg" ]; then
 fi
 
 list_build="meson ninja-build pkg-config gcc libc6-dev libpq-dev libzstd-dev liblz4-dev zlib1g-dev
-    libssl-dev libxxhash-dev libtalloc-dev libjansson-dev libinih-dev libpcre2-dev"
-list_test="libcmocka-dev postgresql-$pg postgresql-client-$pg perl libipc-run-perl procps zstd lz4 bash zsh"
+    libssl-dev libcurl4-openssl-dev libxxhash-dev libtalloc-dev libjansson-dev libinih-dev libpcre2-dev"
+list_test="libcmocka-dev postgresql-$pg postgresql-client-$pg perl libipc-run-perl procps zstd lz4 bash zsh
+    libio-socket-ssl-perl openssl"
 # The test modules of older versions are not enough; newer ones can drive older servers.
 [ "$pg" -ge 15 ] || list_test="$list_test postgresql-client-15"
 list_regress="postgresql-server-dev-$pg gcc libc6-dev make bzip2 xz-utils"

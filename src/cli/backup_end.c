@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "cli/backup_mail.h"
 #include "cli/hook.h"
 #include "report/history.h"
 #include "report/metrics.h"
@@ -15,7 +16,8 @@ struct BackupEnd
     /* Of the first node, as it was named: of a server whose every database is taken, the one to connect
      * to. */
     PgConnSpec first;
-    Hook *before; /* NULL: none */
+    BackupMail *mail; /* NULL: none */
+    Hook *before;     /* NULL: none */
     Hook *after;
     Hook *on_failure;
     RunOutcome outcome;
@@ -33,6 +35,7 @@ BackupEnd *backup_end_prepare(void *ctx, const Options *o, const Fleet *fleet, E
     const char *metrics = options_string(o, OPT_METRICS_FILE);
     BackupEnd *end = mem_new(ctx, BackupEnd);
     if ((metrics != NULL && !metrics_check(metrics, err)) ||
+        !backup_mail_prepare(end, o, &end->mail, err) ||
         !take_hook(end, o, OPT_BEFORE, &end->before, err) ||
         !take_hook(end, o, OPT_AFTER, &end->after, err) ||
         !take_hook(end, o, OPT_ON_FAILURE, &end->on_failure, err))
@@ -71,6 +74,14 @@ bool backup_end_before(BackupEnd *end, Supervisor *supervisor, Error *err)
     return end->before == NULL || supervise_run(supervisor, hook_work, NULL, &run, err);
 }
 
+/* Those of what is done in the end are the run's, too. */
+static void count_warnings(RunOutcome *o)
+{
+    o->warnings = log_warnings();
+    if (o->end == RUN_DONE)
+        o->end = RUN_WARNINGS;
+}
+
 /* Under a supervisor of its own: what cancelled the backup does not cancel this, but what comes now does. */
 static void run_hook(BackupEnd *end)
 {
@@ -85,9 +96,17 @@ static void run_hook(BackupEnd *end)
     if (err.code == ERR_CANCELLED)
         error_prefix(&err, "--%s", run.hook->name);
     log_warning("%s", err.message);
-    o->warnings = log_warnings();
-    if (o->end == RUN_DONE)
-        o->end = RUN_WARNINGS;
+    count_warnings(o);
+}
+
+static void send_mail(BackupEnd *end)
+{
+    RunOutcome *o = &end->outcome;
+    Error err = ERROR_INIT;
+    if (!backup_mail_wanted(end->mail, o->end) || backup_mail_send(end->mail, o, &err))
+        return;
+    log_warning("%s", err.message);
+    count_warnings(o);
 }
 
 /* The cause, and those that it stopped. */
@@ -174,6 +193,7 @@ void backup_end(BackupEnd *end, const BackupResult *result, const Error *err)
     fill_nodes(end, result);
     record(o);
     run_hook(end);
+    send_mail(end);
     write_history(end);
     write_metrics(end);
 }

@@ -77,7 +77,15 @@ typedef enum OptionId
     OPT_SYSLOG,       /* facility */
     OPT_HISTORY,      /* --history=repository|database, repeated (backup) */
     OPT_METRICS_FILE, /* backup */
-    OPT_BEFORE,       /* backup, and the next three */
+    OPT_MAIL_TO,      /* repeated; backup, and the other OPT_MAIL_* */
+    OPT_MAIL_ON,
+    OPT_MAIL_FROM,
+    OPT_MAIL_SERVER,
+    OPT_MAIL_TLS,
+    OPT_MAIL_CA_FILE,
+    OPT_MAIL_USER,
+    OPT_MAIL_PASSWORD_FILE,
+    OPT_BEFORE, /* backup, and the next three */
     OPT_AFTER,
     OPT_ON_FAILURE,
     OPT_HOOK_TIMEOUT, /* duration */
