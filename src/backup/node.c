@@ -310,6 +310,8 @@ void node_close(BackupNode *node)
     pg_conn_close(node->scout);
     pg_conn_close(node->probe);
     manifest_writer_free(node->chunks);
+    PQclear(node->config);
+    node->config = NULL;
     pthread_mutex_destroy(&node->mutex);
     mem_free(node->ctx);
     node->ctx = NULL;

@@ -33,6 +33,7 @@ typedef struct BackupNode
      * workers come and go with each database's data. */
     bool shared_server;
     bool with_globals; /* this is the one of them that stores roles and tablespaces */
+    bool with_config;  /* and that one its server's configuration files */
     int dbid;
     const NodeScope *scope; /* NULL: all that the selection wants */
     /* Set between node_connect and node_adopt: the run goes on with a dead one's set. */
@@ -52,6 +53,7 @@ typedef struct BackupNode
     NodeRecord record;
     char *started; /* pg_postmaster_start_time(), to tell servers apart */
     PgProgram pg_dump;
+    PGresult *config;       /* configuration files, until they are stored: backup/config_files.h */
     int64_t lock_since_ms;  /* when node_lock first could not get a lock, 0: it could */
     int64_t lock_report_ms; /* when the next line about a wait is due */
     Catalog locked;         /* what the holder has locked, the barrier's list too */

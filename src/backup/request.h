@@ -50,6 +50,7 @@ typedef struct BackupRequest
     bool resume;            /* go on with the set of that key, whose run has died */
     bool all_databases;     /* the fleet's nodes are all databases of its servers */
     bool globals;           /* roles, memberships, role settings, tablespaces of every server */
+    bool config_files;      /* of every server */
     bool no_role_passwords; /* without the roles' passwords: needs no superuser */
     const Selection *selection;
     const char *role;             /* SET ROLE after connecting, NULL: none */

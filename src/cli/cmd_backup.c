@@ -37,6 +37,7 @@ static bool make_request(void *ctx, const Options *o, BackupRequest *r, Error *e
     r->resume = options_flag(o, OPT_RESUME);
     r->all_databases = options_flag(o, OPT_ALL_DATABASES);
     r->globals = options_flag(o, OPT_GLOBALS);
+    r->config_files = options_flag(o, OPT_CONFIG_FILES);
     r->no_role_passwords = options_flag(o, OPT_NO_ROLE_PASSWORDS);
     r->selection = cli_selection(ctx, o, err);
     r->role = options_string(o, OPT_ROLE);

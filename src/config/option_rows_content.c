@@ -222,6 +222,19 @@ static const OptionSpec rows[] = {
                 "does not exist yet, before everything else.",
     },
     {
+        .id = OPT_CONFIG_FILES,
+        .name = "config-files",
+        .type = OPTION_FLAG,
+        .group = GROUP_CONTENT,
+        .commands = CMD_BACKUP,
+        .file_commands = CMD_BACKUP,
+        .help = "also postgresql.conf, pg_hba.conf and the like of every server",
+        .more = "With the files that they include, as a tar archive in the set: it is there to be "
+                "looked "
+                "at, restore does not touch a server's configuration. Read through SQL, by a "
+                "superuser or a role that was given the rights. They may hold passwords.",
+    },
+    {
         .id = OPT_NO_ROLE_PASSWORDS,
         .name = "no-role-passwords",
         .type = OPTION_FLAG,

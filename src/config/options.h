@@ -150,6 +150,7 @@ typedef enum OptionId
     OPT_FROM_DATABASE, /* restore, export: one database of a set of several */
     OPT_GLOBALS,       /* and restore */
     OPT_NO_ROLE_PASSWORDS,
+    OPT_CONFIG_FILES,
     OPT_HOLD,   /* duration */
     OPT_RESUME, /* and restore */
     /* restore */

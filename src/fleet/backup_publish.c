@@ -28,7 +28,7 @@ static void fill_totals(const BackupRun *run, Manifest *m)
             node->stored += node->tables[k].stored;
         }
         t->stored += node->record.schema.bytes + node->record.chunks.bytes +
-                     node->record.globals.bytes;
+                     node->record.globals.bytes + node->record.config.bytes;
     }
     t->tables = m->table_count;
     t->sequences = m->sequence_count;
@@ -61,6 +61,7 @@ static void copy_node(void *ctx, NodeRecord *to, const NodeRecord *from)
     to->schema.path = mem_strdup(ctx, from->schema.path);
     to->chunks.path = mem_strdup(ctx, from->chunks.path);
     to->globals.path = mem_strdup(ctx, from->globals.path);
+    to->config.path = mem_strdup(ctx, from->config.path);
     to->warnings = copy_strings(ctx, from->warnings, from->warning_count);
 }
 

@@ -3,6 +3,7 @@
 
 #include <time.h>
 
+#include "backup/config_files.h"
 #include "backup/locks.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -121,6 +122,12 @@ static bool check_distinct(const BackupRun *run, Error *err)
         }
     }
     return true;
+}
+
+static bool read_config(void *arg, size_t i, Error *err)
+{
+    BackupNode *node = &((BackupRun *) arg)->nodes[i];
+    return !node->with_config || config_files_read(node, err);
 }
 
 /* All locks of a server's databases lie in one table. */
@@ -283,7 +290,8 @@ static bool attempt(BackupRun *run, Error *err)
 {
     progress_phase(run->progress, "connecting");
     if (!each(run, connect_one, err) || !check_distinct(run, err) || !find_parts(run, err) ||
-        !check_locks(run, err) || !cut_check(run->nodes, run->count, run->request->cut, err))
+        !check_locks(run, err) || !each(run, read_config, err) ||
+        !cut_check(run->nodes, run->count, run->request->cut, err))
         return false;
     if (run->request->dry_run)
         return each(run, plan_one, err);
@@ -314,6 +322,7 @@ static void make_nodes(BackupRun *run)
         run->nodes[i].shared_server = !first || !last;
         run->nodes[i].with_globals = first && run->request->globals &&
                                      (i == 0 || run->fleet->engine == NULL);
+        run->nodes[i].with_config = first && run->request->config_files;
         if (first)
             run->servers[run->server_count++] = i;
     }

@@ -39,6 +39,7 @@ void resume_describe(const BackupRequest *request, void *ctx, char ***ret, size_
         add(&l, mem_printf(ctx, "--prefix=%s", request->prefix));
     add_flag(&l, request->all_databases, "--all-databases");
     add_flag(&l, request->globals, "--globals");
+    add_flag(&l, request->config_files, "--config-files");
     add_flag(&l, request->no_role_passwords, "--no-role-passwords");
     add_flag(&l, request->enable_row_security, "--enable-row-security");
     if (request->role != NULL)

@@ -67,6 +67,7 @@ typedef struct NodeRecord
     ObjectRecord schema;  /* path NULL: a node that has parts of the coordinator's tables only */
     ObjectRecord chunks;  /* node<content>.jsonl */
     ObjectRecord globals; /* roles and tablespaces of the server, compressed SQL; path NULL: none */
+    ObjectRecord config;  /* configuration files of the server, compressed tar; path NULL: none */
     char **warnings;      /* what the database holds and this set does not */
     size_t warning_count;
 } NodeRecord;

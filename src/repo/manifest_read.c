@@ -205,7 +205,8 @@ static bool accept_node(Reading *r, const NodeRecord *node, Error *err)
     *mem_push(m, m->nodes, m->node_count, m->node_capacity, NodeRecord) = *node;
     return add_to(&r->sums.stored, node->schema.bytes, err) &&
            add_to(&r->sums.stored, node->chunks.bytes, err) &&
-           add_to(&r->sums.stored, node->globals.bytes, err);
+           add_to(&r->sums.stored, node->globals.bytes, err) &&
+           add_to(&r->sums.stored, node->config.bytes, err);
 }
 
 static bool accept_table(Reading *r, const TableRecord *table, Error *err)

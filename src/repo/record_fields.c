@@ -60,6 +60,7 @@ static const Field node_fields[] = {
     OTHER(NodeRecord, FIELD_OBJECT, schema),
     OTHER(NodeRecord, FIELD_OBJECT, chunks),
     OTHER(NodeRecord, FIELD_OBJECT, globals),
+    OTHER(NodeRecord, FIELD_OBJECT, config),
     TEXTS(NodeRecord, warnings, warning_count),
 };
 
@@ -285,6 +286,12 @@ static const char *check_set(const SetRecord *s)
     return NULL;
 }
 
+/* Of an object that need not be there. */
+static bool is_all_or_nothing(const ObjectRecord *o)
+{
+    return o->path != NULL ? o->sha256[0] != '\0' : o->bytes == 0 && o->sha256[0] == '\0';
+}
+
 static const char *check_node(const NodeRecord *n)
 {
     const char *name = n->chunks.path == NULL ? NULL : strrchr(n->chunks.path, '/');
@@ -298,10 +305,10 @@ static const char *check_node(const NodeRecord *n)
         return "a schema archive outside db/ or without a hash";
     if (name == NULL || n->chunks.sha256[0] == '\0' || strcmp(name, want) != 0)
         return "a chunk file of another name or without a hash";
-    if (n->globals.path != NULL && n->globals.sha256[0] == '\0')
-        return "globals without a hash";
-    if (n->globals.path == NULL && (n->globals.bytes > 0 || n->globals.sha256[0] != '\0'))
-        return "globals without a file";
+    if (!is_all_or_nothing(&n->globals))
+        return "globals without a file or a hash";
+    if (!is_all_or_nothing(&n->config))
+        return "configuration files without a file or a hash";
     return NULL;
 }
 

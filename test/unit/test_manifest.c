@@ -714,7 +714,8 @@ static void expect_node(const char *schema, const char *what)
         "\"system_identifier\":\"1\",\"server_version\":\"15\",\"server_version_num\":150000,"
         "\"in_recovery\":false,\"encoding\":\"UTF8\",\"snapshot\":\"1:1:\",\"dump_ms\":0,"
         "\"schema\":%s,\"chunks\":{\"path\":\"node-1.jsonl\",\"bytes\":0,\"sha256\":\"" SHA "\"},"
-        "\"globals\":{\"path\":null,\"bytes\":0,\"sha256\":null},\"warnings\":[]}",
+        "\"globals\":{\"path\":null,\"bytes\":0,\"sha256\":null},"
+        "\"config\":{\"path\":null,\"bytes\":0,\"sha256\":null},\"warnings\":[]}",
         schema);
     expect_line(line, what);
 }
