@@ -1,5 +1,5 @@
 #!/bin/sh
-# deps.sh build|test|lint|regress|bench ... - install the Debian packages that the named parts need. The version
+# deps.sh build|test|lint|regress|bench|package ... - install the Debian packages that the named parts need. The version
 # of PostgreSQL is the distribution's, or PGARK_PG_VERSION.
 #
 # Does nothing, and needs no root, when everything is there. Otherwise says what is missing and
@@ -20,6 +20,7 @@ list_test="libcmocka-dev postgresql-$pg postgresql-client-$pg perl libipc-run-pe
 [ "$pg" -ge 15 ] || list_test="$list_test postgresql-client-15"
 list_regress="postgresql-server-dev-$pg gcc libc6-dev make bzip2 xz-utils"
 list_bench="pgcopydb"
+list_package="dpkg-dev"
 list_lint="clang libclang-rt-14-dev clang-format-14 clang-tidy-14 shellcheck man-db git"
 
 wanted=
@@ -28,6 +29,7 @@ for part in "$@"; do
         build) wanted="$wanted $list_build" ;;
         test) wanted="$wanted $list_test" ;;
         bench) wanted="$wanted $list_bench" ;;
+        package) wanted="$wanted $list_package" ;;
         regress) wanted="$wanted $list_regress" ;;
         lint) wanted="$wanted $list_lint" ;;
         *) echo "deps.sh: unknown part \"$part\"" >&2; exit 1 ;;

@@ -3,7 +3,7 @@
 
 #define SOURCES ((unsigned) (CMD_BACKUP | CMD_CHECK))
 #define SERVERS (SOURCES | CMD_RESTORE)
-#define READERS ((unsigned) CMD_ALL & ~(unsigned) CMD_CONFIG) /* and writers of a repository */
+#define WORK_ALL ((unsigned) CMD_ALL & ~(unsigned) CMD_CONFIG) /* what does some work */
 #define WORKERS ((unsigned) (CMD_BACKUP | CMD_RESTORE | CMD_VERIFY | CMD_EXPORT))
 
 /* The servers that restore writes to come from the command line only, never from a file that was
@@ -141,8 +141,8 @@ static const OptionSpec rows[] = {
         .name = "repo",
         .type = OPTION_FILE,
         .group = GROUP_REPOSITORY,
-        .commands = READERS,
-        .file_commands = READERS,
+        .commands = WORK_ALL,
+        .file_commands = WORK_ALL,
         .env = "PGARK_REPO",
         .arg = "URI",
         .help = "the repository: a directory or file:///PATH",
@@ -165,8 +165,8 @@ static const OptionSpec rows[] = {
         .name = "prefix",
         .type = OPTION_NAME,
         .group = GROUP_REPOSITORY,
-        .commands = READERS & ~(unsigned) CMD_CHECK,
-        .file_commands = READERS & ~(unsigned) CMD_CHECK,
+        .commands = WORK_ALL & ~(unsigned) CMD_CHECK,
+        .file_commands = WORK_ALL & ~(unsigned) CMD_CHECK,
         .env = "PGARK_PREFIX",
         .arg = "NAME",
         .help = "the series of sets that is meant",
@@ -505,8 +505,8 @@ static const OptionSpec rows[] = {
         .name = "log-dir",
         .type = OPTION_FILE,
         .group = GROUP_OUTPUT,
-        .commands = CMD_ALL,
-        .file_commands = CMD_ALL,
+        .commands = WORK_ALL,
+        .file_commands = WORK_ALL,
         .env = "PGARK_LOG_DIR",
         .arg = "DIR",
         .help = "write a log file for each run into DIR",
@@ -520,8 +520,8 @@ static const OptionSpec rows[] = {
         .name = "log-keep",
         .type = OPTION_INT,
         .group = GROUP_OUTPUT,
-        .commands = CMD_ALL,
-        .file_commands = CMD_ALL,
+        .commands = WORK_ALL,
+        .file_commands = WORK_ALL,
         .initial = "30",
         .min = 1,
         .max = 36500,
@@ -535,8 +535,8 @@ static const OptionSpec rows[] = {
         .name = "syslog",
         .type = OPTION_WORD,
         .group = GROUP_OUTPUT,
-        .commands = CMD_ALL,
-        .file_commands = CMD_ALL,
+        .commands = WORK_ALL,
+        .file_commands = WORK_ALL,
         .words = "user|daemon|local0|local1|local2|local3|local4|local5|local6|local7",
         .arg = "FACILITY",
         .help = "send messages to syslog as well",
