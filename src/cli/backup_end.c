@@ -30,6 +30,16 @@ static bool take_hook(BackupEnd *end, const Options *o, OptionId id, Hook **ret,
     return text == NULL || *ret != NULL;
 }
 
+/* Known before anything is connected to, so that it is the same whether that works or not. */
+static const char *fleet_name(void *ctx, const Fleet *fleet)
+{
+    const PgConnSpec *first = &fleet->nodes[0].spec;
+    const char *database = pg_conn_spec_database(ctx, first);
+    if (fleet->name != NULL)
+        return fleet->name;
+    return database[0] != '\0' ? database : pg_conn_default_database(ctx, first);
+}
+
 BackupEnd *backup_end_prepare(void *ctx, const Options *o, const Fleet *fleet, Error *err)
 {
     const char *metrics = options_string(o, OPT_METRICS_FILE);
@@ -43,12 +53,11 @@ BackupEnd *backup_end_prepare(void *ctx, const Options *o, const Fleet *fleet, E
     end->o = o;
     end->fleet = fleet;
     end->first = fleet->nodes[0].spec;
-    end->outcome = (RunOutcome){
-        .name = fleet->name != NULL ? fleet->name : pg_conn_spec_database(end, &end->first),
-        .prefix = options_string(o, OPT_PREFIX),
-        .repo = options_string(o, OPT_REPO),
-        .asked = options_describe(o, end),
-        .started_us = clock_wall_us()};
+    end->outcome = (RunOutcome){.name = fleet_name(end, fleet),
+                                .prefix = options_string(o, OPT_PREFIX),
+                                .repo = options_string(o, OPT_REPO),
+                                .asked = options_describe(o, end),
+                                .started_us = clock_wall_us()};
     return end;
 }
 

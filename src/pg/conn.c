@@ -215,6 +215,24 @@ char *pg_conn_spec_database(void *ctx, const PgConnSpec *spec)
     return name;
 }
 
+char *pg_conn_default_database(void *ctx, const PgConnSpec *spec)
+{
+    const char *database = NULL;
+    const char *user = spec->user;
+    PQconninfoOption *defaults = PQconndefaults();
+    for (PQconninfoOption *o = defaults; o != NULL && o->keyword != NULL; o++)
+    {
+        if (strcmp(o->keyword, "dbname") == 0)
+            database = o->val;
+        if (strcmp(o->keyword, "user") == 0 && user == NULL)
+            user = o->val;
+    }
+    const char *name = database != NULL ? database : user;
+    char *copy = mem_strdup(ctx, name != NULL ? name : "");
+    PQconninfoFree(defaults);
+    return copy;
+}
+
 static const char *copy_nonempty(void *ctx, const char *s)
 {
     return s == NULL || s[0] == '\0' ? NULL : mem_strdup(ctx, s);

@@ -59,6 +59,10 @@ DEFINE_AUTO(PgConn, pg_conn_close)
  * environment decides. */
 char *pg_conn_spec_database(void *ctx, const PgConnSpec *spec);
 
+/* pg_conn_default_database: what it decides for then: PGDATABASE, a service's, or the user's name; "" when that
+ * cannot be told. Below ctx. */
+char *pg_conn_default_database(void *ctx, const PgConnSpec *spec);
+
 /* pg_conn_pin returns a spec below ctx for more connections to the same server and database: of a
  * conninfo with several hosts, the one that answered. */
 PgConnSpec *pg_conn_pin(void *ctx, const PgConn *conn, const PgConnSpec *spec);

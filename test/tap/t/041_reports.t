@@ -126,6 +126,11 @@ is($metrics->{"pgark_backup_last_run_outcome{$own,outcome=\"failed\"}"}, 1, 'met
 ok(!exists $metrics->{"pgark_backup_last_success_timestamp_seconds{$own}"}, 'there is no last success');
 is(history()->[-1]{fleet}, 'shop', 'history has the name');
 
+my $user = $server->safe_psql('postgres', 'SELECT current_user');
+pgark_ok([ @base, '-h', $server->host, '-p', $server->port, "--metrics-file=$dir/shop.prom" ], 'no database is named');
+is(metrics('by default')->{"pgark_backup_last_run_outcome{fleet=\"$user\",prefix=\"\",outcome=\"done\"}"}, 1,
+    'it has the name that libpq gives it');
+
 # ---- warnings, and labels with every kind of character
 $server->safe_psql('postgres', 'CREATE DATABASE "a \\""b"');
 $server->safe_psql('a \\"b', 'CREATE EXTENSION postgres_fdw; CREATE SERVER s FOREIGN DATA WRAPPER postgres_fdw;'
