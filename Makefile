@@ -6,7 +6,7 @@ SCALE  ?= 1
 RUNS   ?= 5
 export BUILD SCALE RUNS CONTESTS SECONDS_EACH WRITERS
 
-.PHONY: all deps setup install demo check check-unit check-tap check-fault check-san check-versions \
+.PHONY: all deps setup install deb check-package demo check check-unit check-tap check-fault check-san check-versions \
 	regress bench bench-cut lint format fuzz clean help
 
 all: setup
@@ -19,6 +19,8 @@ help:
 #: make               build into ./build
 #: make deps          install the packages that building, testing and linting need (apt-get)
 #: make install       PREFIX=DIR, default /usr/local; DESTDIR is honoured
+#: make deb           a Debian package for this distribution, in ./build-deb
+#: make check-package install it on a clean system (a chroot by debootstrap), use it, remove it
 #: make demo          a fleet of three servers is backed up, thrown away, restored, and proven whole
 #: make check         all suites
 #: make check-unit | check-tap | check-fault | check-san      one part of them
@@ -48,6 +50,13 @@ demo:
 	@tools/setup.sh $(BUILD)
 	@ninja -C $(BUILD) --quiet
 	@tools/as_user.sh -b $(BUILD) -- demo/demo.sh
+
+deb:
+	@tools/deps.sh build package
+	@tools/deb.sh $(BUILD)-deb $(BUILD)-deb
+
+check-package: deb
+	@tools/check_package.sh $(BUILD)-deb/pgark_*.deb
 
 check:
 	@tools/deps.sh build test
@@ -89,4 +98,4 @@ fuzz:
 	@tools/fuzz.sh $(BUILD)-fuzz
 
 clean:
-	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan $(BUILD)-bench $(BUILD)-lint $(BUILD)-fuzz tmp_check
+	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan $(BUILD)-bench $(BUILD)-deb $(BUILD)-lint $(BUILD)-fuzz tmp_check

@@ -1,5 +1,5 @@
 #!/bin/sh
-# deps.sh build|test|lint|regress|bench ... - install the Debian packages that the named parts need. The version
+# deps.sh build|test|lint|regress|bench|package ... - install the Debian packages that the named parts need. The version
 # of PostgreSQL is the distribution's, or PGARK_PG_VERSION.
 #
 # Does nothing, and needs no root, when everything is there. Otherwise says what is missing and
@@ -13,13 +13,15 @@ if [ -z "$pg" ]; then
 fi
 
 list_build="meson ninja-build pkg-config gcc libc6-dev libpq-dev libzstd-dev liblz4-dev zlib1g-dev
-    libssl-dev libxxhash-dev libtalloc-dev libjansson-dev libinih-dev libpcre2-dev
-    make libkrb5-dev postgresql-server-dev-$pg"
-list_test="libcmocka-dev postgresql-$pg postgresql-client-$pg perl libipc-run-perl procps zstd lz4"
+    libssl-dev libcurl4-openssl-dev libarchive-dev libxxhash-dev libtalloc-dev libjansson-dev libinih-dev
+    libpcre2-dev make libkrb5-dev postgresql-server-dev-$pg"
+list_test="libcmocka-dev postgresql-$pg postgresql-client-$pg perl libipc-run-perl procps zstd lz4 bash zsh
+    libio-socket-ssl-perl openssl"
 # The test modules of older versions are not enough; newer ones can drive older servers.
 [ "$pg" -ge 15 ] || list_test="$list_test postgresql-client-15"
 list_regress="postgresql-server-dev-$pg gcc libc6-dev make bzip2 xz-utils"
 list_bench="pgcopydb"
+list_package="dpkg-dev"
 list_lint="clang libclang-rt-14-dev clang-format-14 clang-tidy-14 shellcheck man-db git"
 
 wanted=
@@ -28,6 +30,7 @@ for part in "$@"; do
         build) wanted="$wanted $list_build" ;;
         test) wanted="$wanted $list_test" ;;
         bench) wanted="$wanted $list_bench" ;;
+        package) wanted="$wanted $list_package" ;;
         regress) wanted="$wanted $list_regress" ;;
         lint) wanted="$wanted $list_lint" ;;
         *) echo "deps.sh: unknown part \"$part\"" >&2; exit 1 ;;

@@ -9,7 +9,7 @@ if [ -f "$dir/build.ninja" ]; then
     exit 0
 fi
 meson=$(command -v meson || true)
-if [ -z "$meson" ] || ! pkg-config --exists libpq talloc jansson; then
+if [ -z "$meson" ] || ! pkg-config --exists libpq talloc jansson libcurl libarchive; then
     "$(dirname "$0")/deps.sh" build
 fi
 meson setup "$dir" "$@" >"${TMPDIR:-/tmp}/pgark-setup.$$" 2>&1 || {

@@ -11,6 +11,7 @@
  */
 #include "agent/pack.h"
 #include "agent/part.h"
+#include "backup/config_files.h"
 #include "base/str.h"
 #include "repo/part.h"
 #include "repo/record.h"
@@ -104,7 +105,8 @@ static bool make_result(Part *part, json_t **ret, Error *err)
 
 static bool take_over(Part *part, Error *err)
 {
-    if (!node_connect(&part->node, false, err))
+    if (!node_connect(&part->node, false, err) ||
+        (part->node.with_config && !config_files_read(&part->node, err)))
         return false;
     if (node_adopt(&part->node, err))
         return true;
@@ -140,6 +142,7 @@ bool agent_backup(AgentProcess *p, const BackupRequest *request, json_t **ret_re
     node_init(&part->node, &part->request, &p->spec, p->job.content, p->progress_all, 0);
     part->node.dbid = part->job.dbid;
     part->node.with_globals = part->job.globals;
+    part->node.with_config = request->config_files;
     part->node.scope = part->job.scope;
     part->node.held = &part->job.snapshot;
     part->node.cancel = p->cancel;

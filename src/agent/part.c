@@ -145,7 +145,7 @@ bool agent_verify(AgentProcess *p, bool quick, int jobs, json_t **ret_result, Er
                        &sha256) != 0)
         return bad_job(err, why.text);
     Repo *repo = agent_part_open(p, repo_id, err);
-    if (repo == NULL || !repo_resolve(repo, p->ctx, p->order.key, key, &dir, &lock, err))
+    if (repo == NULL || !repo_resolve(repo, p->ctx, p->order.key, NULL, key, &dir, &lock, err))
         return false;
     agent_monitor_phase(p->monitor, "running");
     if (!verify_set(repo, p->ctx, dir, quick, jobs, p->cancel, count_bytes, p, &result, err) ||
@@ -196,15 +196,15 @@ bool agent_expire(AgentProcess *p, json_t **ret_result, Error *err)
         return false;
     }
     /* An agent that was killed at once had no time to say whose part it made. */
-    const ExpireRule unfinished = {.dry_run = sweep.dry_run};
+    const ExpireRequest unfinished = {.dry_run = sweep.dry_run};
     if (repo != NULL && (!part_sweep(repo, p->ctx, &sweep, &result, err) ||
                          !retention_expire(repo, p->ctx, &unfinished, &others, err)))
         return false;
     json_t *removed = json_array();
     for (size_t i = 0; i < result.count; i++)
-        json_array_append_new(removed, json_string(result.sets[i].key));
+        json_array_append_new(removed, json_string(result.removed[i].key));
     for (size_t i = 0; i < others.count; i++)
-        json_array_append_new(removed, json_string(others.sets[i].key));
+        json_array_append_new(removed, json_string(others.removed[i].key));
     *ret_result = json_pack("{s:o}", "removed", removed);
     return true;
 }

@@ -26,7 +26,9 @@ struct ChunkWriter
     uint64_t bundle_size;
     atomic_int *bundle_ids;
     uint64_t objects;
-    /* progress of the chunk at hand */
+    /* of the chunk at hand */
+    RateLimit *rate;
+    const Cancel *cancel;
     ProgressNode *progress;
     uint64_t estimate;
     uint64_t counted;
@@ -127,7 +129,8 @@ static void count_progress(ChunkWriter *w, size_t len)
 static bool on_block(void *arg, const void *data, size_t len, Error *err)
 {
     ChunkWriter *w = arg;
-    if (!io_write(w->chain, data, len, err))
+    if (!io_write(w->chain, data, len, err) ||
+        (w->rate != NULL && !rate_take(w->rate, len, w->cancel, err)))
         return false;
     count_progress(w, len);
     return true;
@@ -139,6 +142,8 @@ static void begin_chunk(ChunkWriter *w, const ChunkJob *job)
     io_reset(w->chain);
     w->spooled = 0;
     w->progress = job->progress;
+    w->rate = job->rate;
+    w->cancel = job->conn->cancel;
     w->estimate = job->chunk->bytes;
     w->counted = 0;
     mem_free(w->object_name);

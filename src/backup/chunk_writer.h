@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 
 #include "backup/plan.h"
+#include "base/rate.h"
 #include "pg/copy.h"
 #include "report/progress.h"
 #include "storage/storage.h"
@@ -32,6 +33,7 @@ typedef struct ChunkJob
     const Relation *table;
     const Chunk *chunk;
     ProgressNode *progress;
+    RateLimit *rate; /* of the node, NULL: none */
 } ChunkJob;
 
 /* chunk_writer_copy runs the job and stores what comes. record is filled; its strings live below

@@ -1,4 +1,5 @@
 /* backup/dump.c - the data phase of one node (node_dump in node.h). */
+#include "backup/config_files.h"
 #include "backup/globals.h"
 #include "backup/node.h"
 #include "backup/schema.h"
@@ -19,6 +20,8 @@ typedef struct SchemaThread
 
 static bool dump_definitions(BackupNode *node, Error *err)
 {
+    if (node->with_config && !config_files_store(node, err))
+        return false;
     if (!node_has_catalogue(node))
         return true;
     AUTO(pg_conn_close) PgConn *watch = NULL;
@@ -65,7 +68,9 @@ static bool take_left(BackupNode *node, Error *err)
                              .no_sync = node->request->no_sync};
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "left");
     const char *globals = mem_printf(tmp, "%s/%s", node->set_dir, globals_path(tmp, node));
-    if (node->with_globals && !storage_remove(node->storage, globals, err))
+    const char *config = mem_printf(tmp, "%s/%s", node->set_dir, config_files_path(tmp, node));
+    if ((node->with_globals && !storage_remove(node->storage, globals, err)) ||
+        (node->with_config && !storage_remove(node->storage, config, err)))
         return false;
     if (!left_take(node->ctx, &place, &node->left, &node->chunks, err))
         return false;
@@ -78,6 +83,8 @@ static bool begin(BackupNode *node, Storage *st, const char *set_dir, Error *err
 {
     node->storage = st;
     node->set_dir = set_dir;
+    if (node->request->rate_limit > 0)
+        node->rate = rate_new(node->ctx, node->request->rate_limit);
     if (node_has_catalogue(node))
         node->record.schema.path = mem_printf(node->ctx, "%s/schema.dump", node->node_dir);
     node->record.chunks.path = chunk_file(node);

@@ -349,6 +349,8 @@ void node_close(BackupNode *node)
     pg_conn_close(node->scout);
     pg_conn_close(node->probe);
     manifest_writer_free(node->chunks);
+    PQclear(node->config);
+    node->config = NULL;
     pthread_mutex_destroy(&node->mutex);
     mem_free(node->ctx);
     node->ctx = NULL;
@@ -361,6 +363,7 @@ void node_close(BackupNode *node)
     node->tables = NULL;
     node->sequences = NULL;
     node->sequence_count = 0;
+    node->rate = NULL;
     node->lock_since_ms = 0;
     node->held = NULL;
     memset(&node->left, 0, sizeof(node->left));

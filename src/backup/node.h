@@ -18,6 +18,7 @@
 #include "backup/left.h"
 #include "backup/plan.h"
 #include "backup/scope.h"
+#include "base/rate.h"
 #include "pg/program.h"
 #include "report/progress.h"
 #include "storage/storage.h"
@@ -32,6 +33,7 @@ typedef struct BackupNode
      * workers come and go with each database's data. */
     bool shared_server;
     bool with_globals; /* this is the one of them that stores roles and tablespaces */
+    bool with_config;  /* and that one its server's configuration files */
     int dbid;
     const NodeScope *scope; /* NULL: all that the selection wants */
     /* Set before node_adopt: the snapshot that it takes, of a run that died or of a coordinator. */
@@ -54,6 +56,7 @@ typedef struct BackupNode
     NodeRecord record;
     char *started; /* pg_postmaster_start_time() in UTC, to tell servers apart */
     PgProgram pg_dump;
+    PGresult *config;       /* configuration files, until they are stored: backup/config_files.h */
     int64_t lock_since_ms;  /* when node_lock first could not get a lock, 0: it could */
     int64_t lock_report_ms; /* when the next line about a wait is due */
     Catalog locked;         /* what the holder has locked, the barrier's list too */
@@ -64,22 +67,25 @@ typedef struct BackupNode
     size_t sequence_count;
     TableRecord *tables;          /* one per catalogue item, totals as chunks come in */
     atomic_uint_fast64_t objects; /* files made, schema and node file included */
+    uint64_t rows;                /* in its chunks, and their bytes: of a set that was published */
+    uint64_t stored;
 
     /* Of the data phase: */
     Storage *storage;
     const char *set_dir;
     char *node_dir; /* "db/<db>/node<content>" */
     ChunkQueue *queue;
+    RateLimit *rate; /* NULL: none */
     ManifestWriter *chunks;
     pthread_mutex_t mutex; /* guards chunks and tables' totals */
     atomic_int bundle_ids;
     LeftChunks left; /* finished by the run that died */
 } BackupNode;
 
-/* node_keeps tells whether what is stored must be of use to another run should this one die. */
+/* node_keeps tells whether what is stored must be there should this run die or fail. */
 static inline bool node_keeps(const BackupNode *node)
 {
-    return node->request->hold_ms > 0 || node->request->resume;
+    return node->request->hold_ms > 0 || node->request->resume || node->request->keep_partial;
 }
 
 /* node_has_catalogue: the definitions of its database are part of the set. */

@@ -36,8 +36,9 @@ typedef struct BackupRequest
 {
     const char *repo; /* URI, or a pattern of such (repo/part.h) */
     AgentsMode agents;
-    const char *key; /* NULL: automatic */
-    int jobs;        /* workers per node */
+    const char *key;    /* NULL: automatic */
+    const char *prefix; /* of the series that the set will belong to, NULL: none */
+    int jobs;           /* workers per node */
     Compress compress;
     DataFormat format;
     uint64_t chunk_size;   /* bytes of heap and TOAST, at most, per chunk */
@@ -47,12 +48,18 @@ typedef struct BackupRequest
     int retries;          /* how often a run may start over when the catalogue changes underneath */
     int64_t lock_wait_ms; /* 0: wait for ever */
     const char *pg_dump;  /* program */
+    const char *asked;    /* options_describe(), for the report of the set */
     bool dry_run;
     bool no_sync;
+    bool no_space_check;
+    int min_free;           /* per cent of the repository's file system that shall stay free */
+    bool keep_partial;      /* what a run that fails has stored stays, as an unfinished set */
+    uint64_t rate_limit;    /* bytes of COPY data per second and node, 0: none */
     int64_t hold_ms;        /* keep the snapshots so long when the run dies; 0: do not */
     bool resume;            /* go on with the set of that key, whose run has died */
     bool all_databases;     /* the fleet's nodes are all databases of its servers */
     bool globals;           /* roles, memberships, role settings, tablespaces of every server */
+    bool config_files;      /* of every server */
     bool no_role_passwords; /* without the roles' passwords: needs no superuser */
     const Selection *selection;
     const char *role;             /* SET ROLE after connecting, NULL: none */

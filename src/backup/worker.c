@@ -107,8 +107,12 @@ static bool copy_chunk(Worker *w, ChunkWriter *writer, Str *sql, const Chunk *ch
                      (size_t) (w->index < 0 ? node->request->jobs : w->index), r->quoted);
     chunk_statement(sql, w, r, chunk);
     bool started = false;
-    ChunkJob job = {
-        .conn = w->conn, .sql = sql->data, .table = r, .chunk = chunk, .progress = node->progress};
+    ChunkJob job = {.conn = w->conn,
+                    .sql = sql->data,
+                    .table = r,
+                    .chunk = chunk,
+                    .progress = node->progress,
+                    .rate = node->rate};
     if (chunk_writer_copy(writer, &job, tmp, &record, &started, err))
         return record_chunk(node, chunk, &record, err);
     if (w->index >= 0 && !started && pg_sqlstate_is(err, PG_STATE_LOCK_NOT_AVAILABLE))

@@ -1,5 +1,5 @@
 /*
- * base/log.h - what pgark says on standard error while it works.
+ * base/log.h - what pgark says while it works: on standard error, and where it is asked to.
  *
  * Thread-safe, one write per line. The only global state besides the cancel flag.
  */
@@ -20,6 +20,13 @@ typedef enum LogLevel
  * To be called once, before any thread is started. */
 void log_setup(LogLevel level, bool json);
 
+/* log_to_file and log_to_syslog: lines go there as well, from the level of info on whatever standard
+ * error wants, each with its time and the process's id. file stays open; log_to_syslog knows user, daemon
+ * and local0 to local7, and returns false for another facility. To be called before any thread is
+ * started. A file that cannot be written any more is warned about once. */
+void log_to_file(FILE *file);
+bool log_to_syslog(const char *facility) MUST_CHECK;
+
 /* log_hooks: before/after are called, under the log's lock, around each line, so that a live
  * display can clear and redraw itself. NULL takes them away. */
 void log_hooks(void (*before)(void *arg), void (*after)(void *arg), void *arg);
@@ -32,6 +39,9 @@ void log_message(LogLevel level, const char *fmt, ...) PRINTF_LIKE(2, 3);
 #define log_debug(...)   log_message(LOG_DEBUG, __VA_ARGS__)
 #define log_info(...)    log_message(LOG_INFO, __VA_ARGS__)
 #define log_warning(...) (log_count_warning(), log_message(LOG_WARNING, __VA_ARGS__))
+
+/* log_record writes to file and syslog only: what is of no use to somebody who is watching. */
+void log_record(const char *fmt, ...) PRINTF_LIKE(1, 2);
 
 /* log_error_value prints err: "pgark: error: [node: ]message" and "pgark: hint: ..." below it. */
 void log_error_value(const Error *err);

@@ -172,18 +172,37 @@ static char *stderr_line(const Child *child, char *buf, size_t size)
     return str_one_line(buf, size, text);
 }
 
-/* Reads both pipes to their ends. false: cancelled or refused by on_stdout. */
+/* For poll(): until the deadline, -1: for ever. */
+static int time_left(int64_t deadline_ms)
+{
+    int64_t left = deadline_ms - clock_ms();
+    if (deadline_ms == 0)
+        return -1;
+    return left < 0 ? 0 : left > INT_MAX ? INT_MAX : (int) left;
+}
+
+static bool too_late(const ProcSpec *spec, Error *err)
+{
+    char time[STR_BYTES_LEN];
+    return error_set(err, ERR_PROGRAM, "program \"%s\" did not end within %s", spec->argv[0],
+                     str_format_duration(time, spec->timeout_ms));
+}
+
+/* Reads both pipes to their ends. false: cancelled, too late, or refused by on_stdout. */
 static bool child_pump(Child *child, const ProcSpec *spec, char *buf, size_t size, Error *err)
 {
+    int64_t deadline = spec->timeout_ms == 0 ? 0 : clock_ms() + spec->timeout_ms;
     while (child->out >= 0 || child->err >= 0)
     {
         struct pollfd fds[3] = {{.fd = child->out, .events = POLLIN},
                                 {.fd = child->err, .events = POLLIN},
                                 {.fd = cancel_fd(spec->cancel), .events = POLLIN}};
-        if (poll(fds, 3, -1) < 0 && errno != EINTR)
+        if (poll(fds, 3, time_left(deadline)) < 0 && errno != EINTR)
             return error_errno(err, ERR_INTERNAL, "could not wait for \"%s\"", spec->argv[0]);
         if (!cancel_check(spec->cancel, err))
             return false;
+        if (deadline != 0 && clock_ms() >= deadline)
+            return too_late(spec, err);
         for (int i = 0; i < 2; i++)
         {
             if (fds[i].fd < 0 || fds[i].revents == 0)

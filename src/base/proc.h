@@ -14,11 +14,13 @@ typedef struct ProcSpec
     bool (*on_stdout)(void *arg, const void *data, size_t len, Error *err);
     void *arg;
     const Cancel *cancel; /* may be NULL; when raised the child gets SIGTERM, then SIGKILL */
+    int64_t timeout_ms;   /* likewise when the child has not ended then; 0: for ever */
 } ProcSpec;
 
 /* proc_run starts the program, feeds on_stdout, and waits for its end. Blocks.
  * ERR_NOT_FOUND: no such program. ERR_PROGRAM: it ended with a code or signal that is not 0; the
- * message holds the beginning and the end of its stderr, as one line. ERR_CANCELLED; or what
+ * message holds the beginning and the end of its stderr, as one line; or it took too long. The end is that
+ * of the child and of whatever else still has its stdout or stderr. ERR_CANCELLED; or what
  * on_stdout failed with. Should this process be killed, the child gets SIGTERM. */
 bool proc_run(const ProcSpec *spec, Error *err) MUST_CHECK;
 

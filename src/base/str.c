@@ -115,6 +115,14 @@ bool str_equal(const char *a, const char *b)
     return strcmp(a, b) == 0;
 }
 
+bool str_is_name(const char *text)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                  "0123456789_-.";
+    size_t len = strlen(text);
+    return len > 0 && len <= STR_NAME_MAX && strspn(text, allowed) == len;
+}
+
 void str_hex(char *out, const void *data, size_t n)
 {
     static const char digits[] = "0123456789abcdef";

@@ -40,6 +40,10 @@ char *str_format_duration(char buf[STR_BYTES_LEN], int64_t ms);
 /* str_equal compares, NULL equal to NULL only. */
 bool str_equal(const char *a, const char *b);
 
+/* str_is_name tells whether text is a plain name: 1 to STR_NAME_MAX letters, digits, _ - or . */
+#define STR_NAME_MAX 63
+bool str_is_name(const char *text);
+
 /* str_hex writes 2*n lower-case hex digits and a NUL into out. */
 void str_hex(char *out, const void *data, size_t n);
 

@@ -11,6 +11,7 @@ static FleetRequest fleet_request(const Options *o)
                             .host = options_string(o, OPT_HOST),
                             .port = options_string(o, OPT_PORT),
                             .user = options_string(o, OPT_USERNAME),
+                            .name = options_fleet_name(o),
                             .file = options_string(o, OPT_FLEET),
                             .never_prompt = options_flag(o, OPT_NO_PASSWORD),
                             .force_prompt = options_flag(o, OPT_PASSWORD)};
@@ -25,15 +26,32 @@ Fleet *cli_fleet(void *ctx, const Options *o, Error *err)
     return fleet != NULL && fleet_passwords(ctx, fleet, &request, err) ? fleet : NULL;
 }
 
-Fleet *cli_source(void *ctx, const Options *o, Error *err)
+bool cli_coordinator(void *ctx, const Options *o, Fleet *fleet, Error *err)
 {
     FleetRequest request = fleet_request(o);
     NameMap *hosts;
     if (!cli_name_map(ctx, o, OPT_HOST_MAP, &hosts, &request.host_map_count, err))
-        return NULL;
+        return false;
     request.host_map = hosts;
+    return engine_discover(ctx, fleet, &request, err);
+}
+
+Fleet *cli_source(void *ctx, const Options *o, Error *err)
+{
     Fleet *fleet = cli_fleet(ctx, o, err);
-    return fleet != NULL && engine_discover(ctx, fleet, &request, err) ? fleet : NULL;
+    return fleet != NULL && cli_coordinator(ctx, o, fleet, err) ? fleet : NULL;
+}
+
+bool cli_list_has(const Options *o, OptionId id, const char *value)
+{
+    size_t count;
+    const char *const *list = options_list(o, id, &count);
+    for (size_t i = 0; i < count; i++)
+    {
+        if (strcmp(list[i], value) == 0)
+            return true;
+    }
+    return false;
 }
 
 bool cli_keepers(void *ctx, const Options *o, Fleet **ret, Error *err)

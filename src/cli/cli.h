@@ -28,6 +28,7 @@ int cmd_show(void *ctx, const Options *o, Error *err);
 int cmd_verify(void *ctx, const Options *o, Supervisor *supervisor, Error *err);
 int cmd_expire(void *ctx, const Options *o, Supervisor *supervisor, Error *err);
 int cmd_check(void *ctx, const Options *o, Supervisor *supervisor, Error *err);
+int cmd_config(void *ctx, const Options *o, Error *err);
 int cmd_export(void *ctx, const Options *o, Supervisor *supervisor, Error *err);
 
 /* cmd_backup_request makes the request of a backup of its options. */
@@ -50,6 +51,8 @@ Fleet *cli_fleet(void *ctx, const Options *o, Error *err);
  * nodes. */
 Fleet *cli_source(void *ctx, const Options *o, Error *err);
 
+/* cli_coordinator is the second half of cli_source, which connects; cli_fleet is the first. */
+bool cli_coordinator(void *ctx, const Options *o, Fleet *fleet, Error *err) MUST_CHECK;
 /* cli_keepers is cli_source for verify and expire, which need no servers but for what agents keep: *ret is NULL
  * when none are named. */
 bool cli_keepers(void *ctx, const Options *o, Fleet **ret, Error *err) MUST_CHECK;
@@ -69,6 +72,9 @@ const char **cli_arguments(void *ctx, const Options *o, const OptionId *ids, siz
 
 /* cli_dump_args: what pg_dump is told about how definitions are written; NULL behind the last. */
 const char *const *cli_dump_args(void *ctx, const Options *o);
+
+/* cli_list_has tells whether one of an option's values is value. */
+bool cli_list_has(const Options *o, OptionId id, const char *value);
 
 /* cli_json tells whether --output=json was asked for. */
 bool cli_json(const Options *o);

@@ -22,6 +22,8 @@ static const OptionId backup_options[] = {
     OPT_ROLE,
     OPT_ENABLE_ROW_SECURITY,
     OPT_GLOBALS,
+    OPT_CONFIG_FILES,
+    OPT_RATE_LIMIT,
     OPT_NO_ROLE_PASSWORDS,
     OPT_STRICT_NAMES,
     OPT_NO_TABLESPACES,

@@ -1,9 +1,8 @@
 /* cli/cmd_backup.c - pgark backup. */
 #include "base/log.h"
 #include "base/str.h"
-#include "cli/cli.h"
-#include "fleet/backup_run.h"
-#include "repo/fold.h"
+#include "cli/backup_end.h"
+#include "fleet/vacuum.h"
 #include "report/set_report.h"
 
 bool cmd_backup_request(void *ctx, const Options *o, BackupRequest *r, Error *err)
@@ -16,6 +15,7 @@ bool cmd_backup_request(void *ctx, const Options *o, BackupRequest *r, Error *er
                 : str_equal(agents, "auto") ? AGENTS_AUTO
                                             : AGENTS_NO;
     r->key = options_string(o, OPT_KEY);
+    r->prefix = options_string(o, OPT_PREFIX);
     r->jobs = (int) options_int(o, OPT_JOBS);
     r->format = str_equal(format, "text")     ? FORMAT_TEXT
                 : str_equal(format, "binary") ? FORMAT_BINARY
@@ -29,12 +29,19 @@ bool cmd_backup_request(void *ctx, const Options *o, BackupRequest *r, Error *er
     r->cut_timeout_ms = options_int(o, OPT_CUT_TIMEOUT);
     r->lock_wait_ms = options_int(o, OPT_LOCK_WAIT_TIMEOUT);
     r->pg_dump = options_string(o, OPT_PG_DUMP);
+    r->asked = options_describe(o, ctx);
     r->dry_run = options_flag(o, OPT_DRY_RUN);
     r->no_sync = options_flag(o, OPT_NO_SYNC);
+    r->no_space_check = options_flag(o, OPT_NO_SPACE_CHECK);
+    r->min_free = (int) options_int(o, OPT_MIN_FREE);
+    r->keep_partial = options_flag(o, OPT_KEEP_PARTIAL);
+    r->rate_limit = options_given(o, OPT_RATE_LIMIT) ? (uint64_t) options_int(o, OPT_RATE_LIMIT)
+                                                     : 0;
     r->hold_ms = options_int(o, OPT_HOLD);
     r->resume = options_flag(o, OPT_RESUME);
     r->all_databases = options_flag(o, OPT_ALL_DATABASES);
     r->globals = options_flag(o, OPT_GLOBALS);
+    r->config_files = options_flag(o, OPT_CONFIG_FILES);
     r->no_role_passwords = options_flag(o, OPT_NO_ROLE_PASSWORDS);
     r->selection = cli_selection(ctx, o, err);
     r->role = options_string(o, OPT_ROLE);
@@ -152,27 +159,91 @@ static void print_plan(const Options *o, const BackupResult *result, const Backu
     set_report_print(stdout, plan);
 }
 
+static int plan_only(void *ctx, const Options *o, const BackupRequest *request, const Fleet *fleet,
+                     Supervisor *supervisor, Error *err)
+{
+    BackupResult result;
+    bool ok = backup_run(ctx, fleet, request, supervisor, PROGRESS_NONE, &result, err);
+    if (ok)
+        print_plan(o, &result, request);
+    for (size_t i = 0; i < result.node_count; i++)
+        node_close(&result.nodes[i]);
+    return ok ? cli_exit() : EXIT_ERROR;
+}
+
+static bool find_nodes(void *ctx, const Options *o, const BackupRequest *request, Fleet *fleet,
+                       Error *err)
+{
+    return cli_coordinator(ctx, o, fleet, err) &&
+           (!request->all_databases || fleet_all_databases(ctx, fleet, err));
+}
+
+typedef struct VacuumWork
+{
+    void *ctx;
+    const Fleet *fleet;
+    Supervisor *supervisor;
+} VacuumWork;
+
+static bool vacuum_work(void *arg, Error *err)
+{
+    const VacuumWork *w = arg;
+    Cancel *cancel = supervise_attempt(w->supervisor, err);
+    return cancel != NULL && vacuum_fleet(w->ctx, w->fleet, cancel, err);
+}
+
+/* false: cancelled. What else fails is no reason to go without a backup, or to have none. */
+static bool vacuum(void *ctx, const Options *o, const char *when, const Fleet *fleet,
+                   Supervisor *supervisor, Error *err)
+{
+    VacuumWork work = {.ctx = ctx, .fleet = fleet, .supervisor = supervisor};
+    Error failure = ERROR_INIT;
+    if (!cli_list_has(o, OPT_VACUUM, when) ||
+        supervise_run(supervisor, vacuum_work, NULL, &work, &failure))
+        return true;
+    if (failure.code == ERR_CANCELLED)
+    {
+        *err = failure;
+        return false;
+    }
+    log_warning("--vacuum=%s: %s%s%s", when, failure.node, failure.node[0] == '\0' ? "" : ": ",
+                failure.message);
+    return true;
+}
+
+/* The set is there when a VACUUM behind it is cancelled. */
+static void vacuum_after(void *ctx, const Options *o, const Fleet *fleet, Supervisor *supervisor)
+{
+    Error err = ERROR_INIT;
+    if (!vacuum(ctx, o, "after", fleet, supervisor, &err))
+        log_warning("--vacuum=after: %s", err.message);
+}
+
 int cmd_backup(void *ctx, const Options *o, Supervisor *supervisor, Error *err)
 {
     BackupRequest request = {.repo = NULL};
-    BackupResult result;
+    BackupResult result = {.manifest = NULL};
     if (!cmd_backup_request(ctx, o, &request, err))
         return EXIT_ERROR;
-    Fleet *fleet = cli_source(ctx, o, err);
-    if (fleet == NULL || (request.all_databases && !fleet_all_databases(ctx, fleet, err)))
-        return EXIT_ERROR;
-    ProgressMode mode = request.dry_run ? PROGRESS_NONE : cli_progress(o);
-    bool ok = backup_run(ctx, fleet, &request, supervisor, mode, &result, err);
-    if (ok && request.dry_run)
-        print_plan(o, &result, &request);
-    for (size_t i = 0; request.dry_run && i < result.node_count; i++)
-        node_close(&result.nodes[i]);
-    if (!ok)
+    Fleet *fleet = cli_fleet(ctx, o, err);
+    if (fleet == NULL)
         return EXIT_ERROR;
     if (request.dry_run)
-        return cli_exit();
-    warn_left_out(result.manifest);
-    if (fold_manifest(result.manifest, err) == NULL)
+        return find_nodes(ctx, o, &request, fleet, err)
+                   ? plan_only(ctx, o, &request, fleet, supervisor, err)
+                   : EXIT_ERROR;
+    BackupEnd *end = backup_end_prepare(ctx, o, fleet, err);
+    if (end == NULL)
+        return EXIT_ERROR;
+    bool ok = backup_end_before(end, supervisor, err) && find_nodes(ctx, o, &request, fleet, err) &&
+              vacuum(ctx, o, "before", fleet, supervisor, err) &&
+              backup_run(ctx, fleet, &request, supervisor, cli_progress(o), &result, err);
+    if (ok)
+        warn_left_out(result.manifest);
+    if (ok)
+        vacuum_after(ctx, o, fleet, supervisor);
+    backup_end(end, &result, err);
+    if (!ok)
         return EXIT_ERROR;
     if (cli_json(o))
         set_report_print(stdout, set_report_json(result.manifest, -1, NULL));

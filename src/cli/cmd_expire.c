@@ -4,12 +4,32 @@
 #include "repo/retention.h"
 #include "report/set_report.h"
 
+static ExpireRequest make_request(const Options *o)
+{
+    return (ExpireRequest){.rule = {.keep = (int) options_int(o, OPT_KEEP),
+                                    .keep_daily = (int) options_int(o, OPT_KEEP_DAILY),
+                                    .keep_weekly = (int) options_int(o, OPT_KEEP_WEEKLY),
+                                    .keep_monthly = (int) options_int(o, OPT_KEEP_MONTHLY),
+                                    .older_than_days = (int) options_int(o, OPT_OLDER_THAN)},
+                           .prefix = options_string(o, OPT_PREFIX),
+                           .dry_run = options_flag(o, OPT_DRY_RUN)};
+}
+
+static json_t *sets_json(const ExpireSet *sets, size_t count)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(list,
+                              json_pack("{s:s, s:s}", "key", sets[i].key, "why", sets[i].why));
+    return list;
+}
+
 typedef struct ExpireRun
 {
     void *ctx;
     const Options *o;
     Supervisor *supervisor;
-    ExpireRule rule;
+    ExpireRequest request;
     Fleet *fleet; /* whose agents remove parts; NULL: none are named */
     ExpireResult result;
     SweptPart *parts;
@@ -21,21 +41,25 @@ static bool expire_work(void *arg, Error *err)
     ExpireRun *run = arg;
     Cancel *cancel = supervise_attempt(run->supervisor, err);
     Repo *repo = cancel == NULL ? NULL : repo_open(run->ctx, options_string(run->o, OPT_REPO), err);
-    if (repo == NULL || !retention_expire(repo, run->ctx, &run->rule, &run->result, err))
+    if (repo == NULL || !retention_expire(repo, run->ctx, &run->request, &run->result, err))
         return false;
     const AgentSetsWork work = {.fleet = run->fleet,
                                 .repo = repo,
                                 .pattern = options_string(run->o, OPT_REPO),
                                 .cancel = cancel};
-    return run->fleet == NULL || agent_sets_sweep(&work, run->ctx, &run->result, run->rule.dry_run,
-                                                  &run->parts, &run->part_count, err);
+    return run->fleet == NULL ||
+           agent_sets_sweep(&work, run->ctx, &run->result, run->request.dry_run, &run->parts,
+                            &run->part_count, err);
 }
 
 static void print_text(const ExpireRun *run)
 {
-    const char *verb = run->rule.dry_run ? "would remove" : "removed";
+    const char *verb = run->request.dry_run ? "would remove" : "removed";
+    /* What stays is of interest to who tries a rule out. */
+    for (size_t i = run->result.kept_count; run->request.dry_run && i-- > 0;)
+        printf("would keep %s (%s)\n", run->result.kept[i].key, run->result.kept[i].why);
     for (size_t i = 0; i < run->result.count; i++)
-        printf("%s %s (%s)\n", verb, run->result.sets[i].key, run->result.sets[i].why);
+        printf("%s %s (%s)\n", verb, run->result.removed[i].key, run->result.removed[i].why);
     for (size_t i = 0; i < run->part_count; i++)
         printf("%s %s on node %d (its part)\n", verb, run->parts[i].key, run->parts[i].content);
     if (run->result.count == 0 && run->part_count == 0)
@@ -44,15 +68,14 @@ static void print_text(const ExpireRun *run)
 
 static void print_json(const ExpireRun *run)
 {
-    json_t *removed = json_array();
+    const ExpireResult *r = &run->result;
     json_t *parts = json_array();
-    for (size_t i = 0; i < run->result.count; i++)
-        json_array_append_new(removed, json_pack("{s:s, s:s}", "key", run->result.sets[i].key,
-                                                 "why", run->result.sets[i].why));
     for (size_t i = 0; i < run->part_count; i++)
         json_array_append_new(parts, json_pack("{s:s, s:i}", "key", run->parts[i].key, "node",
                                                run->parts[i].content));
-    json_t *all = json_pack("{s:b, s:o}", "dry_run", (int) run->rule.dry_run, "removed", removed);
+    json_t *all = json_pack("{s:b, s:o, s:o}", "dry_run", (int) run->request.dry_run, "removed",
+                            sets_json(r->removed, r->count), "kept",
+                            sets_json(r->kept, r->kept_count));
     if (run->fleet != NULL)
         json_object_set_new(all, "parts", parts);
     else
@@ -62,15 +85,10 @@ static void print_json(const ExpireRun *run)
 
 int cmd_expire(void *ctx, const Options *o, Supervisor *supervisor, Error *err)
 {
-    ExpireRun run = {.ctx = ctx,
-                     .o = o,
-                     .supervisor = supervisor,
-                     .rule = {.keep = (int) options_int(o, OPT_KEEP),
-                              .older_than_days = (int) options_int(o, OPT_OLDER_THAN),
-                              .dry_run = options_flag(o, OPT_DRY_RUN)}};
+    ExpireRun run = {.ctx = ctx, .o = o, .supervisor = supervisor, .request = make_request(o)};
     if (!cli_keepers(ctx, o, &run.fleet, err))
         return EXIT_ERROR;
-    run.rule.parts = run.fleet != NULL;
+    run.request.parts = run.fleet != NULL;
     if (!supervise_run(supervisor, expire_work, NULL, &run, err))
         return EXIT_ERROR;
     if (cli_json(o))

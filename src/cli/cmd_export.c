@@ -25,7 +25,8 @@ static bool export_work(void *arg, Error *err)
     Repo *repo = cancel == NULL ? NULL : repo_open(run->ctx, options_string(run->o, OPT_REPO), err);
     progress_phase(run->progress, "writing");
     return repo != NULL &&
-           repo_resolve(repo, run->ctx, options_key(run->o), run->key, &dir, &run->lock, err) &&
+           repo_resolve(repo, run->ctx, options_key(run->o), options_string(run->o, OPT_PREFIX),
+                        run->key, &dir, &run->lock, err) &&
            export_set(repo, dir, &run->request, cancel, &run->result, err);
 }
 

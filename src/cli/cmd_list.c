@@ -1,6 +1,7 @@
 /* cli/cmd_list.c - pgark list. */
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/str.h"
 #include "cli/cli.h"
 #include "repo/hold.h"
 #include "report/set_report.h"
@@ -9,6 +10,7 @@ typedef struct Lister
 {
     bool all;
     bool json;
+    const char *prefix;
     json_t *sets;
     size_t shown;
 } Lister;
@@ -68,6 +70,8 @@ static void list_set(Repo *repo, Lister *l, const RepoSetInfo *set)
         damaged(l, set, &why);
         return;
     }
+    if (l->prefix != NULL && !str_equal(l->prefix, m->set.prefix))
+        return;
     l->shown++;
     if (l->json)
         json_array_append_new(l->sets, set_report_json(m, -1, NULL));
@@ -82,7 +86,10 @@ int cmd_list(void *ctx, const Options *o, Error *err)
     size_t count;
     if (repo == NULL || !repo_list_sets(repo, ctx, &sets, &count, err))
         return EXIT_ERROR;
-    Lister l = {.all = options_flag(o, OPT_ALL), .json = cli_json(o), .sets = json_array()};
+    Lister l = {.all = options_flag(o, OPT_ALL),
+                .json = cli_json(o),
+                .prefix = options_string(o, OPT_PREFIX),
+                .sets = json_array()};
     for (size_t i = 0; i < count; i++)
         list_set(repo, &l, &sets[i]);
     if (l.json)

@@ -97,6 +97,7 @@ bool cmd_restore_request(void *ctx, const Options *o, RestoreRequest *request, E
     options_list(o, OPT_MAP, &mapped);
     *request = (RestoreRequest){.repo = options_string(o, OPT_REPO),
                                 .key = options_key(o),
+                                .prefix = options_string(o, OPT_PREFIX),
                                 .jobs = (int) options_int(o, OPT_JOBS),
                                 .create = options_flag(o, OPT_CREATE),
                                 .analyze = !options_flag(o, OPT_NO_ANALYZE)};

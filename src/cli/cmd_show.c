@@ -11,7 +11,8 @@ int cmd_show(void *ctx, const Options *o, Error *err)
     AUTO(storage_unlock) StorageLock *lock = NULL;
     SetDetail detail;
     Repo *repo = repo_open(ctx, uri, err);
-    if (repo == NULL || !repo_resolve(repo, ctx, options_key(o), key, &dir, &lock, err))
+    if (repo == NULL || !repo_resolve(repo, ctx, options_key(o), options_string(o, OPT_PREFIX), key,
+                                      &dir, &lock, err))
         return EXIT_ERROR;
     Manifest *m = manifest_read(repo->storage, ctx, dir, false, err);
     if (m == NULL || !set_report_detail(repo->storage, dir, m, &detail, err) ||

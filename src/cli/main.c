@@ -6,9 +6,11 @@
 #include <sys/stat.h>
 
 #include "base/log.h"
+#include "base/priority.h"
 #include "base/str.h"
 #include "cli/cli.h"
 #include "fleet/keeper.h"
+#include "report/log_files.h"
 
 static int run_command(void *ctx, const Options *o, Error *err)
 {
@@ -31,18 +33,52 @@ static int run_command(void *ctx, const Options *o, Error *err)
         return cmd_check(ctx, o, supervisor, err);
     case CMD_EXPORT:
         return cmd_export(ctx, o, supervisor, err);
+    case CMD_CONFIG:
+        return cmd_config(ctx, o, err);
     default:
         error_set(err, ERR_INTERNAL, "no such command");
         return EXIT_ERROR;
     }
 }
 
-static void setup_log(const Options *o)
+static bool setup_log(void *ctx, const Options *o, Error *err)
 {
+    const char *command = options_command_word(options_command(o));
+    const char *dir = options_string(o, OPT_LOG_DIR);
+    const char *facility = options_string(o, OPT_SYSLOG);
     LogLevel level = options_flag(o, OPT_VERBOSE) ? LOG_DEBUG
                      : options_flag(o, OPT_QUIET) ? LOG_WARNING
                                                   : LOG_INFO;
     log_setup(level, str_equal(options_string(o, OPT_LOG_FORMAT), "json"));
+    if (facility != NULL && !log_to_syslog(facility))
+        return error_set(err, ERR_INTERNAL, "--syslog: no facility \"%s\"", facility);
+    if (dir != NULL)
+    {
+        FILE *file = log_files_begin(dir, command, (int) options_int(o, OPT_LOG_KEEP), err);
+        if (file == NULL)
+            return false;
+        log_to_file(file);
+    }
+    log_record("pgark %s, %s: %s", PGARK_VERSION, command, options_describe(o, ctx));
+    return true;
+}
+
+static bool set_priority(const Options *o, Error *err)
+{
+    return (!options_given(o, OPT_NICE) || priority_nice((int) options_int(o, OPT_NICE), err)) &&
+           (!options_flag(o, OPT_IO_IDLE) || priority_io_idle(err));
+}
+
+/* What the process ends with; the error, if there is one, is logged. */
+static int exit_code(int code, const Error *err)
+{
+    if (error_is_set(err))
+    {
+        log_error_value(err);
+        code = err->code == ERR_CANCELLED ? EXIT_CANCELLED : EXIT_ERROR;
+    }
+    log_record("exit code %d", code);
+    return code;
 }
 
 int main(int argc, char **argv)
@@ -59,13 +95,9 @@ int main(int argc, char **argv)
     Options *o = options_parse(ctx, argc, argv, &action, &err);
     if (o != NULL && action == OPTIONS_DONE)
         return EXIT_DONE;
-    if (o != NULL)
-        setup_log(o);
-    int code = o == NULL ? EXIT_ERROR : run_command(ctx, o, &err);
+    bool ready = o != NULL && setup_log(ctx, o, &err) && set_priority(o, &err);
+    int code = ready ? run_command(ctx, o, &err) : EXIT_ERROR;
     if (!error_is_set(&err) && (fflush(stdout) != 0 || ferror(stdout) != 0))
         error_set(&err, ERR_STORAGE, "could not write the result to standard output");
-    if (!error_is_set(&err))
-        return code;
-    log_error_value(&err);
-    return err.code == ERR_CANCELLED ? EXIT_CANCELLED : EXIT_ERROR;
+    return exit_code(code, &err);
 }

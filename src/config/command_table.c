@@ -66,7 +66,8 @@ static const CommandSpec commands[] = {
         .positional = POSITIONAL_NONE,
         .synopsis = "[OPTION]...",
         .summary = "list the sets of a repository",
-        .about = "One line for each finished set, the oldest first.",
+        .about =
+            "One line for each finished set, the oldest first; with --prefix those of that series.",
         .examples =
             {
                 {"for people", "pgark list --repo /srv/backup"},
@@ -101,13 +102,19 @@ static const CommandSpec commands[] = {
         .command = CMD_EXPIRE,
         .name = "expire",
         .positional = POSITIONAL_NONE,
-        .synopsis = "--keep=N | --older-than=DAYS [OPTION]...",
+        .synopsis = "--keep[-daily|-weekly|-monthly]=N | --older-than=DAYS [OPTION]...",
         .summary = "remove old and unfinished sets",
-        .about = "Removes the finished sets that a given rule lets go, and unfinished ones that no "
-                 "running backup owns. The newest finished set of every fleet always stays.",
+        .about =
+            "Removes the finished sets that no given rule keeps, and unfinished ones that no "
+            "running backup owns. A rule is applied to each fleet, database and series (--prefix) "
+            "by itself, and to sets of everything apart from those that hold a part. The newest of "
+            "each of these always stays. Without --prefix, all series are looked at.",
         .examples =
             {
                 {"a fortnight", "pgark expire --repo /srv/backup --keep 14"},
+                {"a week of days, a month of weeks, a year of months",
+                 "pgark expire --repo /srv/backup --keep-daily 7 --keep-weekly 4 --keep-monthly "
+                 "12"},
                 {"look first", "pgark expire --repo /srv/backup --older-than 30 --dry-run"},
             },
     },
@@ -126,6 +133,24 @@ static const CommandSpec commands[] = {
             {
                 {"a fleet and its repository",
                  "pgark check --fleet shop.conf --repo /srv/backup -j4"},
+            },
+    },
+    {
+        .command = CMD_CONFIG,
+        .name = "config",
+        .positional = POSITIONAL_SHOW,
+        .synopsis = "show [COMMAND] [OPTION]...",
+        .summary = "tell which values are in force, and where they come from",
+        .about =
+            "For COMMAND, or for all of them: every option that has a value without one on the "
+            "command line - from the environment, from the configuration file, with its line, or "
+            "by "
+            "default. What may hold a password is shown as ***.",
+        .examples =
+            {
+                {"what would backup go by?", "pgark config show backup --config pgark.conf"},
+                {"with the servers of a fleet",
+                 "pgark config show --config pgark.conf --fleet shop --output=json"},
             },
     },
 };

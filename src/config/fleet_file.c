@@ -4,8 +4,6 @@
 #include "base/str.h"
 #include "config/ini_text.h"
 
-#define FLEET_NAME_MAX 63
-
 typedef struct FleetParse
 {
     FleetFile *file;
@@ -16,14 +14,6 @@ typedef struct FleetParse
     int node; /* the section we are in; -1: [fleet] */
     int last_line;
 } FleetParse;
-
-static bool is_fleet_name(const char *name)
-{
-    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                  "0123456789_-.";
-    size_t len = strlen(name);
-    return len > 0 && len <= FLEET_NAME_MAX && strspn(name, allowed) == len;
-}
 
 /* "node 12" -> 12. Leading zeros are refused: "node 1" and "node 01" would look like two nodes. */
 static bool parse_node_section(const char *section, int *ret_content, Error *err)
@@ -92,10 +82,10 @@ static bool on_fleet_key(FleetParse *p, const IniItem *item, Error *err)
 {
     if (strcmp(item->key, "name") == 0)
     {
-        if (!is_fleet_name(item->value))
+        if (!str_is_name(item->value))
             return error_set(err, ERR_USAGE,
                              "the fleet's name must be 1 to %d letters, digits, _ - or .",
-                             FLEET_NAME_MAX);
+                             STR_NAME_MAX);
         return set_once(p, &p->file->name, item, err);
     }
     if (strcmp(item->key, "topology") != 0)

@@ -106,7 +106,51 @@ static const OptionSpec rows[] = {
         .max = 100000,
         .range = "1 to 100000",
         .arg = "N",
-        .help = "keep the newest N sets of each fleet",
+        .help = "keep the newest N sets",
+        .more = "Of each fleet, database and series. A set stays if any of the rules that are "
+                "given keeps it.",
+    },
+    {
+        .id = OPT_KEEP_DAILY,
+        .name = "keep-daily",
+        .type = OPTION_INT,
+        .group = GROUP_CONTENT,
+        .commands = CMD_EXPIRE,
+        .file_commands = CMD_EXPIRE,
+        .min = 1,
+        .max = 100000,
+        .range = "1 to 100000",
+        .arg = "N",
+        .help = "keep the newest set of each of the last N days",
+        .more = "Days without a set do not count. Days are those of UTC, as in keys.",
+    },
+    {
+        .id = OPT_KEEP_WEEKLY,
+        .name = "keep-weekly",
+        .type = OPTION_INT,
+        .group = GROUP_CONTENT,
+        .commands = CMD_EXPIRE,
+        .file_commands = CMD_EXPIRE,
+        .min = 1,
+        .max = 100000,
+        .range = "1 to 100000",
+        .arg = "N",
+        .help = "keep the newest set of each of the last N weeks",
+        .more = "Weeks without a set do not count. A week begins on Monday.",
+    },
+    {
+        .id = OPT_KEEP_MONTHLY,
+        .name = "keep-monthly",
+        .type = OPTION_INT,
+        .group = GROUP_CONTENT,
+        .commands = CMD_EXPIRE,
+        .file_commands = CMD_EXPIRE,
+        .min = 1,
+        .max = 100000,
+        .range = "1 to 100000",
+        .arg = "N",
+        .help = "keep the newest set of each of the last N months",
+        .more = "Months without a set do not count.",
     },
     {
         .id = OPT_OLDER_THAN,
@@ -119,8 +163,8 @@ static const OptionSpec rows[] = {
         .max = 36500,
         .range = "1 to 36500",
         .arg = "DAYS",
-        .help = "remove sets older than this many days",
-        .more = "The newest finished set of a fleet always stays, however old it is.",
+        .help = "let only sets go that are older than this many days",
+        .more = "By itself: remove those that are. The newest set always stays, however old it is.",
     },
     {
         .id = OPT_ALL,
@@ -176,6 +220,19 @@ static const OptionSpec rows[] = {
         .more = "A backup stores them for each server, as pg_dumpall writes them, and needs to "
                 "read the passwords of roles (see --no-role-passwords). A restore makes what "
                 "does not exist yet, before everything else.",
+    },
+    {
+        .id = OPT_CONFIG_FILES,
+        .name = "config-files",
+        .type = OPTION_FLAG,
+        .group = GROUP_CONTENT,
+        .commands = CMD_BACKUP,
+        .file_commands = CMD_BACKUP,
+        .help = "also postgresql.conf, pg_hba.conf and the like of every server",
+        .more = "With the files that they include, as a tar archive in the set: it is there to be "
+                "looked "
+                "at, restore does not touch a server's configuration. Read through SQL, by a "
+                "superuser or a role that was given the rights. They may hold passwords.",
     },
     {
         .id = OPT_NO_ROLE_PASSWORDS,

@@ -3,8 +3,10 @@
 
 #define SOURCES ((unsigned) (CMD_BACKUP | CMD_CHECK))
 /* Commands that need servers only for sets whose parts agents keep. */
-#define KEEPERS ((unsigned) (CMD_VERIFY | CMD_EXPIRE))
-#define SERVERS (SOURCES | CMD_RESTORE)
+#define KEEPERS  ((unsigned) (CMD_VERIFY | CMD_EXPIRE))
+#define SERVERS  (SOURCES | CMD_RESTORE)
+#define WORK_ALL ((unsigned) CMD_ALL & ~(unsigned) CMD_CONFIG) /* what does some work */
+#define WORKERS  ((unsigned) (CMD_BACKUP | CMD_RESTORE | CMD_VERIFY | CMD_EXPORT))
 
 /* The servers that restore writes to come from the command line only, never from a file that was
  * written with backups in mind: that is why file_commands is SOURCES where commands is SERVERS. */
@@ -43,12 +45,14 @@ static const OptionSpec rows[] = {
         .name = "fleet",
         .type = OPTION_FILE,
         .group = GROUP_CONNECTION,
-        .commands = SOURCES | KEEPERS,
+        .commands = SOURCES | KEEPERS | CMD_CONFIG,
         .file_commands = SOURCES | KEEPERS,
         .env = "PGARK_FLEET",
-        .arg = "FILE",
-        .help = "ini file that names the nodes of a fleet",
-        .more = "A section [fleet] may hold name and topology (auto, single or shards); one "
+        .arg = "NAME|FILE",
+        .help = "section or ini file that names the nodes of a fleet",
+        .more = "NAME is that of a section [fleet NAME] in the configuration file: see FILES in "
+                "pgark(1). In a FILE of its own, a section [fleet] may hold name and topology "
+                "(auto, single or shards); one "
                 "section [node N] for each node, numbered from 0, holds its conninfo.",
     },
     {
@@ -139,8 +143,8 @@ static const OptionSpec rows[] = {
         .name = "repo",
         .type = OPTION_FILE,
         .group = GROUP_REPOSITORY,
-        .commands = CMD_ALL,
-        .file_commands = CMD_ALL,
+        .commands = WORK_ALL,
+        .file_commands = WORK_ALL,
         .env = "PGARK_REPO",
         .arg = "URI",
         .help = "the repository: a directory or file:///PATH",
@@ -160,6 +164,62 @@ static const OptionSpec rows[] = {
         .help = "key of the new set, YYYYMMDDHHMMSS (default: now, in UTC)",
         .more = "A key that is taken is an error; one that pgark chooses itself moves on to the "
                 "next free second.",
+    },
+    {
+        .id = OPT_PREFIX,
+        .name = "prefix",
+        .type = OPTION_NAME,
+        .group = GROUP_REPOSITORY,
+        .commands = WORK_ALL & ~(unsigned) CMD_CHECK,
+        .file_commands = WORK_ALL & ~(unsigned) CMD_CHECK,
+        .env = "PGARK_PREFIX",
+        .arg = "NAME",
+        .help = "the series of sets that is meant",
+        .more =
+            "Sets that were made with a prefix are a series of their own: latest is its newest "
+            "set, and retention counts it by itself. Without a prefix, latest is the newest set "
+            "that has none, and list and expire see all sets. Letters, digits, _ - and . make "
+            "a name.",
+    },
+    {
+        .id = OPT_MIN_FREE,
+        .name = "min-free",
+        .type = OPTION_INT,
+        .group = GROUP_REPOSITORY,
+        .commands = CMD_BACKUP,
+        .file_commands = CMD_BACKUP,
+        .env = "PGARK_MIN_FREE",
+        .initial = "0",
+        .max = 99,
+        .range = "0 to 99",
+        .arg = "PERCENT",
+        .help = "refuse to begin when less would stay free",
+        .more =
+            "Of the repository's file system, with the new set in it. How much that takes is "
+            "estimated "
+            "from the sizes of the tables of all nodes and from what the newest earlier set of the "
+            "fleet and series took; without one, it is only known what it will take at least.",
+    },
+    {
+        .id = OPT_NO_SPACE_CHECK,
+        .name = "no-space-check",
+        .type = OPTION_FLAG,
+        .group = GROUP_REPOSITORY,
+        .commands = CMD_BACKUP,
+        .file_commands = CMD_BACKUP,
+        .help = "begin however little space there is",
+    },
+    {
+        .id = OPT_KEEP_PARTIAL,
+        .name = "keep-partial",
+        .type = OPTION_FLAG,
+        .group = GROUP_REPOSITORY,
+        .commands = CMD_BACKUP,
+        .file_commands = CMD_BACKUP,
+        .help = "keep what a failed run has stored",
+        .more = "As an unfinished set, for a look at it: nothing reads it, list --all shows it, "
+                "and expire "
+                "removes it.",
     },
     {
         .id = OPT_NO_SYNC,
@@ -290,6 +350,117 @@ static const OptionSpec rows[] = {
     },
 
     {
+        .id = OPT_RATE_LIMIT,
+        .name = "rate-limit",
+        .type = OPTION_SIZE,
+        .group = GROUP_WORK,
+        .commands = CMD_BACKUP,
+        .file_commands = CMD_BACKUP,
+        .env = "PGARK_RATE_LIMIT",
+        .min = 64 * 1024,
+        .max = INT64_C(1) << 40,
+        .range = "64kB to 1TB",
+        .arg = "SIZE",
+        .help = "read at most SIZE of rows per second from each node",
+        .more =
+            "As COPY sends them, before compression; of all jobs of a node together. Units: B, kB, "
+            "MB, GB and TB, in powers of 1024: 50MB is 50 MB in a second.",
+    },
+    {
+        .id = OPT_NICE,
+        .name = "nice",
+        .type = OPTION_INT,
+        .group = GROUP_WORK,
+        .commands = WORKERS,
+        .file_commands = WORKERS,
+        .max = 19,
+        .range = "0 to 19",
+        .arg = "N",
+        .help = "run with this niceness",
+        .more = "So do pg_dump and other programs that are started. The servers are not touched.",
+    },
+    {
+        .id = OPT_IO_IDLE,
+        .name = "io-idle",
+        .type = OPTION_FLAG,
+        .group = GROUP_WORK,
+        .commands = WORKERS,
+        .file_commands = WORKERS,
+        .help = "use the disk when nobody else does",
+        .more = "Where the I/O scheduler knows of priorities, as BFQ does. The servers are not "
+                "touched.",
+    },
+    {
+        .id = OPT_VACUUM,
+        .name = "vacuum",
+        .type = OPTION_LIST,
+        .group = GROUP_WORK,
+        .commands = CMD_BACKUP,
+        .file_commands = CMD_BACKUP,
+        .words = "before|after",
+        .arg = "WHEN",
+        .help = "VACUUM every database before or after the backup, repeated",
+        .more = "After: when the set has been made. A VACUUM that fails is a warning.",
+    },
+    {
+        .id = OPT_BEFORE,
+        .name = "before",
+        .type = OPTION_STRING,
+        .group = GROUP_WORK,
+        .secret = true,
+        .commands = CMD_BACKUP,
+        .file_commands = CMD_BACKUP,
+        .arg = "PROGRAM",
+        .help = "run PROGRAM before anything else",
+        .more =
+            "Words after the program's name are its arguments; quotes of both kinds and the "
+            "backslash "
+            "keep blanks in one. No shell is in between. When it fails, so does the backup. Its "
+            "environment has PGARK_HOOK, PGARK_REPO and others: see ENVIRONMENT OF PROGRAMS.",
+    },
+    {
+        .id = OPT_AFTER,
+        .name = "after",
+        .type = OPTION_STRING,
+        .group = GROUP_WORK,
+        .secret = true,
+        .commands = CMD_BACKUP,
+        .file_commands = CMD_BACKUP,
+        .arg = "PROGRAM",
+        .help = "run PROGRAM when the set has been made",
+        .more =
+            "Before the run is recorded by --history and --metrics-file. When it fails, that is a "
+            "warning.",
+    },
+    {
+        .id = OPT_ON_FAILURE,
+        .name = "on-failure",
+        .type = OPTION_STRING,
+        .group = GROUP_WORK,
+        .secret = true,
+        .commands = CMD_BACKUP,
+        .file_commands = CMD_BACKUP,
+        .arg = "PROGRAM",
+        .help = "run PROGRAM when the backup has failed",
+        .more = "Or was cancelled; not when an option was wrong.",
+    },
+    {
+        .id = OPT_HOOK_TIMEOUT,
+        .name = "hook-timeout",
+        .type = OPTION_DURATION,
+        .group = GROUP_WORK,
+        .commands = CMD_BACKUP,
+        .file_commands = CMD_BACKUP,
+        .initial = "1h",
+        .min = 1,
+        .max = INT64_C(24) * 24 * 3600 * 1000,
+        .range = "1ms to 24d",
+        .arg = "TIME",
+        .help = "end a program that runs longer",
+        .more = "It has failed then. Units: ms, s, min, h and d; a bare number is milliseconds.",
+    },
+
+    {
         .id = OPT_OUTPUT,
         .name = "output",
         .type = OPTION_WORD,
@@ -349,7 +520,172 @@ static const OptionSpec rows[] = {
         .words = "text|json",
         .arg = "FORMAT",
         .help = "messages on stderr",
-        .more = "With json every message is one JSON object on a line of its own.",
+        .more = "With json every message is one JSON object on a line of its own; that goes for a "
+                "log file, too.",
+    },
+    {
+        .id = OPT_LOG_DIR,
+        .name = "log-dir",
+        .type = OPTION_FILE,
+        .group = GROUP_OUTPUT,
+        .commands = WORK_ALL,
+        .file_commands = WORK_ALL,
+        .env = "PGARK_LOG_DIR",
+        .arg = "DIR",
+        .help = "write a log file for each run into DIR",
+        .more =
+            "Its name is pgark-COMMAND-YYYYMMDDHHMMSS-PID.log, in UTC. It has the messages of "
+            "stderr, each with its time, whatever --quiet says; which options were given; and how "
+            "the run ended.",
+    },
+    {
+        .id = OPT_LOG_KEEP,
+        .name = "log-keep",
+        .type = OPTION_INT,
+        .group = GROUP_OUTPUT,
+        .commands = WORK_ALL,
+        .file_commands = WORK_ALL,
+        .initial = "30",
+        .min = 1,
+        .max = 36500,
+        .range = "1 to 36500",
+        .arg = "DAYS",
+        .help = "remove log files that are older",
+        .more = "Those in --log-dir that pgark has made, by the time in their names.",
+    },
+    {
+        .id = OPT_SYSLOG,
+        .name = "syslog",
+        .type = OPTION_WORD,
+        .group = GROUP_OUTPUT,
+        .commands = WORK_ALL,
+        .file_commands = WORK_ALL,
+        .words = "user|daemon|local0|local1|local2|local3|local4|local5|local6|local7",
+        .arg = "FACILITY",
+        .help = "send messages to syslog as well",
+    },
+    {
+        .id = OPT_HISTORY,
+        .name = "history",
+        .type = OPTION_LIST,
+        .group = GROUP_OUTPUT,
+        .commands = CMD_BACKUP,
+        .file_commands = CMD_BACKUP,
+        .words = "repository|database",
+        .arg = "WHERE",
+        .help = "record every run, made or failed, repeated",
+        .more =
+            "repository: as a line of JSON in history.jsonl there. database: as a row in the table "
+            "pgark.history of the first node's database, which is made if need be. What cannot be "
+            "recorded is a warning.",
+    },
+    {
+        .id = OPT_METRICS_FILE,
+        .name = "metrics-file",
+        .type = OPTION_FILE,
+        .group = GROUP_OUTPUT,
+        .commands = CMD_BACKUP,
+        .file_commands = CMD_BACKUP,
+        .arg = "FILE",
+        .help = "write how the run ended in Prometheus's text format",
+        .more =
+            "For the textfile collector of node_exporter; the name has to end in .prom then. The "
+            "file is replaced at once, and what it says about the last success stays when a run "
+            "fails. Each fleet and series needs a file of its own.",
+    },
+
+    {
+        .id = OPT_MAIL_TO,
+        .name = "mail-to",
+        .type = OPTION_LIST,
+        .group = GROUP_OUTPUT,
+        .commands = CMD_BACKUP,
+        .file_commands = CMD_BACKUP,
+        .arg = "ADDRESS",
+        .help = "tell ADDRESS by mail how the run ended, repeated",
+        .more = "A mail that cannot be sent is a warning.",
+    },
+    {
+        .id = OPT_MAIL_ON,
+        .name = "mail-on",
+        .type = OPTION_WORD,
+        .group = GROUP_OUTPUT,
+        .commands = CMD_BACKUP,
+        .file_commands = CMD_BACKUP,
+        .initial = "failure",
+        .words = "failure|warnings|always",
+        .arg = "WHEN",
+        .help = "when to send mail",
+        .more = "failure: when there is no set, for whatever reason. warnings: then, and when "
+                "there was something to warn about.",
+    },
+    {
+        .id = OPT_MAIL_FROM,
+        .name = "mail-from",
+        .type = OPTION_STRING,
+        .group = GROUP_OUTPUT,
+        .commands = CMD_BACKUP,
+        .file_commands = CMD_BACKUP,
+        .arg = "ADDRESS",
+        .help = "the address that mail comes from (default: pgark@HOST)",
+    },
+    {
+        .id = OPT_MAIL_SERVER,
+        .name = "mail-server",
+        .type = OPTION_STRING,
+        .group = GROUP_OUTPUT,
+        .secret = true,
+        .commands = CMD_BACKUP,
+        .file_commands = CMD_BACKUP,
+        .initial = "smtp://localhost",
+        .arg = "URL",
+        .help = "the server that takes mail",
+        .more = "smtp://HOST[:PORT], or smtps:// where TLS begins at once.",
+    },
+    {
+        .id = OPT_MAIL_TLS,
+        .name = "mail-tls",
+        .type = OPTION_WORD,
+        .group = GROUP_OUTPUT,
+        .commands = CMD_BACKUP,
+        .file_commands = CMD_BACKUP,
+        .initial = "require",
+        .words = "require|try|none",
+        .arg = "WHEN",
+        .help = "STARTTLS: whether it must be",
+        .more = "With require and try the certificate of the server must prove its name.",
+    },
+    {
+        .id = OPT_MAIL_CA_FILE,
+        .name = "mail-ca-file",
+        .type = OPTION_FILE,
+        .group = GROUP_OUTPUT,
+        .commands = CMD_BACKUP,
+        .file_commands = CMD_BACKUP,
+        .arg = "FILE",
+        .help = "certificates that the mail server is proven by",
+        .more = "By default the system's.",
+    },
+    {
+        .id = OPT_MAIL_USER,
+        .name = "mail-user",
+        .type = OPTION_STRING,
+        .group = GROUP_OUTPUT,
+        .commands = CMD_BACKUP,
+        .file_commands = CMD_BACKUP,
+        .arg = "NAME",
+        .help = "log in to the mail server as NAME",
+    },
+    {
+        .id = OPT_MAIL_PASSWORD_FILE,
+        .name = "mail-password-file",
+        .type = OPTION_FILE,
+        .group = GROUP_OUTPUT,
+        .commands = CMD_BACKUP,
+        .file_commands = CMD_BACKUP,
+        .arg = "FILE",
+        .help = "file whose first line is the password for that",
+        .more = "Nobody but its owner may have a right to it.",
     },
 
     {

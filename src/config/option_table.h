@@ -18,6 +18,7 @@ typedef enum OptionType
     OPTION_DURATION, /* ms */
     OPTION_WORD,     /* one of words */
     OPTION_STRING,   /* words, if any, are proposed by the shell only */
+    OPTION_NAME,     /* a plain name: str_is_name() */
     OPTION_FILE,     /* a string that is completed as a file's name */
     OPTION_LIST,     /* a string, repeated */
 } OptionType;

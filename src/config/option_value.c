@@ -183,6 +183,14 @@ static bool check_word(const OptionSpec *spec, const char *origin, const char *t
     return false;
 }
 
+static bool check_name(const char *origin, const char *text, Error *err)
+{
+    char shown[SHOWN_MAX];
+    return str_is_name(text) ||
+           error_set(err, ERR_USAGE, "%s must be 1 to %d letters, digits, _ - or ., not \"%s\"",
+                     origin, STR_NAME_MAX, str_one_line(shown, sizeof(shown), text));
+}
+
 bool option_value_check(const OptionSpec *spec, const char *origin, const char *text,
                         int64_t *ret_number, Error *err)
 {
@@ -196,6 +204,8 @@ bool option_value_check(const OptionSpec *spec, const char *origin, const char *
         return check_number(spec, origin, text, ret_number, err);
     case OPTION_WORD:
         return check_word(spec, origin, text, err);
+    case OPTION_NAME:
+        return check_name(origin, text, err);
     case OPTION_STRING:
     case OPTION_FILE:
         break;

@@ -50,6 +50,23 @@ Command options_command(const Options *o)
     return o->command;
 }
 
+const char *options_command_word(Command command)
+{
+    const CommandSpec *spec = command_table_get(command);
+    return spec == NULL ? "" : spec->name;
+}
+
+Command options_command_at(size_t i)
+{
+    const CommandSpec *spec = command_table_at(i);
+    return spec == NULL ? CMD_NONE : spec->command;
+}
+
+const char *options_fleet_name(const Options *o)
+{
+    return o->fleet_name;
+}
+
 const char *options_key(const Options *o)
 {
     return o->key;

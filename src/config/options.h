@@ -23,6 +23,7 @@ typedef enum Command
     CMD_EXPIRE = 1 << 5,
     CMD_CHECK = 1 << 6,
     CMD_EXPORT = 1 << 7,
+    CMD_CONFIG = 1 << 8,
 } Command;
 
 typedef enum OptionId
@@ -39,8 +40,9 @@ typedef enum OptionId
     OPT_NO_PASSWORD, /* -w */
     OPT_PASSWORD,    /* -W: prompt */
     /* repository */
-    OPT_REPO, /* --repo=URI, env PGARK_REPO */
-    OPT_KEY,  /* --key=KEY (backup) */
+    OPT_REPO,   /* --repo=URI, env PGARK_REPO */
+    OPT_KEY,    /* --key=KEY (backup) */
+    OPT_PREFIX, /* --prefix=NAME, env PGARK_PREFIX */
     /* work */
     OPT_AGENT,       /* --agent[=yes|auto|no] (backup) */
     OPT_JOBS,        /* -j --jobs, 1..256, default 2, per node */
@@ -57,8 +59,11 @@ typedef enum OptionId
     OPT_NO_SYNC,
     OPT_CREATE, /* -C */
     OPT_NO_ANALYZE,
-    OPT_QUICK,      /* verify */
-    OPT_KEEP,       /* expire */
+    OPT_QUICK, /* verify */
+    OPT_KEEP,  /* expire */
+    OPT_KEEP_DAILY,
+    OPT_KEEP_WEEKLY,
+    OPT_KEEP_MONTHLY,
     OPT_OLDER_THAN, /* expire, days */
     OPT_ALL,        /* list */
     OPT_TABLES,     /* show: rows of the table list, default 20, 0 all */
@@ -68,7 +73,31 @@ typedef enum OptionId
     OPT_QUIET,      /* -q */
     OPT_VERBOSE,    /* -v */
     OPT_LOG_FORMAT, /* --log-format=text|json */
-    OPT_CONFIG,     /* --config=FILE */
+    OPT_LOG_DIR,
+    OPT_LOG_KEEP,     /* days */
+    OPT_SYSLOG,       /* facility */
+    OPT_HISTORY,      /* --history=repository|database, repeated (backup) */
+    OPT_METRICS_FILE, /* backup */
+    OPT_MAIL_TO,      /* repeated; backup, and the other OPT_MAIL_* */
+    OPT_MAIL_ON,
+    OPT_MAIL_FROM,
+    OPT_MAIL_SERVER,
+    OPT_MAIL_TLS,
+    OPT_MAIL_CA_FILE,
+    OPT_MAIL_USER,
+    OPT_MAIL_PASSWORD_FILE,
+    OPT_BEFORE, /* backup, and the next three */
+    OPT_AFTER,
+    OPT_ON_FAILURE,
+    OPT_HOOK_TIMEOUT, /* duration */
+    OPT_NICE,
+    OPT_IO_IDLE,
+    OPT_RATE_LIMIT,   /* bytes per second and node (backup) */
+    OPT_KEEP_PARTIAL, /* backup, and the next two */
+    OPT_MIN_FREE,     /* per cent */
+    OPT_NO_SPACE_CHECK,
+    OPT_VACUUM, /* --vacuum=before|after, repeated (backup) */
+    OPT_CONFIG, /* --config=FILE */
     /* which objects */
     OPT_DATA_ONLY,   /* -a */
     OPT_SCHEMA_ONLY, /* -s */
@@ -122,6 +151,7 @@ typedef enum OptionId
     OPT_FROM_DATABASE, /* restore, export: one database of a set of several */
     OPT_GLOBALS,       /* and restore */
     OPT_NO_ROLE_PASSWORDS,
+    OPT_CONFIG_FILES,
     OPT_HOLD,   /* duration */
     OPT_RESUME, /* and restore */
     /* restore */
@@ -173,7 +203,27 @@ Options *options_parse(void *ctx, int argc, char **argv, OptionsAction *ret_acti
 
 Command options_command(const Options *o);
 
-/* options_key: the positional KEY ("latest" or 14 digits), NULL when the command takes none. The
+/* options_fleet_name: NAME, where --fleet names a section [fleet NAME] of the configuration file: its servers are
+ * the values of OPT_NODE or OPT_DBNAME then, and OPT_FLEET has none. Else NULL. */
+const char *options_fleet_name(const Options *o);
+
+/* options_in_force tells what command would go by with the environment, configuration file and fleet of o:
+ * every option that has a value, with *** for what may hold a password, and where it comes from ("default",
+ * "PGARK_JOBS", "pgark.conf, line 3"). Below ctx. ERR_USAGE as of options_parse. */
+typedef struct OptionInForce
+{
+    const char *name;
+    const char *value;
+    const char *origin;
+} OptionInForce;
+bool options_in_force(const Options *o, void *ctx, Command command, OptionInForce **ret,
+                      size_t *ret_count, Error *err) MUST_CHECK;
+
+/* options_command_at: the i-th command in the order of the help, CMD_NONE behind the last. */
+Command options_command_at(size_t i);
+const char *options_command_word(Command command); /* "backup"; "" for CMD_NONE */
+
+/* options_key: the positional KEY ("latest" or 14 digits), or the COMMAND of config show; NULL: none. The
  * positional CONNINFO of backup and check is OPT_DBNAME. */
 const char *options_key(const Options *o);
 

@@ -22,6 +22,7 @@ static const Exclusion exclusions[] = {
     {OPT_PORT, OPT_MAP},
     {OPT_USERNAME, OPT_MAP},
     {OPT_PASSWORD, OPT_NO_PASSWORD},
+    {OPT_NO_SPACE_CHECK, OPT_MIN_FREE},
     {OPT_QUIET, OPT_VERBOSE},
     {OPT_QUIET, OPT_PROGRESS},
     {OPT_DATA_ONLY, OPT_SCHEMA_ONLY},
@@ -64,6 +65,15 @@ typedef struct Need
 
 static const Need needs[] = {
     {OPT_IF_EXISTS, {OPT_CLEAN, OPT_CLEAN, OPT_CLEAN}},
+    {OPT_HOOK_TIMEOUT, {OPT_BEFORE, OPT_AFTER, OPT_ON_FAILURE}},
+    {OPT_MAIL_ON, {OPT_MAIL_TO, OPT_MAIL_TO, OPT_MAIL_TO}},
+    {OPT_MAIL_FROM, {OPT_MAIL_TO, OPT_MAIL_TO, OPT_MAIL_TO}},
+    {OPT_MAIL_SERVER, {OPT_MAIL_TO, OPT_MAIL_TO, OPT_MAIL_TO}},
+    {OPT_MAIL_TLS, {OPT_MAIL_TO, OPT_MAIL_TO, OPT_MAIL_TO}},
+    {OPT_MAIL_CA_FILE, {OPT_MAIL_TO, OPT_MAIL_TO, OPT_MAIL_TO}},
+    {OPT_MAIL_USER, {OPT_MAIL_PASSWORD_FILE, OPT_MAIL_PASSWORD_FILE, OPT_MAIL_PASSWORD_FILE}},
+    {OPT_MAIL_PASSWORD_FILE, {OPT_MAIL_USER, OPT_MAIL_USER, OPT_MAIL_USER}},
+    {OPT_LOG_KEEP, {OPT_LOG_DIR, OPT_LOG_DIR, OPT_LOG_DIR}},
     {OPT_NO_ROLE_PASSWORDS, {OPT_GLOBALS, OPT_GLOBALS, OPT_GLOBALS}},
     {OPT_ON_CONFLICT_DO_NOTHING, {OPT_INSERTS, OPT_COLUMN_INSERTS, OPT_ROWS_PER_INSERT}},
 };
@@ -149,7 +159,7 @@ static bool check_keys(const Options *o, const CommandSpec *command, Error *err)
 
 static bool check_repository(const Options *o, const CommandSpec *command, Error *err)
 {
-    bool without = o->command == CMD_CHECK ||
+    bool without = o->command == CMD_CHECK || o->command == CMD_CONFIG ||
                    (o->command == CMD_BACKUP && options_flag(o, OPT_DRY_RUN));
     if (without || options_given(o, OPT_REPO))
         return true;
@@ -160,7 +170,8 @@ static bool check_repository(const Options *o, const CommandSpec *command, Error
 /* What needs the data to go through this process. */
 static bool check_agent(const Options *o, Error *err)
 {
-    static const OptionId others[] = {OPT_HOLD, OPT_RESUME, OPT_ALL_DATABASES, OPT_PG_DUMP};
+    static const OptionId others[] = {OPT_KEEP_PARTIAL, OPT_HOLD, OPT_RESUME, OPT_ALL_DATABASES,
+                                      OPT_PG_DUMP};
     if (strcmp(options_string(o, OPT_AGENT), "yes") != 0)
         return true;
     for (size_t i = 0; i < LENGTH_OF(others); i++)
@@ -216,16 +227,24 @@ static bool check_restore(const Options *o, Error *err)
         err, "Give --dbname=CONNINFO, or --map=CONTENT=CONNINFO for each node of a fleet.");
 }
 
-/* A rule that was typed replaces the policy of the file, it is not added to it. */
+/* Rules that were typed replace the policy of the file, they are not added to it. */
 static bool check_expire(Options *o, Error *err)
 {
-    OptionSource keep = o->values[OPT_KEEP].source;
-    OptionSource older = o->values[OPT_OLDER_THAN].source;
-    if (keep != older)
-        options_reset(o, keep < older ? OPT_KEEP : OPT_OLDER_THAN);
-    if (options_given(o, OPT_KEEP) || options_given(o, OPT_OLDER_THAN))
+    static const OptionId rules[] = {OPT_KEEP, OPT_KEEP_DAILY, OPT_KEEP_WEEKLY, OPT_KEEP_MONTHLY,
+                                     OPT_OLDER_THAN};
+    OptionSource highest = SOURCE_DEFAULT;
+    for (size_t i = 0; i < LENGTH_OF(rules); i++)
+        highest = o->values[rules[i]].source > highest ? o->values[rules[i]].source : highest;
+    for (size_t i = 0; i < LENGTH_OF(rules); i++)
+    {
+        if (o->values[rules[i]].source < highest)
+            options_reset(o, rules[i]);
+    }
+    if (highest != SOURCE_DEFAULT)
         return true;
-    error_set(err, ERR_USAGE, "expire needs --keep or --older-than");
+    error_set(err, ERR_USAGE,
+              "expire needs --keep, --keep-daily, --keep-weekly, --keep-monthly or "
+              "--older-than");
     return error_hint(err, "Say what shall stay; --dry-run shows what would go.");
 }
 

@@ -129,6 +129,18 @@ static void put_bash_reply(FILE *out)
     fputs("' -- \"$cur\")) ;;\n", out);
 }
 
+/* "config show", and then the name of a command. */
+static void put_bash_show(FILE *out)
+{
+    fputs("            if [[ $COMP_CWORD -eq 2 ]]; then\n"
+          "                COMPREPLY=($(compgen -W show -- \"$cur\"))\n"
+          "            else\n"
+          "                COMPREPLY=($(compgen -W '",
+          out);
+    put_command_names(out);
+    fputs("' -- \"$cur\"))\n            fi ;;\n", out);
+}
+
 static void write_bash(FILE *out)
 {
     fputs(bash_head, out);
@@ -142,10 +154,12 @@ static void write_bash(FILE *out)
     for (size_t i = 0; (command = command_table_at(i)) != NULL; i++)
     {
         put_bash_options(out, command->name, command->command);
-        bool key = command->positional == POSITIONAL_KEY;
-        fputs(key ? "            COMPREPLY=($(compgen -W latest -- \"$cur\")) ;;\n"
-                  : "            ;;\n",
-              out);
+        if (command->positional == POSITIONAL_SHOW)
+            put_bash_show(out);
+        else if (command->positional == POSITIONAL_KEY)
+            fputs("            COMPREPLY=($(compgen -W latest -- \"$cur\")) ;;\n", out);
+        else
+            fputs("            ;;\n", out);
     }
     fputs("    esac\n", out);
     fputs(bash_tail, out);
@@ -226,6 +240,12 @@ static void put_zsh_command(FILE *out, const CommandSpec *command)
         fputs(" \\\n                '1:key:(latest)'", out);
     else if (command->positional == POSITIONAL_CONNINFO)
         fputs(" \\\n                '1:conninfo:'", out);
+    else if (command->positional == POSITIONAL_SHOW)
+    {
+        fputs(" \\\n                '1:word:(show)' \\\n                '2:command:(", out);
+        put_command_names(out);
+        fputs(")'", out);
+    }
     fputs(" ;;\n", out);
 }
 

@@ -32,6 +32,8 @@ struct Options
 {
     Command command;
     char *key;
+    char *
+        fleet_name; /* of the configuration file's section that names the servers, NULL: none does */
     OptionValue values[OPT_COUNT];
 };
 
@@ -47,12 +49,14 @@ bool options_set(Options *o, const OptionSpec *spec, OptionSource source, const 
 /* options_reset returns an option to its default. */
 void options_reset(Options *o, OptionId id);
 
-/* options_read_environment and options_read_file: each sets what its place gives for the command.
+/* options_read_text: where --fleet is the name of a section [fleet NAME], that has been read as well,
+ * and takes the option's place. options_read_environment and options_read_file: each sets what its place gives for the command.
  * The file's keys and values are all checked, those for other commands too. */
 bool options_read_environment(Options *o, Error *err) MUST_CHECK;
 bool options_read_file(Options *o, const char *path, Error *err) MUST_CHECK;
 bool options_read_text(Options *o, const char *text, size_t len, const char *name, Error *err)
     MUST_CHECK;
+bool options_read_places(Options *o, Error *err) MUST_CHECK; /* the environment, then its file */
 
 /* options_check refuses contradictions and what is missing, once all places were read. */
 bool options_check(Options *o, Error *err) MUST_CHECK;

@@ -191,7 +191,14 @@ static void put_files(FILE *out)
         ".SH FILES\n"
         "The file that --config names is an ini file. Its section [pgark] speaks to all commands, "
         "a section named after a command to that one only, and wins. Keys are the long names of "
-        "options; a flag takes true or false. Command line and environment win over the file.\n"
+        "options; a flag takes true or false; an option that may be repeated has a line for each "
+        "value. "
+        "Command line and environment win over the file. A section [fleet NAME] is read with "
+        "\\-\\-fleet=NAME only: it names the servers, by a line node = CONNINFO for each or by "
+        "dbname, and "
+        "may give any other key; [fleet NAME COMMAND] speaks to one command. They win over the "
+        "other "
+        "sections. \\fBpgark config show\\fR tells what is in force.\n"
         ".PP\n.RS 4\n.nf\n"
         "[pgark]\nrepo = /srv/backup\njobs = 4\n\n[backup]\ncompress = zstd:3\n\n"
         "[expire]\nkeep = 14\n.fi\n.RE\n.PP\n",
@@ -201,6 +208,20 @@ static void put_files(FILE *out)
           "The server that restore writes to is never taken from the file.\n",
           out);
 }
+
+static const char hook_environment[] =
+    ".SH ENVIRONMENT OF PROGRAMS\n"
+    "The programs of \\-\\-before, \\-\\-after and \\-\\-on\\-failure have pgark's environment, "
+    "and:\n"
+    ".TP\n.B PGARK_HOOK\nbefore, after or on\\-failure.\n"
+    ".TP\n.BR PGARK_REPO \", \" PGARK_PREFIX \", \" PGARK_FLEET_NAME\n"
+    "The repository, the series if there is one, the name of the fleet or database.\n"
+    ".TP\n.BR PGARK_OUTCOME \", \" PGARK_SECONDS\n"
+    "In the end: done, warnings, failed or cancelled; how long it took.\n"
+    ".TP\n.BR PGARK_KEY \", \" PGARK_ROWS \", \" PGARK_BYTES \", \" PGARK_STORED\n"
+    "Of the set that was made; bytes of COPY data, and as stored.\n"
+    ".TP\n.BR PGARK_ERROR \", \" PGARK_ERROR_NODE \", \" PGARK_ERROR_SQLSTATE\n"
+    "Why there is none.\n";
 
 static void put_see_also(FILE *out, Command self)
 {
@@ -255,6 +276,8 @@ static void write_command(FILE *out, const CommandSpec *command, const char *pag
     put_options(out, command->command);
     put_refused(out, command->command);
     put_examples(out, command);
+    if (command->command == CMD_BACKUP)
+        fputs(hook_environment, out);
     fputs(exit_status, out);
     put_see_also(out, command->command);
 }

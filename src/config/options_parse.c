@@ -14,6 +14,7 @@ typedef struct Parser
     unsigned commands;          /* bit of the command, or CMD_TOP */
     const CommandSpec *command; /* NULL for CMD_TOP */
     Options *options;
+    bool show; /* "config show": the second word was there */
     OptionsAction action;
     Error *err;
 } Parser;
@@ -270,12 +271,30 @@ static bool parse_short(Parser *p, const char *letters)
     return true;
 }
 
+/* "config" shows, and shows commands. */
+static bool unknown_word(const Parser *p, const char *word)
+{
+    char buf[SHOWN_MAX];
+    error_set(p->err, ERR_USAGE, "%s takes \"show\" and the name of a command, not \"%s\"",
+              p->command->name, shown(buf, word));
+    return hint_help(p);
+}
+
 static bool take_positional(Parser *p, const char *word)
 {
     char buf[SHOWN_MAX];
     if (p->command->positional == POSITIONAL_CONNINFO)
         return take_option(p, option_table_get(OPT_DBNAME), word);
-    if (p->command->positional == POSITIONAL_KEY && p->options->key == NULL)
+    if (p->command->positional == POSITIONAL_SHOW && !p->show)
+    {
+        p->show = strcmp(word, "show") == 0;
+        return p->show || unknown_word(p, word);
+    }
+    if (p->command->positional == POSITIONAL_SHOW && p->options->key == NULL &&
+        command_table_by_name(word) == NULL)
+        return unknown_word(p, word);
+    if ((p->command->positional == POSITIONAL_KEY || p->command->positional == POSITIONAL_SHOW) &&
+        p->options->key == NULL)
     {
         p->options->key = mem_strdup(p->options, word);
         return true;
@@ -303,7 +322,8 @@ static bool parse_words(Parser *p)
         if (!done)
             return false;
     }
-    return true;
+    return p->action != OPTIONS_RUN || p->command->positional != POSITIONAL_SHOW || p->show ||
+           error_set(p->err, ERR_USAGE, "%s needs the word show", p->command->name);
 }
 
 /* ---- commands ---- */
@@ -363,20 +383,12 @@ static bool parse_command_line(Parser *p, void *ctx)
     return parse_words(p);
 }
 
-static bool read_other_places(Options *o, Error *err)
-{
-    if (!options_read_environment(o, err))
-        return false;
-    const char *config = options_string(o, OPT_CONFIG);
-    return config == NULL || options_read_file(o, config, err);
-}
-
 Options *options_parse(void *ctx, int argc, char **argv, OptionsAction *ret_action, Error *err)
 {
     Parser p = {.argc = argc, .argv = argv, .next = 1, .commands = CMD_TOP, .err = err};
     bool done = parse_command_line(&p, ctx);
     if (done && p.action == OPTIONS_RUN)
-        done = read_other_places(p.options, err) && options_check(p.options, err);
+        done = options_read_places(p.options, err) && options_check(p.options, err);
     if (done && p.options == NULL)
         p.options = options_new(ctx, CMD_NONE);
     if (!done)

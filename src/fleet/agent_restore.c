@@ -34,7 +34,8 @@ bool agent_restore_wanted(const RestoreRequest *request, bool *ret_wanted, Error
     char *dir;
     *ret_wanted = false;
     Repo *repo = repo_open(tmp, request->repo, err);
-    if (repo == NULL || !repo_resolve(repo, tmp, request->key, key, &dir, &lock, err))
+    if (repo == NULL ||
+        !repo_resolve(repo, tmp, request->key, request->prefix, key, &dir, &lock, err))
         return false;
     const Manifest *m = manifest_read(repo->storage, tmp, dir, true, err);
     for (size_t i = 0; m != NULL && i < m->node_count; i++)
@@ -141,7 +142,8 @@ static bool open_set(Run *run, Error *err)
 {
     run->repo = repo_open(run->ctx, run->request->repo, err);
     if (run->repo == NULL ||
-        !repo_resolve(run->repo, run->ctx, run->request->key, run->key, &run->dir, &run->lock, err))
+        !repo_resolve(run->repo, run->ctx, run->request->key, run->request->prefix, run->key,
+                      &run->dir, &run->lock, err))
         return false;
     run->result->manifest = manifest_read(run->repo->storage, run->ctx, run->dir, true, err);
     return run->result->manifest != NULL || error_prefix(err, "set %s", run->key);

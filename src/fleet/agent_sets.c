@@ -121,7 +121,7 @@ static bool is_gone(const ExpireResult *gone, const char *key)
 {
     for (size_t i = 0; i < gone->count; i++)
     {
-        if (str_equal(gone->sets[i].key, key))
+        if (str_equal(gone->removed[i].key, key))
             return true;
     }
     return false;

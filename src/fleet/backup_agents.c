@@ -187,6 +187,9 @@ static void make_arguments(const BackupRequest *r, Arguments *a)
         add(a, mem_printf(a->ctx, "--role=%s", r->role));
     add_flag(a, r->no_sync, "--no-sync");
     add_flag(a, r->globals, "--globals");
+    add_flag(a, r->config_files, "--config-files");
+    if (r->rate_limit > 0)
+        add(a, mem_printf(a->ctx, "--rate-limit=%" PRIu64, r->rate_limit));
     add_flag(a, r->no_role_passwords, "--no-role-passwords");
     add_flag(a, r->enable_row_security, "--enable-row-security");
     add_flag(a, r->selection->strict_names, "--strict-names");
@@ -253,6 +256,7 @@ static void take_node(BackupNode *node, const NodeRecord *r)
     ours->schema = r->schema;
     ours->chunks = r->chunks;
     ours->globals = r->globals;
+    ours->config = r->config;
     ours->repo = r->repo;
     ours->repo_id = r->repo_id;
 }

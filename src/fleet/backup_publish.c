@@ -1,6 +1,8 @@
 /* fleet/backup_publish.c - a set's manifest; the contract is in backup_run_parts.h. */
 #include "base/clock.h"
 #include "fleet/backup_run_parts.h"
+#include "repo/fold.h"
+#include "report/set_report.h"
 
 const char *backup_publish_fleet(const BackupRun *run, void *ctx)
 {
@@ -19,8 +21,14 @@ static void fill_totals(const BackupRun *run, Manifest *m)
     {
         BackupNode *node = &run->nodes[i];
         t->objects += atomic_load(&node->objects);
+        node->rows = node->stored = 0;
+        for (size_t k = 0; k < node->catalog.count; k++)
+        {
+            node->rows += node->tables[k].rows;
+            node->stored += node->tables[k].stored;
+        }
         t->stored += node->record.schema.bytes + node->record.chunks.bytes +
-                     node->record.globals.bytes;
+                     node->record.globals.bytes + node->record.config.bytes;
     }
     t->tables = m->table_count;
     t->sequences = m->sequence_count;
@@ -53,6 +61,7 @@ static void copy_node(void *ctx, NodeRecord *to, const NodeRecord *from)
     to->schema.path = mem_strdup(ctx, from->schema.path);
     to->chunks.path = mem_strdup(ctx, from->chunks.path);
     to->globals.path = mem_strdup(ctx, from->globals.path);
+    to->config.path = mem_strdup(ctx, from->config.path);
     to->repo = mem_strdup(ctx, from->repo);
     to->repo_id = mem_strdup(ctx, from->repo_id);
     to->warnings = copy_strings(ctx, from->warnings, from->warning_count);
@@ -158,6 +167,7 @@ static Manifest *make_manifest(const BackupRun *run)
     snprintf(set->key, sizeof(set->key), "%s", run->set->key);
     set->version = mem_strdup(m, PGARK_VERSION);
     set->fleet = mem_strdup(m, backup_publish_fleet(run, m));
+    set->prefix = mem_strdup(m, run->request->prefix);
     set->topology = mem_strdup(m, run->fleet->topology);
     set->started_us = run->started_us;
     set->finished_us = clock_wall_us();
@@ -181,8 +191,7 @@ static Manifest *make_manifest(const BackupRun *run)
     return m;
 }
 
-static bool write_manifest(ManifestWriter *w, const Manifest *m, ObjectRecord *ret_object,
-                           Error *err)
+static bool write_manifest(ManifestWriter *w, const Manifest *m, Error *err)
 {
     bool ok = manifest_write_set(w, &m->set, err);
     for (size_t i = 0; ok && i < m->node_count; i++)
@@ -200,8 +209,15 @@ static bool write_manifest(ManifestWriter *w, const Manifest *m, ObjectRecord *r
         ok = manifest_write_distributed_schema(w, &m->schemas[i], err);
     for (size_t i = 0; ok && i < m->function_count; i++)
         ok = manifest_write_distributed_function(w, &m->functions[i], err);
-    return ok && manifest_write_totals(w, &m->totals, err) &&
-           manifest_writer_commit(w, ret_object, err);
+    return ok && manifest_write_totals(w, &m->totals, err);
+}
+
+/* The report tells of tables, so it needs the manifest folded: that has been written, but not published. */
+static bool write_report(const BackupRun *run, Manifest *m, Error *err)
+{
+    return fold_manifest(m, err) != NULL &&
+           set_report_store(run->repo->storage, run->set->dir, m, run->request->asked,
+                            run->request->no_sync, err);
 }
 
 /* The directories whose entries must last before the manifest may say that they exist. */
@@ -228,7 +244,7 @@ static bool send_manifest(BackupRun *run, const Manifest *m, Error *err)
     size_t len;
     AUTO(manifest_writer_free)
     ManifestWriter *w = manifest_writer_new(st, path, true, true, err);
-    return w != NULL && write_manifest(w, m, &object, err) &&
+    return w != NULL && write_manifest(w, m, err) && manifest_writer_commit(w, &object, err) &&
            storage_read_all(st, tmp, path, object.bytes, &text, &len, err) &&
            storage_remove(st, path, err) && backup_agents_publish(run, text, len, err);
 }
@@ -245,11 +261,11 @@ bool backup_publish(BackupRun *run, Error *err)
     ManifestWriter *w = manifest_writer_new(run->repo->storage,
                                             mem_printf(tmp, "%s/manifest.jsonl", run->set->dir),
                                             true, run->request->no_sync, err);
-    if (w == NULL)
+    if (w == NULL || !write_manifest(w, m, err) || !write_report(run, m, err))
         return false;
     /* From here on the set is published or it is not, and nobody removes it in between. */
     pthread_mutex_lock(&run->set_mutex);
-    run->set->committed = cancel_check(run->cancel, err) && write_manifest(w, m, NULL, err);
+    run->set->committed = cancel_check(run->cancel, err) && manifest_writer_commit(w, NULL, err);
     bool ok = run->set->committed;
     pthread_mutex_unlock(&run->set_mutex);
     if (ok)

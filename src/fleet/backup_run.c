@@ -3,6 +3,7 @@
 
 #include <time.h>
 
+#include "backup/config_files.h"
 #include "backup/locks.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -11,6 +12,7 @@
 #include "fleet/backup_run_parts.h"
 #include "fleet/cut.h"
 #include "fleet/resume.h"
+#include "fleet/space.h"
 
 #define CONFIRM_ROUNDS 20
 #define LOCK_SLICE_MS  5000
@@ -156,6 +158,12 @@ static bool check_distinct(const BackupRun *run, Error *err)
     return true;
 }
 
+static bool read_config(void *arg, size_t i, Error *err)
+{
+    BackupNode *node = &((BackupRun *) arg)->nodes[i];
+    return !node->with_config || config_files_read(node, err);
+}
+
 /* All locks of a server's databases lie in one table. */
 static bool check_locks(const BackupRun *run, Error *err)
 {
@@ -173,35 +181,16 @@ static bool check_locks(const BackupRun *run, Error *err)
     return true;
 }
 
-/* A first look by the planner's page counts: cheap, and enough to refuse what cannot end well. A
- * set is rarely smaller than a twentieth of the tables. */
+/* Enough to refuse what cannot end well before anybody is locked. */
 static bool check_space(BackupRun *run, Error *err)
 {
-    uint64_t needed = 1024 * 1024;
-    uint64_t available;
-    for (size_t i = 0; i < run->count; i++)
-    {
-        AUTO(PQclear)
-        PGresult *res = pg_query(run->nodes[i].probe,
-                                 "SELECT coalesce(sum(relpages::bigint), 0) *"
-                                 " pg_catalog.current_setting('block_size')::bigint / 20"
-                                 " FROM pg_catalog.pg_class WHERE relkind IN ('r', 't')"
-                                 " AND relpages > 0",
-                                 0, NULL, err);
-        if (res == NULL)
-            return false;
-        needed += (uint64_t) pg_cell_int(res, 0, 0);
-    }
-    if (!storage_free_space(run->repo->storage, &available, err))
-        return false;
-    if (available >= needed)
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "fleet name");
+    SpaceEstimate estimate;
+    if (run->request->no_space_check)
         return true;
-    char have[STR_BYTES_LEN];
-    char want[STR_BYTES_LEN];
-    error_set(err, ERR_STORAGE, "repository \"%s\" has only %s free, at least %s will be needed",
-              storage_uri(run->repo->storage), str_format_bytes(have, available),
-              str_format_bytes(want, needed));
-    return error_hint(err, "Free some space there (pgark expire), or name another repository.");
+    return space_estimate(run->repo, run->nodes, run->count, backup_publish_fleet(run, tmp),
+                          &estimate, err) &&
+           space_check(run->repo, &estimate, run->request->min_free, err);
 }
 
 static bool begin_set(BackupRun *run, Error *err)
@@ -342,7 +331,8 @@ static bool attempt(BackupRun *run, Error *err)
     progress_phase(run->progress, "connecting");
     backup_agents_prepare(run);
     if (!each(run, connect_one, err) || !check_distinct(run, err) || !find_parts(run, err) ||
-        !check_locks(run, err) || !cut_check(run->nodes, run->count, run->request->cut, err))
+        !check_locks(run, err) || !each(run, read_config, err) ||
+        !cut_check(run->nodes, run->count, run->request->cut, err))
         return false;
     if (run->request->dry_run)
         return each(run, plan_one, err);
@@ -378,13 +368,15 @@ static void make_nodes(BackupRun *run)
         run->nodes[i].shared_server = !first || !last;
         run->nodes[i].with_globals = first && run->request->globals &&
                                      (i == 0 || run->fleet->engine == NULL);
+        run->nodes[i].with_config = first && run->request->config_files;
         if (first)
             run->servers[run->server_count++] = i;
     }
     run->servers[run->server_count] = run->count;
 }
 
-static void end_attempt(BackupRun *run, const Error *failure)
+/* last: no other attempt follows. */
+static void end_attempt(BackupRun *run, const Error *failure, bool last)
 {
     /* Agents that were told to end have ended: they hold what their nodes' servers must not. */
     backup_agents_end(run);
@@ -392,11 +384,16 @@ static void end_attempt(BackupRun *run, const Error *failure)
     for (size_t i = 0; i < run->count && !run->request->dry_run; i++)
         node_close(&run->nodes[i]);
     bool kept = run->set != NULL && backup_hold_end(run, failure);
+    bool partial = run->set != NULL && !run->set->committed && !kept && last &&
+                   run->request->keep_partial;
+    if (partial)
+        log_message(LOG_WARNING, "what the run has stored stays as the unfinished set %s",
+                    run->set->key);
     pthread_mutex_lock(&run->set_mutex);
     RepoSet *set = run->set;
     run->set = NULL;
     if (set != NULL)
-        set->kept = kept;
+        set->kept = kept || partial;
     pthread_mutex_unlock(&run->set_mutex);
     repo_set_end(set);
 }
@@ -418,9 +415,10 @@ static bool open_repo(BackupRun *run, Error *err)
         *err = missing;
         return false;
     }
+    StorageSpace space = {.free = 0};
     run->result->repo_known = run->repo != NULL &&
-                              storage_free_space(run->repo->storage, &run->result->free_bytes,
-                                                 &missing);
+                              storage_space(run->repo->storage, &space, &missing);
+    run->result->free_bytes = space.free;
     return true;
 }
 
@@ -442,12 +440,13 @@ static bool run_work(void *arg, Error *err)
             run->nodes[n].scope = engine_scope_at_first(run->fleet->engine, n);
         }
         bool ok = attempt(run, &failure);
-        end_attempt(run, &failure);
+        bool again = !ok && failure.code == ERR_CHANGED && run->left == NULL &&
+                     !supervise_cancelled(run->supervisor);
+        end_attempt(run, &failure, !again || i == run->request->retries);
         if (ok)
             return true;
         *err = failure;
-        if (failure.code != ERR_CHANGED || run->left != NULL ||
-            supervise_cancelled(run->supervisor))
+        if (!again)
             return false;
         run->result->restarts++;
         log_info("starting over, as the catalogue changed: %s", failure.message);
@@ -472,7 +471,8 @@ static bool run_give_up(void *arg)
         pthread_mutex_unlock(&run->set_mutex);
         return false;
     }
-    if (run->set != NULL && !run->set->kept && !repo_remove_set(run->repo, run->set->dir, &ignored))
+    if (run->set != NULL && !run->set->kept && !run->request->keep_partial &&
+        !repo_remove_set(run->repo, run->set->dir, &ignored))
         log_message(LOG_WARNING, "an unfinished set stays in \"%s\" until pgark expire",
                     run->set->dir);
     return true;

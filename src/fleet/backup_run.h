@@ -10,12 +10,12 @@
 
 typedef struct BackupResult
 {
-    Manifest *manifest; /* what was published; NULL for a dry run */
+    Manifest *manifest; /* what was published, folded (repo/fold.h); NULL for a dry run */
     int64_t elapsed_ms;
-    int restarts; /* how often it started over because the catalogue changed underneath */
-    /* Dry run: */
-    BackupNode *nodes;
+    int restarts;      /* how often it started over because the catalogue changed underneath */
+    BackupNode *nodes; /* closed, but in a dry run */
     size_t node_count;
+    /* Dry run: */
     uint64_t bytes; /* heap and TOAST of all tables */
     bool repo_known;
     uint64_t free_bytes; /* of the repository */

@@ -284,26 +284,26 @@ static void check_same_server(CheckRun *run)
 
 static void check_space(CheckRun *run, Repo *repo)
 {
-    uint64_t available;
+    StorageSpace space;
     Error err = ERROR_INIT;
     char have[STR_BYTES_LEN];
     char want[STR_BYTES_LEN];
-    if (!storage_free_space(repo->storage, &available, &err))
+    if (!storage_space(repo->storage, &space, &err))
     {
         add_error(run, CHECK_REPOSITORY, "space", &err);
         return;
     }
-    str_format_bytes(have, available);
+    str_format_bytes(have, space.free);
     str_format_bytes(want, run->bytes);
     /* COPY data is smaller than the heap, and compresses; the tables' own size is a safe estimate.
      */
     if (!run->estimated)
         add(run, CHECK_REPOSITORY, "space", CHECK_WARNING, "%s free; no estimate without all nodes",
             have);
-    else if (available < run->bytes / 20)
+    else if (space.free < run->bytes / 20)
         add(run, CHECK_REPOSITORY, "space", CHECK_FAILED, "%s free, the tables have %s", have,
             want);
-    else if (available < run->bytes)
+    else if (space.free < run->bytes)
         add(run, CHECK_REPOSITORY, "space", CHECK_WARNING,
             "%s free, less than the %s of the tables; enough only if they compress well", have,
             want);

@@ -35,8 +35,11 @@ void resume_describe(const BackupRequest *request, void *ctx, char ***ret, size_
     add(&l, mem_printf(ctx, "--copy-format=%s", backup_format_name(request->format)));
     add(&l, mem_printf(ctx, "--chunk-size=%" PRIu64, request->chunk_size));
     add(&l, mem_printf(ctx, "--sections=%u", request->selection->sections));
+    if (request->prefix != NULL)
+        add(&l, mem_printf(ctx, "--prefix=%s", request->prefix));
     add_flag(&l, request->all_databases, "--all-databases");
     add_flag(&l, request->globals, "--globals");
+    add_flag(&l, request->config_files, "--config-files");
     add_flag(&l, request->no_role_passwords, "--no-role-passwords");
     add_flag(&l, request->enable_row_security, "--enable-row-security");
     if (request->role != NULL)

@@ -107,6 +107,8 @@ Fleet *fleet_discover(void *ctx, const FleetRequest *request, Error *err)
     }
     else
         ok = from_one(fleet, request, err);
+    if (ok && request->name != NULL)
+        fleet->name = mem_strdup(fleet, request->name);
     return ok ? fleet : NULL;
 }
 

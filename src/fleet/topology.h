@@ -17,6 +17,7 @@ typedef struct FleetRequest
     const char *user;
     const char *const *nodes; /* --node, content ids in order */
     size_t node_count;
+    const char *name;        /* of the fleet that dbname or nodes are, NULL: none was given */
     const char *file;        /* --fleet */
     const NameMap *host_map; /* --host-map: of nodes that a coordinator names */
     size_t host_map_count;

@@ -238,6 +238,44 @@ void pg_conn_close(PgConn *conn)
     mem_free(conn);
 }
 
+char *pg_conn_spec_database(void *ctx, const PgConnSpec *spec)
+{
+    char *name = NULL;
+    if (spec->database != NULL)
+        return mem_strdup(ctx, spec->database);
+    if (spec->conninfo == NULL)
+        return mem_strdup(ctx, "");
+    /* PQconninfoParse knows both forms; a plain word is a name. */
+    PQconninfoOption *options = PQconninfoParse(spec->conninfo, NULL);
+    if (options == NULL)
+        return mem_strdup(ctx, spec->conninfo);
+    for (PQconninfoOption *o = options; o->keyword != NULL; o++)
+    {
+        if (strcmp(o->keyword, "dbname") == 0)
+            name = mem_strdup(ctx, o->val == NULL ? "" : o->val);
+    }
+    PQconninfoFree(options);
+    return name;
+}
+
+char *pg_conn_default_database(void *ctx, const PgConnSpec *spec)
+{
+    const char *database = NULL;
+    const char *user = spec->user;
+    PQconninfoOption *defaults = PQconndefaults();
+    for (PQconninfoOption *o = defaults; o != NULL && o->keyword != NULL; o++)
+    {
+        if (strcmp(o->keyword, "dbname") == 0)
+            database = o->val;
+        if (strcmp(o->keyword, "user") == 0 && user == NULL)
+            user = o->val;
+    }
+    const char *name = database != NULL ? database : user;
+    char *copy = mem_strdup(ctx, name != NULL ? name : "");
+    PQconninfoFree(defaults);
+    return copy;
+}
+
 static const char *copy_nonempty(void *ctx, const char *s)
 {
     return s == NULL || s[0] == '\0' ? NULL : mem_strdup(ctx, s);

@@ -58,6 +58,14 @@ PgConn *pg_conn_open(const PgConnSpec *spec, const char *label, const char *appl
 void pg_conn_close(PgConn *conn);
 DEFINE_AUTO(PgConn, pg_conn_close)
 
+/* pg_conn_spec_database: the database that a spec names, below ctx, without connecting; "" where libpq's
+ * environment decides. */
+char *pg_conn_spec_database(void *ctx, const PgConnSpec *spec);
+
+/* pg_conn_default_database: what it decides for then: PGDATABASE, a service's, or the user's name; "" when that
+ * cannot be told. Below ctx. */
+char *pg_conn_default_database(void *ctx, const PgConnSpec *spec);
+
 /* pg_conn_pin returns a spec below ctx for more connections to the same server and database: of a
  * conninfo with several hosts, the one that answered. */
 PgConnSpec *pg_conn_pin(void *ctx, const PgConn *conn, const PgConnSpec *spec);

@@ -22,6 +22,7 @@
 #define MANIFEST_FORMAT   1
 #define MANIFEST_LINE_MAX ((size_t) 16 * 1024 * 1024)
 #define SET_KEY_LEN       15 /* 14 digits and NUL */
+#define SET_SECTIONS_ALL  7
 
 /* A stored file that the manifest vouches for. */
 typedef struct ObjectRecord
@@ -36,6 +37,7 @@ typedef struct SetRecord
     char key[SET_KEY_LEN];
     char *version;  /* of pgark that wrote it */
     char *fleet;    /* name that retention and the writer's lock go by */
+    char *prefix;   /* of its series, a plain name; NULL: of none */
     char *topology; /* "single", "shards", "citus", "greenplum" */
     int64_t started_us;
     int64_t finished_us; /* wall clock, of the commit */
@@ -43,7 +45,7 @@ typedef struct SetRecord
     char *format; /* "auto", "text", "binary" */
     uint64_t chunk_size;
     int jobs;         /* per node */
-    int sections;     /* SelectionSection bits: 1 pre-data, 2 data, 4 post-data */
+    int sections;     /* SelectionSection bits: 1 pre-data, 2 data, 4 post-data; all: whole */
     char **selection; /* options that left objects out, "--schema=foo"; none: the set is whole */
     size_t selection_count;
 } SetRecord;
@@ -65,6 +67,7 @@ typedef struct NodeRecord
     ObjectRecord schema;  /* path NULL: a node that has parts of the coordinator's tables only */
     ObjectRecord chunks;  /* node<content>.jsonl */
     ObjectRecord globals; /* roles and tablespaces of the server, compressed SQL; path NULL: none */
+    ObjectRecord config;  /* configuration files of the server, compressed tar; path NULL: none */
     char **warnings;      /* what the database holds and this set does not */
     size_t warning_count;
     char *repo; /* where its files lie when not in the set's own repository: the URI as its host
@@ -289,6 +292,11 @@ typedef struct Manifest
  * anything wrong: ERR_CORRUPT, naming the line. headers_only leaves what follows the cut out of
  * memory (they are still hashed and checked). */
 Manifest *manifest_read(Storage *st, void *ctx, const char *set_dir, bool headers_only, Error *err);
+
+/* manifest_peek reads no more than the set record of set_dir/manifest.jsonl, and proves nothing: to choose
+ * among sets, one of which will be read. Errors as of manifest_read. */
+bool manifest_peek(Storage *st, void *ctx, const char *set_dir, SetRecord *ret, Error *err)
+    MUST_CHECK;
 
 /* manifest_has tells whether a table or sequence of content and database is the node record's. */
 static inline bool manifest_has(const NodeRecord *node, int content, const char *database)

@@ -205,7 +205,8 @@ static bool accept_node(Reading *r, const NodeRecord *node, Error *err)
     *mem_push(m, m->nodes, m->node_count, m->node_capacity, NodeRecord) = *node;
     return add_to(&r->sums.stored, node->schema.bytes, err) &&
            add_to(&r->sums.stored, node->chunks.bytes, err) &&
-           add_to(&r->sums.stored, node->globals.bytes, err);
+           add_to(&r->sums.stored, node->globals.bytes, err) &&
+           add_to(&r->sums.stored, node->config.bytes, err);
 }
 
 static bool accept_table(Reading *r, const TableRecord *table, Error *err)
@@ -431,6 +432,28 @@ Manifest *manifest_read(Storage *st, void *ctx, const char *set_dir, bool header
         error_prefix(err, "%s, line %" PRIu64, path, l->number);
     mem_free(r.m);
     return NULL;
+}
+
+bool manifest_peek(Storage *st, void *ctx, const char *set_dir, SetRecord *ret, Error *err)
+{
+    AUTO(mem_context_free) MemContext *scratch = mem_context(NULL, "manifest peek");
+    AUTO(lines_free) Lines *l = NULL;
+    const char *path = mem_printf(scratch, "%s/manifest.jsonl", set_dir);
+    const char *line;
+    size_t len;
+    ManifestLine record;
+
+    l = lines_open(st, path, err);
+    if (l == NULL || !lines_next(l, &line, &len, err))
+        return false;
+    if (line == NULL)
+        return error_set(err, ERR_CORRUPT, "%s is empty", path);
+    if (!manifest_parse_line(ctx, line, len, &record, err))
+        return error_prefix(err, "%s, line 1", path);
+    if (record.type != LINE_SET)
+        return error_set(err, ERR_CORRUPT, "%s does not begin with a set record", path);
+    *ret = record.u.set;
+    return true;
 }
 
 /* ---- the chunks of a node ---- */

@@ -165,8 +165,7 @@ bool part_sweep(Repo *repo, void *ctx, const PartSweep *sweep, ExpireResult *ret
             return false;
         if (!gone)
             continue;
-        struct ExpiredSet *expired = mem_push(ctx, ret->sets, ret->count, ret->capacity,
-                                              struct ExpiredSet);
+        ExpireSet *expired = mem_push(ctx, ret->removed, ret->count, ret->capacity, ExpireSet);
         memcpy(expired->key, sets[i].key, SET_KEY_LEN);
         expired->why = "its set is gone";
     }

@@ -4,6 +4,8 @@
  */
 #include "repo/record_fields.h"
 
+#include "base/str.h"
+
 #define PATH_LEN_MAX 1024
 
 #define NUMBER(T, kind, member, lo, hi)                                                            \
@@ -30,6 +32,7 @@ static const Field set_fields[] = {
     OTHER(SetRecord, FIELD_KEY, key),
     OTHER(SetRecord, FIELD_TEXT, version),
     OTHER(SetRecord, FIELD_TEXT, fleet),
+    OTHER(SetRecord, FIELD_NAME, prefix),
     OTHER(SetRecord, FIELD_TEXT, topology),
     NUMBER(SetRecord, FIELD_I64, started_us, 0, INT64_MAX),
     NUMBER(SetRecord, FIELD_I64, finished_us, 0, INT64_MAX),
@@ -57,6 +60,7 @@ static const Field node_fields[] = {
     OTHER(NodeRecord, FIELD_OBJECT, schema),
     OTHER(NodeRecord, FIELD_OBJECT, chunks),
     OTHER(NodeRecord, FIELD_OBJECT, globals),
+    OTHER(NodeRecord, FIELD_OBJECT, config),
     TEXTS(NodeRecord, warnings, warning_count),
     OTHER(NodeRecord, FIELD_OPTIONAL, repo),
     OTHER(NodeRecord, FIELD_OPTIONAL, repo_id),
@@ -276,6 +280,22 @@ static const char *check_chunk(const ChunkRecord *c)
     return NULL;
 }
 
+static const char *check_set(const SetRecord *s)
+{
+    if (strcmp(s->format, "auto") != 0 && strcmp(s->format, "text") != 0 &&
+        strcmp(s->format, "binary") != 0)
+        return "an unknown copy format";
+    if (s->prefix != NULL && !str_is_name(s->prefix))
+        return "an impossible prefix";
+    return NULL;
+}
+
+/* Of an object that need not be there. */
+static bool is_all_or_nothing(const ObjectRecord *o)
+{
+    return o->path != NULL ? o->sha256[0] != '\0' : o->bytes == 0 && o->sha256[0] == '\0';
+}
+
 static const char *check_node(const NodeRecord *n)
 {
     const char *name = n->chunks.path == NULL ? NULL : strrchr(n->chunks.path, '/');
@@ -289,13 +309,13 @@ static const char *check_node(const NodeRecord *n)
         return "a schema archive outside db/ or without a hash";
     if (name == NULL || n->chunks.sha256[0] == '\0' || strcmp(name, want) != 0)
         return "a chunk file of another name or without a hash";
-    if (n->globals.path != NULL && n->globals.sha256[0] == '\0')
-        return "globals without a hash";
+    if (!is_all_or_nothing(&n->globals))
+        return "globals without a file or a hash";
+    if (!is_all_or_nothing(&n->config))
+        return "configuration files without a file or a hash";
     if ((n->repo == NULL) != (n->repo_id == NULL) ||
         (n->repo_id != NULL && !record_fields_hex_sound(n->repo_id, 32)))
         return "a repository without an id";
-    if (n->globals.path == NULL && (n->globals.bytes > 0 || n->globals.sha256[0] != '\0'))
-        return "globals without a file";
     return NULL;
 }
 
@@ -343,14 +363,7 @@ const char *record_fields_check(ManifestLineType type, const void *record)
     switch (type)
     {
     case LINE_SET:
-    {
-        const char *format = ((const SetRecord *) record)->format;
-
-        if (strcmp(format, "auto") != 0 && strcmp(format, "text") != 0 &&
-            strcmp(format, "binary") != 0)
-            return "an unknown copy format";
-        return NULL;
-    }
+        return check_set(record);
     case LINE_NODE:
         return check_node(record);
     case LINE_CHUNK:

@@ -5,7 +5,9 @@
  *   locks/<fleet>.lock                      flock: one writer per fleet
  *   sets/YYYYMMDD/KEY/run.lock              flock: held by the run that makes the set
  *   sets/YYYYMMDD/KEY/hold.lock, hold.jsonl of an unfinished set: repo/hold.h
+ *   history.jsonl                           a line for each backup: report/history.h
  *   sets/YYYYMMDD/KEY/manifest.jsonl        the commit
+ *   sets/YYYYMMDD/KEY/report.txt, report.json
  *   sets/YYYYMMDD/KEY/node<content>.jsonl
  *   sets/YYYYMMDD/KEY/db/<db>/node<content>/schema.dump
  *   sets/YYYYMMDD/KEY/db/<db>/node<content>/<oid>.<chunk>.<txt|bin><suffix>, bundle-<n>
@@ -14,6 +16,10 @@
 #define PGARK_REPO_REPO_H
 
 #include "repo/manifest.h"
+
+/* In a set's directory, for people: what the manifest holds is the truth. */
+#define SET_REPORT_TEXT "report.txt"
+#define SET_REPORT_JSON "report.json"
 
 typedef struct Repo
 {
@@ -101,11 +107,15 @@ bool repo_list_sets(Repo *repo, void *ctx, RepoSetInfo **ret_sets, size_t *ret_c
     MUST_CHECK;
 
 /* repo_resolve turns "latest" or a key into the directory of a finished set (below ctx) and its
- * key. Malformed or future: ERR_USAGE; no such set, or no set at all: ERR_NOT_FOUND; unfinished:
+ * key. prefix names a series: latest is its newest set then, and a key must be of one of its sets; NULL:
+ * latest is the newest set that belongs to no series, and any key will do. A set whose series cannot be
+ * read counts as the newest all the same: none that is older takes its place unnoticed.
+ * Malformed or future: ERR_USAGE; no such set, or no set at all: ERR_NOT_FOUND; unfinished:
  * ERR_NOT_FOUND that says so. A shared lock on the set's run.lock (in *ret_lock) keeps expire away
  * from a set that is being read; ERR_LOCK when it is being removed. *ret_lock is NULL in a copy
  * without lock files that cannot be written. */
-bool repo_resolve(Repo *repo, void *ctx, const char *key_or_latest, char ret_key[SET_KEY_LEN],
-                  char **ret_dir, StorageLock **ret_lock, Error *err) MUST_CHECK;
+bool repo_resolve(Repo *repo, void *ctx, const char *key_or_latest, const char *prefix,
+                  char ret_key[SET_KEY_LEN], char **ret_dir, StorageLock **ret_lock, Error *err)
+    MUST_CHECK;
 
 #endif

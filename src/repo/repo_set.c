@@ -378,21 +378,73 @@ void repo_set_end(RepoSet *set)
 
 /* ---- finding ---- */
 
-static bool find_latest(Repo *repo, char ret_key[SET_KEY_LEN], Error *err)
+/* The series of a set, below ctx; false: nobody knows. */
+static bool series_of(Repo *repo, void *ctx, const char *dir, const char **ret_prefix)
+{
+    SetRecord set;
+
+    if (!manifest_peek(repo->storage, ctx, dir, &set, NULL))
+        return false;
+    *ret_prefix = set.prefix;
+    return true;
+}
+
+static bool no_latest(Repo *repo, const char *prefix, const char *other, Error *err)
+{
+    const char *uri = storage_uri(repo->storage);
+
+    if (prefix == NULL && other == NULL)
+        return error_set(err, ERR_NOT_FOUND, "repository %s holds no finished set", uri);
+    if (prefix == NULL)
+    {
+        error_set(err, ERR_NOT_FOUND, "repository %s holds no finished set without a prefix", uri);
+        return error_hint(err, "There are sets with --prefix=%s.", other);
+    }
+    error_set(err, ERR_NOT_FOUND, "repository %s holds no finished set with the prefix \"%s\"", uri,
+              prefix);
+    if (other == NULL)
+        return false;
+    return error_hint(err, "\"pgark list\" shows the prefixes of all sets.");
+}
+
+static bool find_latest(Repo *repo, const char *prefix, char ret_key[SET_KEY_LEN], Error *err)
 {
     AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "latest");
+    const char *other = NULL; /* what another set has in the place of prefix */
     RepoSetInfo *sets;
     size_t count;
 
     if (!repo_list_sets(repo, ctx, &sets, &count, err))
         return false;
-    while (count > 0 && !sets[count - 1].finished)
-        count--;
+    for (; count > 0; count--)
+    {
+        const char *series = NULL;
+
+        if (!sets[count - 1].finished)
+            continue;
+        if (!series_of(repo, ctx, sets[count - 1].dir, &series) || str_equal(series, prefix))
+            break;
+        other = series != NULL ? series : "";
+    }
     if (count == 0)
-        return error_set(err, ERR_NOT_FOUND, "repository %s holds no finished set",
-                         storage_uri(repo->storage));
+        return no_latest(repo, prefix, other, err);
     memcpy(ret_key, sets[count - 1].key, SET_KEY_LEN);
     return true;
+}
+
+/* A key is of one set whatever its series; but who names both shall have both. */
+static bool check_series(Repo *repo, const char *dir, const char *key, const char *prefix,
+                         Error *err)
+{
+    AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "series");
+    const char *series = NULL;
+
+    if (prefix == NULL || !series_of(repo, ctx, dir, &series) || str_equal(series, prefix))
+        return true;
+    if (series == NULL)
+        return error_set(err, ERR_NOT_FOUND, "set %s has no prefix, and not \"%s\"", key, prefix);
+    return error_set(err, ERR_NOT_FOUND, "set %s has the prefix \"%s\", and not \"%s\"", key,
+                     series, prefix);
 }
 
 /* check_finished tells an unfinished set from none at all. */
@@ -435,8 +487,8 @@ static bool lock_for_reading(Repo *repo, const char *dir, const char *key, Stora
     return true;
 }
 
-bool repo_resolve(Repo *repo, void *ctx, const char *key_or_latest, char ret_key[SET_KEY_LEN],
-                  char **ret_dir, StorageLock **ret_lock, Error *err)
+bool repo_resolve(Repo *repo, void *ctx, const char *key_or_latest, const char *prefix,
+                  char ret_key[SET_KEY_LEN], char **ret_dir, StorageLock **ret_lock, Error *err)
 {
     char *dir;
 
@@ -444,7 +496,7 @@ bool repo_resolve(Repo *repo, void *ctx, const char *key_or_latest, char ret_key
     *ret_lock = NULL;
     if (strcmp(key_or_latest, "latest") == 0)
     {
-        if (!find_latest(repo, ret_key, err))
+        if (!find_latest(repo, prefix, ret_key, err))
             return false;
     }
     else
@@ -459,7 +511,7 @@ bool repo_resolve(Repo *repo, void *ctx, const char *key_or_latest, char ret_key
         return false;
     /* Once more, now that it can no longer be removed: it may have been while the lock was waited
      * for. */
-    if (!check_finished(repo, dir, ret_key, err))
+    if (!check_finished(repo, dir, ret_key, err) || !check_series(repo, dir, ret_key, prefix, err))
     {
         storage_unlock(*ret_lock);
         *ret_lock = NULL;

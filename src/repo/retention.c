@@ -1,5 +1,5 @@
 /*
- * repo/retention.c - which sets go, and removing them.
+ * repo/retention.c - removing sets; the contract is in retention.h.
  */
 #include "repo/retention.h"
 
@@ -11,7 +11,6 @@
 #include "repo/hold.h"
 #include "repo/part.h"
 
-#define DAY_S 86400
 /* A directory without a run.lock is either left over or was made this instant. */
 #define GRACE_US ((int64_t) 60 * 1000000)
 
@@ -19,22 +18,33 @@ typedef struct Expiring
 {
     Repo *repo;
     void *ctx; /* for the result */
-    const ExpireRule *rule;
+    const ExpireRequest *request;
     ExpireResult *result;
     int64_t now_us;
 } Expiring;
 
-/* Fleets seen so far, from the newest set on. */
-typedef struct FleetCount
+typedef struct Candidate
 {
-    char *fleet;
-    int sets;
-} FleetCount;
+    const RepoSetInfo *info;
+    bool scattered; /* nodes of it have their parts in repositories of their own */
+} Candidate;
+
+/* The finished sets that the rule is applied to. */
+typedef struct Candidates
+{
+    void *ctx;
+    RetentionSet *sets;
+    size_t count, capacity;
+    Candidate *of; /* of each */
+    size_t of_count, of_capacity;
+    char **groups; /* names, no two alike */
+    size_t group_count, group_capacity;
+} Candidates;
 
 static void note(Expiring *e, const RepoSetInfo *set, const char *why)
 {
-    struct ExpiredSet *expired = mem_push(e->ctx, e->result->sets, e->result->count,
-                                          e->result->capacity, struct ExpiredSet);
+    ExpireSet *expired = mem_push(e->ctx, e->result->removed, e->result->count, e->result->capacity,
+                                  ExpireSet);
 
     memcpy(expired->key, set->key, SET_KEY_LEN);
     expired->why = why;
@@ -60,7 +70,7 @@ static bool expire_set(Expiring *e, const RepoSetInfo *set, const char *why, Err
 {
     AUTO(storage_unlock) StorageLock *lock = NULL;
 
-    if (!e->rule->dry_run)
+    if (!e->request->dry_run)
     {
         if (!take_set(e, set, &lock, err))
             return false;
@@ -102,7 +112,7 @@ static bool expire_unfinished(Expiring *e, const RepoSetInfo *set, Error *err)
         return false;
     if (starting)
         return true;
-    if (!e->rule->dry_run)
+    if (!e->request->dry_run)
     {
         if (!take_set(e, set, &lock, err))
             return false;
@@ -122,34 +132,31 @@ static bool expire_unfinished(Expiring *e, const RepoSetInfo *set, Error *err)
     return true;
 }
 
-/* why_expired applies the rule to the rank-th newest set (0: newest) of a fleet. */
-static const char *why_expired(const Expiring *e, const char *key, int rank)
+/* group_name: fleet, database, series, and whether everything is in it. A fleet is named by whoever makes
+ * the backup, so it alone does not tell the database; sets of all of a server's databases are one group,
+ * whichever there were. */
+static char *group_name(void *ctx, const Manifest *m)
 {
-    const ExpireRule *rule = e->rule;
-    int64_t age_s = e->now_us / 1000000 - repo_key_seconds(key);
+    bool whole = m->set.selection_count == 0 && m->set.sections == SET_SECTIONS_ALL;
+    bool several = false;
 
-    if (rank == 0)
-        return NULL;
-    if (rule->keep > 0 && rank >= rule->keep)
-        return "beyond --keep";
-    if (rule->older_than_days > 0 && age_s > (int64_t) rule->older_than_days * DAY_S)
-        return "older than --older-than";
-    return NULL;
+    for (size_t i = 1; i < m->node_count; i++)
+        several = several || m->nodes[i].content == m->nodes[i - 1].content;
+    return mem_printf(ctx, "%s/%s/%s/%s", repo_escape(ctx, m->set.fleet),
+                      several ? "*" : repo_escape(ctx, m->nodes[0].database),
+                      m->set.prefix != NULL ? m->set.prefix : "", whole ? "whole" : "part");
 }
 
-static FleetCount *find_fleet(void *ctx, FleetCount **fleets, size_t *count, size_t *capacity,
-                              const char *name)
+static size_t find_group(Candidates *c, const char *name)
 {
-    FleetCount *found;
-
-    for (size_t i = 0; i < *count; i++)
+    for (size_t i = 0; i < c->group_count; i++)
     {
-        if (strcmp((*fleets)[i].fleet, name) == 0)
-            return &(*fleets)[i];
+        if (strcmp(c->groups[i], name) == 0)
+            return i;
     }
-    found = mem_push(ctx, *fleets, *count, *capacity, FleetCount);
-    found->fleet = mem_strdup(ctx, name);
-    return found;
+    *mem_push(c->ctx, c->groups, c->group_count, c->group_capacity, char *) = mem_strdup(c->ctx,
+                                                                                         name);
+    return c->group_count - 1;
 }
 
 static bool has_parts_elsewhere(const Repo *repo, const Manifest *m)
@@ -162,40 +169,91 @@ static bool has_parts_elsewhere(const Repo *repo, const Manifest *m)
     return false;
 }
 
+static void add_candidate(Expiring *e, Candidates *c, const RepoSetInfo *info)
+{
+    AUTO(mem_context_free) MemContext *scratch = mem_context(NULL, "set");
+    Error why_unread = ERROR_INIT;
+    Manifest *m = manifest_read(e->repo->storage, scratch, info->dir, true, &why_unread);
+    RetentionSet *set;
+
+    if (m == NULL)
+    {
+        log_warning("set %s stays, its manifest cannot be read: %s", info->key, why_unread.message);
+        return;
+    }
+    if (e->request->prefix != NULL && !str_equal(e->request->prefix, m->set.prefix))
+        return;
+    set = mem_push(c->ctx, c->sets, c->count, c->capacity, RetentionSet);
+    set->seconds = repo_key_seconds(info->key);
+    set->group = find_group(c, group_name(scratch, m));
+    *mem_push(c->ctx, c->of, c->of_count, c->of_capacity,
+              Candidate) = (Candidate){.info = info, .scattered = has_parts_elsewhere(e->repo, m)};
+}
+
+static const char *why_removed(const RetentionRule *rule)
+{
+    bool periods = rule->keep_daily > 0 || rule->keep_weekly > 0 || rule->keep_monthly > 0;
+
+    if (!periods && rule->older_than_days == 0)
+        return "beyond --keep";
+    if (!periods && rule->keep == 0)
+        return "older than --older-than";
+    return "kept by no rule";
+}
+
+static const char *why_kept(void *ctx, unsigned reasons)
+{
+    static const char *const names[] = {
+        "newest", "--keep", "--keep-daily", "--keep-weekly", "--keep-monthly", "not --older-than",
+    };
+    Str *s = str_new(ctx);
+
+    for (size_t i = 0; i < LENGTH_OF(names); i++)
+    {
+        if ((reasons & (1U << i)) != 0)
+            str_addf(s, "%s%s", s->len > 0 ? ", " : "", names[i]);
+    }
+    return s->data;
+}
+
+/* expire_whole leaves a set alone whose parts nobody would remove. */
+static bool expire_whole(Expiring *e, const Candidate *c, Error *err)
+{
+    if (!e->request->parts && c->scattered)
+    {
+        log_warning("set %s stays: nodes of it have their parts in repositories of their own, "
+                    "name the nodes to have them removed there",
+                    c->info->key);
+        return true;
+    }
+    return expire_set(e, c->info, why_removed(&e->request->rule), err);
+}
+
 static bool expire_finished(Expiring *e, const RepoSetInfo *sets, size_t count, Error *err)
 {
     AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "finished");
-    FleetCount *fleets = NULL;
-    size_t fleet_count = 0, fleet_capacity = 0;
+    Candidates c = {.ctx = ctx};
 
-    for (size_t i = count; i-- > 0;)
+    for (size_t i = 0; i < count; i++)
     {
-        AUTO(mem_context_free) MemContext *scratch = mem_context(NULL, "set");
-        Error why_unread = ERROR_INIT;
-        FleetCount *fleet;
-        const char *why;
-        Manifest *m;
+        if (sets[i].finished)
+            add_candidate(e, &c, &sets[i]);
+    }
+    retention_decide(&e->request->rule, e->now_us / 1000000, c.sets, c.count);
+    for (size_t i = c.count; i-- > 0;)
+    {
+        ExpireSet *kept;
 
-        if (!sets[i].finished)
-            continue;
-        m = manifest_read(e->repo->storage, scratch, sets[i].dir, true, &why_unread);
-        if (m == NULL)
+        if (c.sets[i].reasons == 0)
         {
-            log_warning("set %s stays, its manifest cannot be read: %s", sets[i].key,
-                        why_unread.message);
+            if (!expire_whole(e, &c.of[i], err))
+                return false;
             continue;
         }
-        fleet = find_fleet(ctx, &fleets, &fleet_count, &fleet_capacity, m->set.fleet);
-        why = why_expired(e, sets[i].key, fleet->sets++);
-        if (why != NULL && !e->rule->parts && has_parts_elsewhere(e->repo, m))
-        {
-            log_warning("set %s stays: nodes of it have their parts in repositories of their own, "
-                        "name the nodes to have them removed there",
-                        sets[i].key);
-            continue;
-        }
-        if (why != NULL && !expire_set(e, &sets[i], why, err))
-            return false;
+        kept = mem_push(e->ctx, e->result->kept, e->result->kept_count, e->result->kept_capacity,
+                        ExpireSet);
+        memcpy(kept->key, c.of[i].info->key, SET_KEY_LEN);
+        kept->why = why_kept(e->ctx, c.sets[i].reasons);
     }
     return true;
 }
@@ -219,10 +277,12 @@ static void leave_parts(Repo *repo, RepoSetInfo *sets, size_t *count)
     *count = left;
 }
 
-bool retention_expire(Repo *repo, void *ctx, const ExpireRule *rule, ExpireResult *ret, Error *err)
+bool retention_expire(Repo *repo, void *ctx, const ExpireRequest *request, ExpireResult *ret,
+                      Error *err)
 {
     AUTO(mem_context_free) MemContext *scratch = mem_context(NULL, "expire");
-    Expiring e = {.repo = repo, .ctx = ctx, .rule = rule, .result = ret};
+    Expiring e = {.repo = repo, .ctx = ctx, .request = request, .result = ret};
+    const RetentionRule *rule = &request->rule;
     RepoSetInfo *sets;
     size_t count;
 
@@ -237,7 +297,8 @@ bool retention_expire(Repo *repo, void *ctx, const ExpireRule *rule, ExpireResul
             return false;
     }
     /* Without a rule there is no need to read any manifest. */
-    if (rule->keep <= 0 && rule->older_than_days <= 0)
+    if (rule->keep <= 0 && rule->keep_daily <= 0 && rule->keep_weekly <= 0 &&
+        rule->keep_monthly <= 0 && rule->older_than_days <= 0)
         return true;
     return expire_finished(&e, sets, count, err);
 }

@@ -1,37 +1,45 @@
 /*
- * repo/retention.h - which sets go.
+ * repo/retention.h - removing the sets that a rule lets go, and what dead runs have left.
  */
 #ifndef PGARK_REPO_RETENTION_H
 #define PGARK_REPO_RETENTION_H
 
 #include "repo/repo.h"
+#include "repo/retention_rule.h"
 
-typedef struct ExpireRule
+typedef struct ExpireRequest
 {
-    int keep;            /* keep the newest N finished sets of each fleet; 0: no such rule */
-    int older_than_days; /* remove finished sets that are older; 0: no such rule. The newest
-                            finished set of a fleet always stays. */
+    RetentionRule rule; /* all 0: only unfinished sets go */
+    const char *prefix; /* only the finished sets of this series; NULL: those of every one */
     bool dry_run;
-    bool parts; /* the caller sees to parts in other repositories (repo/part.h); otherwise sets
-                            that have any stay */
-} ExpireRule;
+    bool parts; /* the caller sees to parts in other repositories (repo/part.h); otherwise sets that
+                   have any stay */
+} ExpireRequest;
+
+typedef struct ExpireSet
+{
+    char key[SET_KEY_LEN];
+    const char *why; /* it goes: "beyond --keep", "older than --older-than", "kept by no rule",
+                        "unfinished"; it stays: "newest", "--keep, --keep-daily", ... */
+} ExpireSet;
 
 typedef struct ExpireResult
 {
+    ExpireSet *removed; /* or, in a dry run, what would be */
     size_t count, capacity;
-    struct ExpiredSet
-    {
-        char key[SET_KEY_LEN];
-        const char *why; /* "beyond --keep", "older than --older-than", "unfinished" */
-    } * sets;
+    ExpireSet *kept; /* finished sets that the rule was applied to */
+    size_t kept_count, kept_capacity;
 } ExpireResult;
 
-/* retention_expire removes (or with dry_run only lists) what the rule says, and unfinished sets
- * that no live run owns. A set that the rule would remove but that is being read is left
- * alone with a warning; one that a live run makes is left alone silently. The manifest goes first,
- * so that a half removed set is an unfinished one. A set whose manifest cannot be read is kept and
- * warned about. */
-bool retention_expire(Repo *repo, void *ctx, const ExpireRule *rule, ExpireResult *ret, Error *err)
-    MUST_CHECK;
+/* retention_expire removes (or with dry_run only lists) what the rule lets go, and unfinished sets
+ * that no live run owns. The rule is applied to each fleet, database and series by itself, and to sets
+ * of everything apart from those that hold a part: a table that was saved in the afternoon never takes
+ * the place of a whole backup. The newest of each of these kinds stays, whatever the rule says. A set
+ * that the rule would remove but that is being read is left alone with a warning; one that a live run
+ * makes is left alone silently. The manifest goes first, so that a half removed set is an unfinished
+ * one. A set whose manifest cannot be read is kept, warned about and not counted: it takes no sound
+ * set's place. */
+bool retention_expire(Repo *repo, void *ctx, const ExpireRequest *request, ExpireResult *ret,
+                      Error *err) MUST_CHECK;
 
 #endif

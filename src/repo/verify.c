@@ -255,12 +255,14 @@ static bool verify_node(Verify *v, const NodeRecord *node, bool *ret_read, Error
     verify_files_whole(v->files, node->chunks.path, node->chunks.bytes);
     if (node->globals.path != NULL)
         verify_files_whole(v->files, node->globals.path, node->globals.bytes);
+    if (node->config.path != NULL)
+        verify_files_whole(v->files, node->config.path, node->config.bytes);
     *ret_read = manifest_each_chunk(v->st, v->set_dir, node, take_chunk, v, &why);
     if (*ret_read)
         verify_tables_compare(tables);
     else if (why.code != ERR_CANCELLED && why.code != ERR_NOT_FOUND)
         verify_problem(v->problems, "%s", why.message);
-    const ObjectRecord *const whole[] = {&node->schema, &node->globals};
+    const ObjectRecord *const whole[] = {&node->schema, &node->globals, &node->config};
     for (size_t i = 0; !v->quick && i < LENGTH_OF(whole) && why.code != ERR_CANCELLED; i++)
     {
         error_clear(&why);

@@ -136,7 +136,9 @@ static bool walk_entry(void *arg, const char *name, const StorageInfo *info, Err
         below.depth++;
         return walk_dir(&below, err);
     }
+    /* Reports are for people: nothing is ever read from them. */
     if (strcmp(path, "manifest.jsonl") == 0 || strcmp(path, PART_FILE) == 0 ||
+        strcmp(path, SET_REPORT_TEXT) == 0 || strcmp(path, SET_REPORT_JSON) == 0 ||
         strcmp(path, "run.lock") == 0 || strcmp(path, HOLD_FILE) == 0 ||
         strcmp(path, HOLD_LOCK) == 0)
         return true;

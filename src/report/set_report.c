@@ -82,6 +82,8 @@ static void text_head(FILE *out, const char *repo_uri, const Manifest *m)
     fprintf(out, "repository  %s\n", repo_uri);
     fprintf(out, "fleet       %s (%s, %zu node%s)\n", m->set.fleet, m->set.topology, m->node_count,
             m->node_count == 1 ? "" : "s");
+    if (m->set.prefix != NULL)
+        fprintf(out, "prefix      %s\n", m->set.prefix);
     fprintf(out, "started     %s, took %s with %d jobs per node\n",
             clock_iso(started, m->set.started_us), str_format_duration(duration, elapsed_ms(m)),
             m->set.jobs);
@@ -382,12 +384,13 @@ json_t *set_report_json(const Manifest *m, int64_t tables, const SetDetail *deta
 {
     const TotalsRecord *t = &m->totals;
     json_t *object = json_pack(
-        "{s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:s, s:i, s:s, s:I, s:i}", "key", m->set.key,
-        "finished", 1, "fleet", set_report_string(m->set.fleet), "topology",
-        set_report_string(m->set.topology), "version", set_report_string(m->set.version),
-        "started_at", time_json(m->set.started_us), "finished_at", time_json(m->set.finished_us),
-        "compress", compress_name(m->set.compress.method), "compress_level", m->set.compress.level,
-        "format", m->set.format, "chunk_size", (json_int_t) m->set.chunk_size, "jobs", m->set.jobs);
+        "{s:s, s:b, s:o, s:s?, s:o, s:o, s:o, s:o, s:s, s:i, s:s, s:I, s:i}", "key", m->set.key,
+        "finished", 1, "fleet", set_report_string(m->set.fleet), "prefix", m->set.prefix,
+        "topology", set_report_string(m->set.topology), "version",
+        set_report_string(m->set.version), "started_at", time_json(m->set.started_us),
+        "finished_at", time_json(m->set.finished_us), "compress",
+        compress_name(m->set.compress.method), "compress_level", m->set.compress.level, "format",
+        m->set.format, "chunk_size", (json_int_t) m->set.chunk_size, "jobs", m->set.jobs);
     json_object_set_new(object, "elapsed_ms", json_integer(elapsed_ms(m)));
     json_object_set_new(object, "cut",
                         json_pack("{s:s, s:i, s:I, s:I, s:o}", "method", m->cut.method, "tries",
@@ -421,14 +424,56 @@ json_t *set_report_json(const Manifest *m, int64_t tables, const SetDetail *deta
     return object;
 }
 
+static bool store(Storage *st, const char *set_dir, const char *name, bool no_sync,
+                  const char *text, size_t len, Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "report");
+    AUTO(storage_writer_free)
+    StorageWriter *w = storage_write_open(
+        st, mem_printf(tmp, "%s/%s", set_dir, name),
+        STORAGE_WRITE_ATOMIC | (no_sync ? STORAGE_WRITE_NO_SYNC : 0U), err);
+    return w != NULL && storage_write(w, text, len, err) && storage_writer_commit(w, err);
+}
+
+static bool store_text(Storage *st, const char *set_dir, const Manifest *m, const char *asked,
+                       bool no_sync, Error *err)
+{
+    char *text = NULL;
+    size_t len = 0;
+    FILE *out = mem_check(open_memstream(&text, &len));
+    set_report_text(out, storage_uri(st), m, SET_REPORT_TABLES, NULL);
+    if (asked != NULL)
+        fprintf(out, "\noptions     %s\n", asked);
+    bool ok = fclose(out) == 0 ||
+              error_errno(err, ERR_INTERNAL, "cannot write the report of a set");
+    ok = ok && store(st, set_dir, SET_REPORT_TEXT, no_sync, text, len, err);
+    free(text);
+    return ok;
+}
+
+bool set_report_store(Storage *st, const char *set_dir, const Manifest *m, const char *asked,
+                      bool no_sync, Error *err)
+{
+    json_t *object = set_report_json(m, SET_REPORT_TABLES, NULL);
+    json_object_set_new(object, "options", asked == NULL ? json_null() : set_report_string(asked));
+    char *text = mem_check(json_dumps(object, JSON_INDENT(2)));
+    json_decref(object);
+    bool ok = store_text(st, set_dir, m, asked, no_sync, err) &&
+              store(st, set_dir, SET_REPORT_JSON, no_sync, text, strlen(text), err);
+    free(text);
+    return ok;
+}
+
 void set_report_line(FILE *out, const char *key, const Manifest *m)
 {
     char stored[STR_BYTES_LEN];
     char duration[STR_BYTES_LEN];
-    fprintf(out, "%s  %-28s  %-7s %2zu node%s %8" PRIu64 " tables %12" PRIu64 " rows %10s  %s\n",
+    fprintf(out,
+            "%s  %-28s  %-7s %2zu node%s %8" PRIu64 " tables %12" PRIu64 " rows %10s  %s%s%s\n",
             key, m->set.fleet, m->set.topology, m->node_count, m->node_count == 1 ? " " : "s",
             m->totals.tables, m->totals.rows, str_format_bytes(stored, m->totals.stored),
-            str_format_duration(duration, elapsed_ms(m)));
+            str_format_duration(duration, elapsed_ms(m)), m->set.prefix == NULL ? "" : "  prefix ",
+            m->set.prefix == NULL ? "" : m->set.prefix);
 }
 
 void set_report_print(FILE *out, json_t *object)

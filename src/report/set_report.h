@@ -36,6 +36,14 @@ void set_report_text(FILE *out, const char *repo_uri, const Manifest *m, int64_t
 /* set_report_json: the same as a JSON object; tables as above (-1: left out). */
 json_t *set_report_json(const Manifest *m, int64_t tables, const SetDetail *detail);
 
+/* set_report_store puts report.txt and report.json into a set that is about to be published: what show
+ * says of it, with the largest SET_REPORT_TABLES tables, and asked (may be NULL), the options that were
+ * given. Of a fleet with a coordinator, m is folded. The names of the files last when their directory has
+ * been synced. */
+#define SET_REPORT_TABLES 1000
+bool set_report_store(Storage *st, const char *set_dir, const Manifest *m, const char *asked,
+                      bool no_sync, Error *err) MUST_CHECK;
+
 /* set_report_string: value as a JSON string; names from a database that is not in UTF-8 may not be
  * valid in one, "(not UTF-8)" then. */
 json_t *set_report_string(const char *value);

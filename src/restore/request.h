@@ -39,8 +39,9 @@ typedef enum Direct
 typedef struct RestoreRequest
 {
     const char *repo;
-    const char *key; /* or "latest" */
-    int jobs;        /* per node */
+    const char *key;    /* or "latest" */
+    const char *prefix; /* of the series that the set must belong to; NULL: see repo_resolve() */
+    int jobs;           /* per node */
     bool create;
     bool analyze;
     uint64_t memory; /* bytes that a node's jobs may sort with, together; 0: see restore/budget.h */

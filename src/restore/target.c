@@ -5,25 +5,6 @@
 #include "pg/dialect.h"
 #include "restore/journal.h"
 
-/* The database that a spec names, "" for none. */
-static char *named_database(void *ctx, const PgConnSpec *spec)
-{
-    char *name = NULL;
-    /* Parsed without connecting: PQconninfoParse knows both forms, a plain word is a name. */
-    if (spec->conninfo == NULL)
-        return mem_strdup(ctx, "");
-    PQconninfoOption *options = PQconninfoParse(spec->conninfo, NULL);
-    if (options == NULL)
-        return mem_strdup(ctx, spec->conninfo);
-    for (PQconninfoOption *o = options; o->keyword != NULL; o++)
-    {
-        if (strcmp(o->keyword, "dbname") == 0)
-            name = mem_strdup(ctx, o->val == NULL ? "" : o->val);
-    }
-    PQconninfoFree(options);
-    return name;
-}
-
 static bool is_maintenance(const char *name)
 {
     return strcmp(name, "postgres") == 0 || strcmp(name, "template1") == 0;
@@ -263,7 +244,7 @@ static bool find_begun(RestoreNode *node, Error *err)
 
 static bool prepare_new(RestoreNode *node, Error *err)
 {
-    char *named = named_database(node->ctx, &node->spec);
+    char *named = pg_conn_spec_database(node->ctx, &node->spec);
     if (!take_connection(node, connect_maintenance(node, err), err))
         return false;
     node->database = named[0] == '\0' || is_maintenance(named) || node->own_name

@@ -21,7 +21,7 @@ typedef struct StorageOps
     bool (*remove)(Storage *st, const char *path, Error *err);
     bool (*remove_dir)(Storage *st, const char *path, Error *err);
     bool (*remove_tree)(Storage *st, const char *path, Error *err);
-    bool (*free_space)(Storage *st, uint64_t *ret_bytes, Error *err);
+    bool (*space)(Storage *st, StorageSpace *ret, Error *err);
     StorageWriter *(*write_open)(Storage *st, const char *path, StorageWriteFlags flags,
                                  Error *err);
     bool (*write)(StorageWriter *w, const void *data, size_t len, Error *err);

@@ -371,14 +371,16 @@ static bool posix_remove_tree(Storage *st, const char *path, Error *err)
     return true;
 }
 
-static bool posix_free_space(Storage *st, uint64_t *ret_bytes, Error *err)
+static bool posix_space(Storage *st, StorageSpace *ret, Error *err)
 {
     const char *root = ((const PosixStorage *) st)->root;
     struct statvfs fs;
 
     if (statvfs(root, &fs) != 0)
         return error_errno(err, ERR_STORAGE, "cannot ask for the free space of %s", root);
-    *ret_bytes = (uint64_t) fs.f_bavail * fs.f_frsize;
+    /* Blocks that are kept for root count neither as free nor as a part of the whole. */
+    ret->free = (uint64_t) fs.f_bavail * fs.f_frsize;
+    ret->total = (uint64_t) (fs.f_blocks - fs.f_bfree + fs.f_bavail) * fs.f_frsize;
     return true;
 }
 
@@ -681,7 +683,7 @@ static const StorageOps posix_ops = {
     .remove = posix_remove,
     .remove_dir = posix_remove_dir,
     .remove_tree = posix_remove_tree,
-    .free_space = posix_free_space,
+    .space = posix_space,
     .write_open = posix_write_open,
     .write = posix_write,
     .writer_commit = posix_writer_commit,

@@ -105,9 +105,9 @@ bool storage_remove_tree(Storage *st, const char *path, Error *err)
     return check_path(path, false, err) && st->ops->remove_tree(st, path, err);
 }
 
-bool storage_free_space(Storage *st, uint64_t *ret_bytes, Error *err)
+bool storage_space(Storage *st, StorageSpace *ret, Error *err)
 {
-    return st->ops->free_space(st, ret_bytes, err);
+    return st->ops->space(st, ret, err);
 }
 
 StorageWriter *storage_write_open(Storage *st, const char *path, StorageWriteFlags flags,

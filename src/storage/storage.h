@@ -68,8 +68,13 @@ bool storage_remove(Storage *st, const char *path, Error *err) MUST_CHECK;
 bool storage_remove_dir(Storage *st, const char *path, Error *err) MUST_CHECK;
 bool storage_remove_tree(Storage *st, const char *path, Error *err) MUST_CHECK;
 
-/* storage_free_space returns the bytes that this user can still store there. */
-bool storage_free_space(Storage *st, uint64_t *ret_bytes, Error *err) MUST_CHECK;
+/* storage_space: the bytes that this user can still store there, of how many in all. */
+typedef struct StorageSpace
+{
+    uint64_t free;
+    uint64_t total;
+} StorageSpace;
+bool storage_space(Storage *st, StorageSpace *ret, Error *err) MUST_CHECK;
 
 /* Writing: nothing counts before storage_writer_commit(), which makes the content durable (unless
  * no_sync was set), and with atomic the name, too. The name of a plain object lasts from the next

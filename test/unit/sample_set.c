@@ -266,6 +266,7 @@ static void write_tables(Making *m, ManifestWriter *w, TableRecord *tables, size
                             .last_value = INT64_MIN,
                             .is_called = true};
 
+        spoil(m, LINE_SEQUENCE, &r);
         must(manifest_write_sequence(w, &r, &err), &err);
         m->totals.sequences++;
     }

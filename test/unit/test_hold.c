@@ -200,13 +200,13 @@ static void test_held_set(void **state)
     assert_true(repo_list_sets(s->repo, s, &sets, &count, &err));
     assert_int_equal(count, 1);
     assert_true(sets[0].held && !sets[0].alive && !sets[0].finished);
-    assert_true(retention_expire(s->repo, s, &(ExpireRule){.keep = 1}, &result, &err));
+    assert_true(retention_expire(s->repo, s, &(ExpireRequest){.rule.keep = 1}, &result, &err));
     assert_int_equal(result.count, 0);
     close(end);
     assert_int_equal(waitpid(pid, NULL, 0), pid);
     assert_true(repo_list_sets(s->repo, s, &sets, &count, &err));
     assert_false(sets[0].held);
-    assert_true(retention_expire(s->repo, s, &(ExpireRule){.keep = 1}, &result, &err));
+    assert_true(retention_expire(s->repo, s, &(ExpireRequest){.rule.keep = 1}, &result, &err));
     assert_int_equal(result.count, 1);
 }
 

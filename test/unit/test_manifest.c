@@ -1,6 +1,8 @@
 /*
  * test/unit/test_manifest.c - records written, read, and damaged in every way.
  */
+#include <unistd.h>
+
 #include "base/str.h"
 #include "sample_set.h"
 
@@ -70,6 +72,40 @@ static void test_round_trip(void **state)
     assert_true(
         manifest_each_chunk(s->repo->storage, s->dir, &m->nodes[0], count_chunk, &chunks, &err));
     assert_int_equal(chunks, SAMPLE_CHUNKS);
+}
+
+static void set_prefix(ManifestLineType type, void *record)
+{
+    static char name[] = "nightly_1.x-y";
+
+    if (type == LINE_SET)
+        ((SetRecord *) record)->prefix = name;
+}
+
+static void test_peek(void **state)
+{
+    Sample *s = *state;
+    Error err = ERROR_INIT;
+    SetRecord set;
+
+    sample_write(s, "my fleet", NULL, zstd, NULL);
+    assert_true(manifest_peek(s->repo->storage, s, s->dir, &set, &err));
+    assert_null(set.prefix);
+    sample_write(s, "my fleet", NULL, zstd, set_prefix);
+    assert_true(manifest_peek(s->repo->storage, s, s->dir, &set, &err));
+    assert_string_equal(set.prefix, "nightly_1.x-y");
+    assert_string_equal(set.key, s->key);
+    sample_store(s, "manifest.jsonl", "{\"type\":\"end\"}\n", 15);
+    assert_false(manifest_peek(s->repo->storage, s, s->dir, &set, &err));
+    assert_int_equal(err.code, ERR_CORRUPT);
+    error_clear(&err);
+    sample_store(s, "manifest.jsonl", "", 0);
+    assert_false(manifest_peek(s->repo->storage, s, s->dir, &set, &err));
+    assert_int_equal(err.code, ERR_CORRUPT);
+    error_clear(&err);
+    assert_int_equal(unlink(sample_path(s, "manifest.jsonl")), 0);
+    assert_false(manifest_peek(s->repo->storage, s, s->dir, &set, &err));
+    assert_int_equal(err.code, ERR_NOT_FOUND);
 }
 
 static void test_spread_round_trip(void **state)
@@ -706,7 +742,8 @@ static void expect_node(const char *schema, const char *what)
         "\"system_identifier\":\"1\",\"server_version\":\"15\",\"server_version_num\":150000,"
         "\"in_recovery\":false,\"encoding\":\"UTF8\",\"snapshot\":\"1:1:\",\"dump_ms\":0,"
         "\"schema\":%s,\"chunks\":{\"path\":\"node-1.jsonl\",\"bytes\":0,\"sha256\":\"" SHA "\"},"
-        "\"globals\":{\"path\":null,\"bytes\":0,\"sha256\":null},\"warnings\":[]}",
+        "\"globals\":{\"path\":null,\"bytes\":0,\"sha256\":null},"
+        "\"config\":{\"path\":null,\"bytes\":0,\"sha256\":null},\"warnings\":[]}",
         schema);
     expect_line(line, what);
 }
@@ -838,6 +875,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_round_trip),
+        TEST(test_peek),
         TEST(test_read_chunk),
         TEST(test_every_byte),
         TEST(test_chunk_file_bytes),

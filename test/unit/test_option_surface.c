@@ -374,6 +374,7 @@ static const struct
     {CMD_RESTORE, "--tablespace-map", "a=b", OPT_TABLESPACE_MAP},
     {CMD_RESTORE, "--schema-map", "a=b", OPT_SCHEMA_MAP},
     {CMD_BACKUP, "--globals", NULL, OPT_GLOBALS},
+    {CMD_BACKUP, "--config-files", NULL, OPT_CONFIG_FILES},
     {CMD_BACKUP, "--all-databases", NULL, OPT_ALL_DATABASES},
     {CMD_RESTORE, "--from-database", "x", OPT_FROM_DATABASE},
     {CMD_BACKUP, "--no-role-passwords", NULL, OPT_NO_ROLE_PASSWORDS},

@@ -311,7 +311,7 @@ static void refuse_resolve(Sample *s, const char *key, ErrorCode code, const cha
     char found[SET_KEY_LEN], *dir;
     StorageLock *lock;
 
-    assert_false(repo_resolve(s->repo, s, key, found, &dir, &lock, &err));
+    assert_false(repo_resolve(s->repo, s, key, NULL, found, &dir, &lock, &err));
     assert_null(lock);
     if (err.code != code || strstr(err.message, what) == NULL)
         fail_msg("%d: %s", err.code, err.message);
@@ -332,15 +332,90 @@ static void test_resolve(void **state)
     refuse_resolve(s, "20240102030407", ERR_NOT_FOUND, "not finished");
     refuse_resolve(s, "Latest", ERR_USAGE, "not the key");
     refuse_resolve(s, "21990102030405", ERR_USAGE, "future");
-    assert_true(repo_resolve(s->repo, s, "latest", key, &dir, &lock, &err));
+    assert_true(repo_resolve(s->repo, s, "latest", NULL, key, &dir, &lock, &err));
     assert_string_equal(key, "20240102030406");
     assert_string_equal(dir, "sets/20240102/20240102030406");
     assert_non_null(lock);
     storage_unlock(lock);
     /* A copy without the lock file, which can be made again. */
     assert_int_equal(unlink(sample_path(s, "run.lock")), 0);
-    assert_true(repo_resolve(s->repo, s, "20240102030406", key, &dir, &lock, &err));
+    assert_true(repo_resolve(s->repo, s, "20240102030406", NULL, key, &dir, &lock, &err));
     storage_unlock(lock);
+}
+
+/* What the next sets to be written are. */
+static struct
+{
+    const char *prefix;
+    const char *database;
+    int sections;
+} next_set;
+
+static void change_set(ManifestLineType type, void *record)
+{
+    static char prefix[64], database[64];
+
+    if (type == LINE_SET && next_set.prefix != NULL)
+    {
+        snprintf(prefix, sizeof(prefix), "%s", next_set.prefix);
+        ((SetRecord *) record)->prefix = prefix;
+    }
+    if (type == LINE_SET)
+        ((SetRecord *) record)->sections = next_set.sections;
+    if (next_set.database == NULL)
+        return;
+    snprintf(database, sizeof(database), "%s", next_set.database);
+    if (type == LINE_NODE)
+        ((NodeRecord *) record)->database = database;
+    if (type == LINE_TABLE)
+        ((TableRecord *) record)->database = database;
+    if (type == LINE_SEQUENCE)
+        ((SequenceRecord *) record)->database = database;
+}
+
+static void write_in_series(Sample *s, const char *key, const char *prefix)
+{
+    next_set.prefix = prefix;
+    next_set.database = NULL;
+    next_set.sections = SET_SECTIONS_ALL;
+    sample_write(s, "f", key, none, change_set);
+}
+
+static void resolve_series(Sample *s, const char *key, const char *prefix, const char *want)
+{
+    Error err = ERROR_INIT;
+    char found[SET_KEY_LEN], *dir;
+    StorageLock *lock;
+    bool ok = repo_resolve(s->repo, s, key, prefix, found, &dir, &lock, &err);
+
+    storage_unlock(lock);
+    if (ok && strcmp(found, want) == 0)
+        return;
+    if (ok || strstr(err.message, want) == NULL || err.code != ERR_NOT_FOUND)
+        fail_msg("%s: %s", key, ok ? found : err.message);
+}
+
+static void test_resolve_series(void **state)
+{
+    Sample *s = *state;
+
+    write_in_series(s, "20240101000001", "nightly");
+    resolve_series(s, "latest", NULL, "no finished set without a prefix");
+    resolve_series(s, "latest", "weekly", "no finished set with the prefix \"weekly\"");
+    write_in_series(s, "20240101000002", NULL);
+    write_in_series(s, "20240101000003", "weekly");
+    write_in_series(s, "20240101000004", "nightly");
+    resolve_series(s, "latest", NULL, "20240101000002");
+    resolve_series(s, "latest", "weekly", "20240101000003");
+    resolve_series(s, "latest", "nightly", "20240101000004");
+    resolve_series(s, "latest", "night", "no finished set with the prefix \"night\"");
+    resolve_series(s, "20240101000001", NULL, "20240101000001");
+    resolve_series(s, "20240101000001", "nightly", "20240101000001");
+    resolve_series(s, "20240101000001", "weekly", "has the prefix \"nightly\", and not \"weekly\"");
+    resolve_series(s, "20240101000002", "weekly", "has no prefix, and not \"weekly\"");
+    /* One that cannot be read may be the one that is meant: nothing older takes its place. */
+    sample_store(s, "manifest.jsonl", "x", 1);
+    resolve_series(s, "latest", "weekly", "20240101000004");
 }
 
 /* A run that is killed leaves an unfinished set that nobody owns. */
@@ -350,7 +425,7 @@ static void test_killed_run(void **state)
     Error err = ERROR_INIT;
     RepoSetInfo *sets;
     ExpireResult result;
-    const ExpireRule rule = {.dry_run = false};
+    const ExpireRequest request = {.dry_run = false};
     size_t count;
     pid_t pid = fork();
 
@@ -364,9 +439,9 @@ static void test_killed_run(void **state)
     assert_true(repo_list_sets(s->repo, s, &sets, &count, &err));
     assert_int_equal(count, 1);
     assert_false(sets[0].alive || sets[0].finished);
-    assert_true(retention_expire(s->repo, s, &rule, &result, &err));
+    assert_true(retention_expire(s->repo, s, &request, &result, &err));
     assert_int_equal(result.count, 1);
-    assert_string_equal(result.sets[0].why, "unfinished");
+    assert_string_equal(result.removed[0].why, "unfinished");
     assert_true(repo_list_sets(s->repo, s, &sets, &count, &err));
     assert_int_equal(count, 0);
     assert_false(is_there(s, mem_strndup(s, sets == NULL ? "sets/x" : sets[0].dir, 6)));
@@ -374,11 +449,11 @@ static void test_killed_run(void **state)
 
 /* ---- retention ---- */
 
-static size_t expire(Sample *s, ExpireRule rule, ExpireResult *result)
+static size_t expire(Sample *s, ExpireRequest request, ExpireResult *result)
 {
     Error err = ERROR_INIT;
 
-    if (!retention_expire(s->repo, s, &rule, result, &err))
+    if (!retention_expire(s->repo, s, &request, result, &err))
         fail_msg("%s", err.message);
     return result->count;
 }
@@ -392,16 +467,16 @@ static void test_keep(void **state)
     sample_write(s, "b", "20240102000000", none, NULL);
     sample_write(s, "a", "20240103000000", none, NULL);
     sample_write(s, "a", "20240104000000", none, NULL);
-    assert_int_equal(expire(s, (ExpireRule){.keep = 3}, &result), 0);
-    assert_int_equal(expire(s, (ExpireRule){0}, &result), 0);
-    assert_int_equal(expire(s, (ExpireRule){.keep = 2, .dry_run = true}, &result), 1);
+    assert_int_equal(expire(s, (ExpireRequest){.rule.keep = 3}, &result), 0);
+    assert_int_equal(expire(s, (ExpireRequest){.dry_run = false}, &result), 0);
+    assert_int_equal(expire(s, (ExpireRequest){.rule.keep = 2, .dry_run = true}, &result), 1);
     assert_true(is_there(s, "sets/20240101"));
-    assert_int_equal(expire(s, (ExpireRule){.keep = 2}, &result), 1);
-    assert_string_equal(result.sets[0].key, "20240101000000");
-    assert_string_equal(result.sets[0].why, "beyond --keep");
+    assert_int_equal(expire(s, (ExpireRequest){.rule.keep = 2}, &result), 1);
+    assert_string_equal(result.removed[0].key, "20240101000000");
+    assert_string_equal(result.removed[0].why, "beyond --keep");
     assert_false(is_there(s, "sets/20240101"));
     assert_true(is_there(s, "sets/20240102"));
-    assert_int_equal(expire(s, (ExpireRule){.keep = 1}, &result), 1);
+    assert_int_equal(expire(s, (ExpireRequest){.rule.keep = 1}, &result), 1);
     assert_true(is_there(s, "sets/20240104/20240104000000/manifest.jsonl"));
 }
 
@@ -427,7 +502,7 @@ static void test_parts(void **state)
     assert_string_equal(home, other);
     assert_true(part_home(s->repo, s->dir, home, &err));
     assert_string_equal(home, "");
-    assert_int_equal(expire(s, (ExpireRule){.keep = 1}, &result), 0);
+    assert_int_equal(expire(s, (ExpireRequest){.rule.keep = 1}, &result), 0);
 
     sweep.home = s->repo->id;
     assert_true(part_sweep(s->repo, s, &sweep, &result, &err));
@@ -440,7 +515,7 @@ static void test_parts(void **state)
     sweep.dry_run = false;
     assert_true(part_sweep(s->repo, s, &sweep, &result, &err));
     assert_int_equal(result.count, 1);
-    assert_string_equal(result.sets[0].key, "20240101000000");
+    assert_string_equal(result.removed[0].key, "20240101000000");
     assert_false(is_there(s, "sets/20240101"));
     assert_true(is_there(s, "sets/20240102"));
     assert_true(is_there(s, "sets/20240103")); /* begun after the sweep */
@@ -464,7 +539,7 @@ static void test_part_that_is_read_stays(void **state)
 
     sample_write(s, "a", "20240101000000", none, NULL);
     assert_true(part_mark(s->repo, s->dir, other, &err));
-    assert_true(repo_resolve(s->repo, s, "latest", key, &dir, &lock, &err));
+    assert_true(repo_resolve(s->repo, s, "latest", NULL, key, &dir, &lock, &err));
     assert_true(part_remove(s->repo, s->dir, other, &removed, &err));
     assert_false(removed);
     storage_unlock(lock);
@@ -482,10 +557,42 @@ static void test_older_than(void **state)
     sample_write(s, "a", "20240102000000", none, NULL);
     repo_key_from_seconds(key, clock_wall_us() / 1000000 - 3 * 86400);
     sample_write(s, "a", key, none, NULL);
-    assert_int_equal(expire(s, (ExpireRule){.older_than_days = 4}, &result), 2);
-    assert_string_equal(result.sets[0].why, "older than --older-than");
+    assert_int_equal(expire(s, (ExpireRequest){.rule.older_than_days = 4}, &result), 2);
+    assert_string_equal(result.removed[0].why, "older than --older-than");
     /* The newest of its fleet stays, however old. */
-    assert_int_equal(expire(s, (ExpireRule){.older_than_days = 1}, &result), 0);
+    assert_int_equal(expire(s, (ExpireRequest){.rule.older_than_days = 1}, &result), 0);
+}
+
+/* Series, databases, and sets that hold a part are counted by themselves. */
+static void test_expire_apart(void **state)
+{
+    Sample *s = *state;
+    ExpireResult result;
+
+    write_in_series(s, "20240101000001", NULL);
+    write_in_series(s, "20240101000002", "nightly");
+    write_in_series(s, "20240101000003", "nightly");
+    next_set.prefix = NULL;
+    next_set.database = "other";
+    sample_write(s, "f", "20240101000004", none, change_set);
+    next_set.database = NULL;
+    next_set.sections = 1;
+    sample_write(s, "f", "20240101000005", none, change_set);
+    sample_write(s, "f", "20240101000006", none, change_set);
+    assert_int_equal(
+        expire(s, (ExpireRequest){.rule.keep = 1, .prefix = "weekly", .dry_run = true}, &result),
+        0);
+    assert_int_equal(result.kept_count, 0);
+    assert_int_equal(expire(s, (ExpireRequest){.rule.keep = 1, .prefix = "nightly"}, &result), 1);
+    assert_string_equal(result.removed[0].key, "20240101000002");
+    assert_int_equal(result.kept_count, 1);
+    assert_string_equal(result.kept[0].why, "newest, --keep");
+    assert_int_equal(
+        expire(s, (ExpireRequest){.rule = {.keep_daily = 1, .keep_weekly = 1}}, &result), 1);
+    assert_string_equal(result.removed[0].key, "20240101000005");
+    assert_string_equal(result.removed[0].why, "kept by no rule");
+    assert_string_equal(result.kept[0].why, "newest, --keep-daily, --keep-weekly");
+    assert_int_equal(result.kept_count, 4);
 }
 
 static void test_expire_in_use(void **state)
@@ -501,11 +608,11 @@ static void test_expire_in_use(void **state)
     sample_write(s, "a", "20240101000000", none, NULL);
     sample_write(s, "a", "20240102000000", none, NULL);
     live = repo_set_begin(s->repo, s, "a", NULL, &err);
-    assert_true(repo_resolve(s->repo, s, "20240101000000", key, &dir, &lock, &err));
-    assert_int_equal(expire(s, (ExpireRule){.keep = 1}, &result), 0);
+    assert_true(repo_resolve(s->repo, s, "20240101000000", NULL, key, &dir, &lock, &err));
+    assert_int_equal(expire(s, (ExpireRequest){.rule.keep = 1}, &result), 0);
     assert_int_equal(log_warnings(), warnings + 1);
     storage_unlock(lock);
-    assert_int_equal(expire(s, (ExpireRule){.keep = 1}, &result), 1);
+    assert_int_equal(expire(s, (ExpireRequest){.rule.keep = 1}, &result), 1);
     assert_true(is_there(s, live->dir)); /* a live run's set is not touched */
     repo_set_end(live);
 }
@@ -519,7 +626,7 @@ static void test_expire_unreadable(void **state)
     sample_write(s, "a", "20240101000000", none, NULL);
     sample_store(s, "manifest.jsonl", "x", 1);
     sample_write(s, "a", "20240102000000", none, NULL);
-    assert_int_equal(expire(s, (ExpireRule){.keep = 1}, &result), 0);
+    assert_int_equal(expire(s, (ExpireRequest){.rule.keep = 1}, &result), 0);
     assert_int_equal(log_warnings(), warnings + 1);
     assert_true(is_there(s, "sets/20240101"));
 }
@@ -532,7 +639,7 @@ static void test_expire_starting(void **state)
     ExpireResult result;
 
     assert_true(storage_make_dir(s->repo->storage, "sets/20240101/20240101000000", true, &err));
-    assert_int_equal(expire(s, (ExpireRule){.keep = 1}, &result), 0);
+    assert_int_equal(expire(s, (ExpireRequest){.rule.keep = 1}, &result), 0);
     assert_true(is_there(s, "sets/20240101/20240101000000"));
 }
 
@@ -590,11 +697,13 @@ int main(void)
         TEST(test_clock_backwards),
         TEST(test_list),
         TEST(test_resolve),
+        TEST(test_resolve_series),
         TEST(test_killed_run),
         TEST(test_keep),
         TEST(test_parts),
         TEST(test_part_that_is_read_stays),
         TEST(test_older_than),
+        TEST(test_expire_apart),
         TEST(test_expire_in_use),
         TEST(test_expire_unreadable),
         TEST(test_expire_starting),

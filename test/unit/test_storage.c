@@ -322,10 +322,11 @@ static void test_make_root(void **state UNUSED)
 static void test_free_space(void **state UNUSED)
 {
     Error err = ERROR_INIT;
-    uint64_t bytes = 0;
+    StorageSpace space = {.free = 0};
 
-    assert_true(storage_free_space(open_root(), &bytes, &err));
-    assert_true(bytes > 0);
+    assert_true(storage_space(open_root(), &space, &err));
+    assert_true(space.free > 0);
+    assert_true(space.total >= space.free);
 }
 
 static void test_locks(void **state UNUSED)

@@ -56,8 +56,8 @@ my $json = pgark_json([ 'backup', @nodes, '--repo', $apart, '--agent', '-j2' ], 
 my $key  = $json->{key};
 is_deeply([ sort map { s{.*/}{}r } glob("$dir/*") ], [qw(repo-0 repo-1 repo-2 repo-home)],
     'every node has a repository, and the set a home');
-is_deeply([ set_files("$dir/repo-home", $key) ], [qw(manifest.jsonl run.lock)],
-    'the home has the manifest');
+is_deeply([ set_files("$dir/repo-home", $key) ], [qw(manifest.jsonl report.json report.txt run.lock)],
+    'the home has the manifest and the reports');
 my $manifest = slurp_bytes(set_dir("$dir/repo-home", $key) . '/manifest.jsonl');
 for my $i (0 .. 2)
 {
@@ -247,7 +247,7 @@ pgark_fails([ 'backup', @bare, '--repo', $apart, '--agent' ], qr/node 1.*has no 
 ($code, $out, $err) = pgark('backup', @bare, '--repo', new_repo(), '--agent=auto', '--no-sync');
 is($code, 0, 'auto goes without agents then');
 like($err, qr/has no extension pgark.*goes without agents/, 'and says so');
-for my $option ([ '--hold', '1h' ], ['--all-databases'], [ '--pg-dump', '/bin/true' ])
+for my $option ([ '--hold', '1h' ], ['--all-databases'], ['--keep-partial'], [ '--pg-dump', '/bin/true' ])
 {
     pgark_fails([ 'backup', @nodes, '--repo', $apart, '--agent', @$option ],
         qr/--agent and $option->[0] exclude each other/, "--agent $option->[0]");
@@ -257,6 +257,14 @@ pgark_fails([ 'backup', @nodes, '--repo', 'relative', '--agent' ], qr/must be an
 pgark_fails([ 'backup', @nodes, '--repo', "$dir/r-%x", '--agent' ],
     qr/% is followed by none of c, h and %/, 'a pattern that means nothing');
 is_deeply([ map { repo_sets("$dir/repo-$_") } 'home', 0 .. 2 ], [], 'nothing was stored by any of these');
+
+# ---- configuration files, a limit on the rate and a series
+my $conf = "$dir/conf-%c";
+$json = pgark_json([ 'backup', @nodes, '--repo', $conf, '--agent', '--config-files', '--rate-limit=100MB', '--prefix=nightly' ],
+    'configuration files, a rate and a series by agents');
+ok(-s set_dir("$dir/conf-$_", $json->{key}) . "/node$_.config.tar.zst", "node $_ has those of its server") for 0 .. 2;
+pgark_ok([ 'verify', 'latest', '--repo', $conf, '--prefix=nightly', @nodes ], 'they are verified there');
+pgark_fails([ 'verify', 'latest', '--repo', $conf, @nodes ], qr/no finished set without a prefix/, 'it is of its series');
 
 drop_server($_) for @servers;
 done_testing();

@@ -1,0 +1,130 @@
+/* fleet/space.c - room for the set; the contract is in space.h. */
+#include "fleet/space.h"
+
+#include "backup/locks.h"
+#include "base/str.h"
+#include "pg/query.h"
+
+#define ALWAYS    ((uint64_t) 1024 * 1024) /* for manifest, definitions and directories */
+#define PEEK_SETS 100
+
+/* ---- an earlier set ---- */
+
+static bool is_alike(const SetRecord *set, const BackupRequest *request, const char *fleet)
+{
+    return strcmp(set->fleet, fleet) == 0 && str_equal(set->prefix, request->prefix) &&
+           set->compress.method == request->compress.method;
+}
+
+/* The newest set of the same kind that has rows; totals of zeros: none. What cannot be read is passed over: this
+ * is only an estimate. */
+static bool find_earlier(Repo *repo, const BackupRequest *request, const char *fleet,
+                         TotalsRecord *ret, Error *err)
+{
+    AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "earlier");
+    RepoSetInfo *sets;
+    size_t count;
+    memset(ret, 0, sizeof(*ret));
+    if (!repo_list_sets(repo, ctx, &sets, &count, err))
+        return false;
+    for (size_t i = count; i-- > 0 && count - i <= PEEK_SETS;)
+    {
+        SetRecord set;
+        if (!sets[i].finished || !manifest_peek(repo->storage, ctx, sets[i].dir, &set, NULL) ||
+            !is_alike(&set, request, fleet))
+            continue;
+        const Manifest *m = manifest_read(repo->storage, ctx, sets[i].dir, true, NULL);
+        if (m == NULL || m->totals.logical == 0)
+            continue;
+        *ret = m->totals;
+        break;
+    }
+    return true;
+}
+
+/* ---- the tables ---- */
+
+/* Page counts of the planner: no file of a table is looked at. Large objects are in a catalog that is in no
+ * list of tables. */
+static bool add_tables(BackupNode *node, uint64_t *tables, Error *err)
+{
+    AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "tables");
+    const char *oids = locks_oids(ctx, &node->locked);
+    AUTO(PQclear)
+    PGresult *res = pg_query(
+        node->probe,
+        "SELECT coalesce(sum(c.relpages::bigint + coalesce(t.relpages, 0)), 0)::bigint *"
+        " pg_catalog.current_setting('block_size')::bigint"
+        " FROM pg_catalog.pg_class c LEFT JOIN pg_catalog.pg_class t ON t.oid = c.reltoastrelid"
+        " WHERE (c.oid = ANY ($1::pg_catalog.oid[])"
+        "  OR c.oid = 'pg_catalog.pg_largeobject'::pg_catalog.regclass)"
+        " AND c.relkind IN ('r', 'm') AND c.relpages > 0",
+        1, &oids, err);
+    if (res == NULL)
+        return error_node(err, node->label);
+    *tables += (uint64_t) pg_cell_int(res, 0, 0);
+    return true;
+}
+
+uint64_t space_guess(uint64_t tables, uint64_t earlier_logical, uint64_t earlier_stored)
+{
+    uint64_t least = tables / 20;
+    if (earlier_logical == 0)
+        return least + ALWAYS;
+    double ratio = (double) earlier_stored / (double) earlier_logical;
+    double by_ratio = (double) tables * ratio;
+    double most = (double) earlier_stored * 1.5;
+    double guess = by_ratio < most ? by_ratio : most;
+    return (guess > (double) least ? (uint64_t) guess : least) + ALWAYS;
+}
+
+bool space_estimate(Repo *repo, BackupNode *nodes, size_t count, const char *fleet,
+                    SpaceEstimate *ret, Error *err)
+{
+    const BackupRequest *request = nodes[0].request;
+    TotalsRecord earlier;
+    *ret = (SpaceEstimate){.tables = 0};
+    if ((request->selection->sections & SELECT_DATA) == 0)
+    {
+        ret->needed = ALWAYS;
+        return true;
+    }
+    for (size_t i = 0; i < count; i++)
+    {
+        if (!add_tables(&nodes[i], &ret->tables, err))
+            return false;
+    }
+    if (!find_earlier(repo, request, fleet, &earlier, err))
+        return false;
+    ret->by_earlier = earlier.logical > 0;
+    ret->needed = space_guess(ret->tables, earlier.logical, earlier.stored);
+    return true;
+}
+
+bool space_check(Repo *repo, const SpaceEstimate *estimate, int min_free, Error *err)
+{
+    StorageSpace space;
+    char have[STR_BYTES_LEN];
+    char want[STR_BYTES_LEN];
+    char stay[STR_BYTES_LEN];
+    if (!storage_space(repo->storage, &space, err))
+        return false;
+    uint64_t reserved = space.total / 100 * (uint64_t) min_free;
+    if (space.free >= reserved && space.free - reserved >= estimate->needed)
+        return true;
+    str_format_bytes(have, space.free);
+    str_format_bytes(want, estimate->needed);
+    str_format_bytes(stay, reserved);
+    if (min_free == 0)
+        error_set(err, ERR_STORAGE, "repository \"%s\" has only %s free, %s %s will be needed",
+                  storage_uri(repo->storage), have, estimate->by_earlier ? "about" : "at least",
+                  want);
+    else
+        error_set(err, ERR_STORAGE,
+                  "repository \"%s\" has only %s free: %s %s will be needed, and %d %% (%s) are to "
+                  "stay free",
+                  storage_uri(repo->storage), have, estimate->by_earlier ? "about" : "at least",
+                  want, min_free, stay);
+    return error_hint(err, "Free some space there (pgark expire), name another repository, or use "
+                           "--no-space-check.");
+}
