@@ -4,6 +4,7 @@
 use strict;
 use warnings;
 use File::Path qw(rmtree);
+use POSIX ();
 use PgarkTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -62,7 +63,11 @@ sub phase
 
 # started WHEN - a backup that has come to that state.
 my %state = (
-    started => sub { my @parts = glob "$dir/repo-?/sets/*/*/part.home"; return @parts == 3 },
+    started => sub {
+        my $key   = (repo_sets("$dir/repo-home"))[-1] // return 0;
+        my @parts = glob "$dir/repo-?/sets/*/$key/part.home";
+        return @parts == 3;
+    },
     running => sub { !grep { phase($_) ne 'running' } 0 .. 2 },
 );
 
@@ -99,6 +104,9 @@ sub nothing_goes_on
 sub swept
 {
     my ($name) = @_;
+    # What was begun in the very second in which expire begins could be a run that it does not know.
+    my ($newest) = sort { $b cmp $a } map { (split)[1] } sets();
+    wait_for(sub { POSIX::strftime('%Y%m%d%H%M%S', gmtime) gt $newest }, 'the next second') if defined $newest;
     pgark('expire', '--keep=5', '--repo', $repo, @nodes) if -d "$dir/repo-home";
     is_deeply([ sets() ], [], "$name: expire leaves nothing");
     return;
@@ -180,6 +188,21 @@ for my $when (qw(started running))
     is_deeply([ sets() ], [], 'pgark.cancel: everything is removed');
     is(join(',', sort map { $_->safe_psql('shop', "SELECT outcome FROM pgark.task WHERE key = '$key' AND kind = 'backup'") } @servers),
         'cancelled,cancelled,cancelled', 'pgark.cancel: the tasks say so');
+}
+# A node that is done takes its part back when another one fails.
+{
+    $servers[0]->safe_psql('postgres', 'CREATE DATABASE tiny');
+    $servers[0]->safe_psql('tiny', 'CREATE EXTENSION pgark; CREATE TABLE t AS SELECT 1 AS a');
+    my $run = pgark_start(@how[ 0 .. 7 ], '--node', conninfo($servers[0], 'tiny'), @nodes[ 2, 3 ]);
+    wait_for(sub {
+            $run->{harness}->pump_nb;
+            $servers[0]->safe_psql('tiny', 'SELECT outcome FROM pgark.task') eq 'finished'
+        }, 'one node is done');
+    is(scalar(grep { /^0 / } sets()), 1, 'its part is there');
+    $servers[1]->safe_psql('shop', "SELECT pgark.cancel('" . (repo_sets("$dir/repo-home"))[0] . "')");
+    over($run, 'another node fails', qr/node 1.*cancelled by pgark.cancel/);
+    is_deeply([ sets() ], [], 'another node fails: the part of the one that was done is removed');
+    $servers[0]->safe_psql('postgres', 'DROP DATABASE tiny');
 }
 {
     my $run = started('running');
