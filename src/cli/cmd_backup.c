@@ -49,7 +49,8 @@ bool cmd_backup_request(void *ctx, const Options *o, BackupRequest *r, Error *er
     r->dump_args = cli_dump_args(ctx, o);
     /* These are done by this process alone, or not at all. */
     if (r->agents == AGENTS_AUTO &&
-        (r->hold_ms > 0 || r->resume || r->all_databases || r->pg_dump != NULL))
+        (r->hold_ms > 0 || r->resume || r->all_databases || r->pg_dump != NULL || r->keep_partial ||
+         options_given(o, OPT_NICE) || options_flag(o, OPT_IO_IDLE)))
         r->agents = AGENTS_NO;
     if (r->selection == NULL)
         return false;

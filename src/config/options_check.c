@@ -171,7 +171,7 @@ static bool check_repository(const Options *o, const CommandSpec *command, Error
 static bool check_agent(const Options *o, Error *err)
 {
     static const OptionId others[] = {OPT_KEEP_PARTIAL, OPT_HOLD, OPT_RESUME, OPT_ALL_DATABASES,
-                                      OPT_PG_DUMP};
+                                      OPT_PG_DUMP,      OPT_NICE, OPT_IO_IDLE};
     if (strcmp(options_string(o, OPT_AGENT), "yes") != 0)
         return true;
     for (size_t i = 0; i < LENGTH_OF(others); i++)

@@ -326,12 +326,23 @@ static bool resume(BackupRun *run, Error *err)
     return copy_and_publish(run, err);
 }
 
+/* A set whose definitions cannot be read in its snapshot cannot be gone on with. */
+static bool check_hold(const BackupRun *run, Error *err)
+{
+    if (run->request->hold_ms == 0 || !is_coordinated(run))
+        return true;
+    error_set(err, ERR_USAGE,
+              "--hold: a backup of this kind of cluster (%s) cannot be gone on with",
+              run->fleet->topology);
+    return error_hint(err, "Leave --hold out.");
+}
+
 static bool attempt(BackupRun *run, Error *err)
 {
     progress_phase(run->progress, "connecting");
     backup_agents_prepare(run);
-    if (!each(run, connect_one, err) || !check_distinct(run, err) || !find_parts(run, err) ||
-        !check_locks(run, err) || !each(run, read_config, err) ||
+    if (!check_hold(run, err) || !each(run, connect_one, err) || !check_distinct(run, err) ||
+        !find_parts(run, err) || !check_locks(run, err) || !each(run, read_config, err) ||
         !cut_check(run->nodes, run->count, run->request->cut, err))
         return false;
     if (run->request->dry_run)

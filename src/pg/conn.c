@@ -129,10 +129,10 @@ static const char *session_settings(void *ctx, PgConn *conn, const PgConnSpec *s
                  " SET datestyle = ISO; SET intervalstyle = postgres; SET extra_float_digits = 3;"
                  " SET array_nulls = on; SET synchronize_seqscans = off;"
                  " SET search_path = ''; SET client_min_messages = warning");
-    if (version >= 90500)
-        str_addf(sql, "; SET row_security = %s", spec->row_security ? "on" : "off");
     if (version >= 110000)
         str_add(sql, "; SET jit = off");
+    if (version >= 90500)
+        str_addf(sql, "; SET row_security = %s", spec->row_security ? "on" : "off");
     const char *quoted = encoding == NULL ? "DEFAULT" : pg_quote_literal(ctx, conn, encoding, err);
     const char *role = spec->role == NULL || quoted == NULL
                            ? NULL

@@ -131,6 +131,7 @@ pgark_fails([ 'backup', '-d', greenplum_conninfo($source, 'app', 1) . " options=
 pgark_fails([ 'backup', '-d', "$from options='-c gp_session_role=utility'", '--repo', $repo, @dump ], qr/in utility mode/, 'the coordinator in utility mode');
 pgark_fails([ 'backup', '--node', $from, '--node', conninfo($plain, 'gp'), '--repo', $repo, '--dry-run' ], qr/rows are on other servers \(greenplum\)/, 'a coordinator among nodes');
 pgark_fails([ 'backup', '-d', $from, '--all-databases', '--repo', $repo, @dump ], qr/that of a coordinator/, '--all-databases');
+pgark_fails([ 'backup', '-d', $from, '--hold=1min', '--repo', $repo, @dump ], qr/--hold: a backup of this kind of cluster \(greenplum\) cannot be gone on with/, '--hold');
 chomp(my $own = `which pg_dump`);
 pgark_fails([ 'backup', '-d', $from, '--repo', $repo, '--pg-dump', $own ], qr/PostgreSQL's own, which loses how tables are distributed/, 'another pg_dump');
 my ($p0, $p1) = @{ $source->{ports} }[ 1, 2 ];
