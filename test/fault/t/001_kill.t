@@ -120,7 +120,9 @@ for my $kind ('worker', 'holder', 'pg_dump', 'probe')
 {
     my $which = $kind eq 'pg_dump' ? "application_name = 'pg_dump'" : "$ours AND application_name LIKE '%$kind%'";
     next if $kind =~ /holder|probe/ && !seen_kind($kind);
-    my $watch = watch($second, 'shop', "(SELECT count(*) FROM pg_stat_activity WHERE $which) > 0 AND $taking_rows",
+    # pg_dump may be done before the first rows are taken.
+    my $when  = $kind eq 'pg_dump' ? 'true' : $taking_rows;
+    my $watch = watch($second, 'shop', "(SELECT count(*) FROM pg_stat_activity WHERE $which) > 0 AND $when",
         "pg_terminate_backend(pid) FROM pg_stat_activity WHERE $which");
     my $run   = pgark_start(@backup);
     ok(watch_end($watch), "end of a $kind: it got there");
