@@ -8,7 +8,7 @@
  *    a. Every scout takes a snapshot S(i); the answer also holds pg_current_snapshot()
  *       (xmin:xmax: running xids; it is asked for by the name that all versions know,
  *       txid_current_snapshot) and the prepared transactions of that database.
- *    b. After all of these answers are in, every probe reads pg_current_snapshot() anew.
+ *    b. After all of these answers are in, every probe reads it anew.
  *    If on every node (b) equals (a) as text, T is any instant between the last answer of (a)
  *    and the first question of (b):
  *    - A transaction that wrote has an xid. Had one committed (or aborted) on node i between its

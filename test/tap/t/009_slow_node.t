@@ -26,7 +26,7 @@ pipe(my $asked, my $told) or die $!;
 $told->autoflush(1);
 # pg_dump, which has its snapshot from the cut, makes too many round trips for a suite to wait for.
 my $proxy = proxy_start($far, delay => $delay, near => qr/pg_dump/,
-    seen => sub { printf $told "%.6f\n", time if $_[0] =~ /pg_export_snapshot.*pg_current_snapshot/s });
+    seen => sub { printf $told "%.6f\n", time if $_[0] =~ /pg_export_snapshot.*txid_current_snapshot/s });
 close $told;
 my $asked_select = IO::Select->new($asked);
 
