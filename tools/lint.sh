@@ -66,7 +66,7 @@ documentation()
         [ -s "$page" ] || failed=1
         man --warnings -l "$page" 2>&1 >/dev/null | grep . && failed=1
     done
-    for command in backup restore export list show verify expire check; do
+    for command in backup restore export list show verify expire check config; do
         [ -s "$dir/pgark-$command.1" ] || { echo "no man page of $command"; failed=1; }
         "$pgark" "$command" --help | grep -q -- --output || { echo "$command --help"; failed=1; }
     done
