@@ -364,7 +364,7 @@ bool backup_agents_dump(BackupRun *run, Error *err)
 /* ---- the end of a set in several repositories ---- */
 
 /* One short agent on a node; its own counts, as the node's state is final. */
-static bool call_once(const AgentNode *a, const char *kind, json_t *more, const Cancel *cancel,
+static bool ask_agent(const AgentNode *a, const char *kind, json_t *more, const Cancel *cancel,
                       Error *err)
 {
     BackupRun *run = a->agents->run;
@@ -391,7 +391,7 @@ static bool publish_one(void *arg, size_t i, Error *err)
     const BackupRun *run = a->agents->run;
     if (!a->stored)
         return true;
-    return call_once(a, AGENT_PUBLISH,
+    return ask_agent(a, AGENT_PUBLISH,
                      json_pack("{s:s, s:s, s:s}", "repo_id", a->node->record.repo_id, "fleet",
                                backup_publish_fleet(run, tmp), "manifest", a->agents->manifest),
                      run->cancel, err);
@@ -427,7 +427,7 @@ static bool discard_one(void *arg, size_t i, Error *err UNUSED)
         return true;
     json_t *more = json_pack("{s:s, s:s}", "repo_id", a->node->record.repo_id, "home",
                              d->agents->run->repo->id);
-    if (!call_once(a, AGENT_DISCARD, more, d->cancel, &why))
+    if (!ask_agent(a, AGENT_DISCARD, more, d->cancel, &why))
         log_warning("%s: its part of set %s stays there until pgark expire: %s", a->call.label,
                     d->agents->run->set->key, why.message);
     return true;
