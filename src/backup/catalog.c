@@ -222,7 +222,7 @@ Catalog catalog_to_lock(void *ctx, const Catalog *all)
     return lock;
 }
 
-static Relation *find(const Catalog *catalog, uint32_t oid)
+Relation *catalog_find(const Catalog *catalog, uint32_t oid)
 {
     size_t low = 0;
     size_t high = catalog->count;
@@ -242,7 +242,7 @@ void catalog_missing(void *ctx, const Catalog *now, const Catalog *locked, Catal
     memset(ret_missing, 0, sizeof(*ret_missing));
     for (size_t i = 0; i < now->count; i++)
     {
-        const Relation *there = find(locked, now->items[i].oid);
+        const Relation *there = catalog_find(locked, now->items[i].oid);
         if (now->items[i].lock &&
             (there == NULL || strcmp(there->quoted, now->items[i].quoted) != 0))
             *mem_push(ctx, ret_missing->items, ret_missing->count, ret_missing->capacity,
@@ -281,7 +281,7 @@ static bool read_sizes(PgConn *conn, const char *oids, Catalog *catalog, Error *
         return error_prefix(err, "could not read the sizes of the tables");
     for (int i = 0; i < PQntuples(res); i++)
     {
-        Relation *r = find(catalog, (uint32_t) pg_cell_int(res, i, 0));
+        Relation *r = catalog_find(catalog, (uint32_t) pg_cell_int(res, i, 0));
         if (r == NULL)
             continue;
         uint64_t heap = (uint64_t) pg_cell_int(res, i, 2);
@@ -326,7 +326,7 @@ static bool take_columns(PgConn *conn, const PGresult *res, DataFormat format, C
     int count;
     for (int first = 0; first < PQntuples(res); first += count)
     {
-        Relation *r = find(catalog, (uint32_t) pg_cell_int(res, first, 0));
+        Relation *r = catalog_find(catalog, (uint32_t) pg_cell_int(res, first, 0));
         count = count_columns(res, first);
         if (r == NULL)
             continue;

@@ -83,6 +83,9 @@ bool catalog_read_relations(PgConn *conn, void *ctx, const Selection *selection,
  * partitioned or foreign one) that no extension owns. */
 bool catalog_wants_rows(const Catalog *all, uint32_t oid);
 
+/* catalog_find finds one of the relations; NULL: it is none of them. */
+Relation *catalog_find(const Catalog *catalog, uint32_t oid);
+
 /* catalog_to_lock gives, below ctx, the relations of all that the holder locks; they share strings.
  */
 Catalog catalog_to_lock(void *ctx, const Catalog *all);

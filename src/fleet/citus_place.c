@@ -14,7 +14,6 @@ typedef struct Placer
     RestoreNode *node;
     const CitusTarget *target;
     const PGresult *shards; /* of the target, by schema and table, see read_shards */
-    uint32_t *parts;        /* of the fold, by table and least value */
 } Placer;
 
 enum
@@ -88,56 +87,6 @@ static int find_rows(const RestoreTable *t, const PGresult *res, int *ret_count)
     return low;
 }
 
-/* ---- the source's ---- */
-
-static int limit_order(const char *a, const char *b)
-{
-    if (a == NULL || b == NULL)
-        return (a == NULL ? 0 : 1) - (b == NULL ? 0 : 1);
-    return strcmp(a, b);
-}
-
-static int part_order(const void *a, const void *b, void *arg)
-{
-    const Fold *fold = arg;
-    const FoldedPart *x = &fold->parts[*(const uint32_t *) a];
-    const FoldedPart *y = &fold->parts[*(const uint32_t *) b];
-    if (x->table_oid != y->table_oid)
-        return x->table_oid < y->table_oid ? -1 : 1;
-    return limit_order(x->shard->min, y->shard->min);
-}
-
-static uint32_t *sort_parts(void *ctx, const Fold *fold)
-{
-    uint32_t *parts = mem_array(ctx, uint32_t, fold->count);
-    for (size_t i = 0; i < fold->count; i++)
-        parts[i] = (uint32_t) i;
-    if (fold->count > 1)
-        qsort_r(parts, fold->count, sizeof(uint32_t), part_order, (void *) (uintptr_t) fold);
-    return parts;
-}
-
-/* The first of a table's parts in p->parts, and how many there are. */
-static size_t find_parts(const Placer *p, uint32_t oid, size_t *ret_count)
-{
-    const Fold *fold = p->node->fold;
-    size_t low = 0;
-    size_t high = fold->count;
-    while (low < high)
-    {
-        size_t middle = low + (high - low) / 2;
-        if (fold->parts[p->parts[middle]].table_oid < oid)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    *ret_count = 0;
-    while (low + *ret_count < fold->count &&
-           fold->parts[p->parts[low + *ret_count]].table_oid == oid)
-        (*ret_count)++;
-    return low;
-}
-
 /* ---- both ---- */
 
 static const CitusServer *server_of(const CitusTarget *target, int64_t group)
@@ -168,16 +117,16 @@ static const char *limit_cell(const PGresult *res, int row, int column)
 
 /* Which of the source's parts has the limits of this shard of the target, and has no place yet: those of
  * append tables may be alike; fold->count: none. */
-static size_t match(const Placer *p, size_t first, size_t count, int row)
+static size_t match(const Placer *p, const uint32_t *parts, size_t count, int row)
 {
     const Fold *fold = p->node->fold;
-    for (size_t i = first; i < first + count; i++)
+    for (size_t i = 0; i < count; i++)
     {
-        const ShardRecord *shard = fold->parts[p->parts[i]].shard;
-        if (p->node->places.parts[p->parts[i]].quoted == NULL &&
-            limit_order(shard->min, limit_cell(p->shards, row, COL_MIN)) == 0 &&
-            limit_order(shard->max, limit_cell(p->shards, row, COL_MAX)) == 0)
-            return p->parts[i];
+        const ShardRecord *shard = fold->parts[parts[i]].shard;
+        if (p->node->places.parts[parts[i]].quoted == NULL &&
+            str_equal(shard->min, limit_cell(p->shards, row, COL_MIN)) &&
+            str_equal(shard->max, limit_cell(p->shards, row, COL_MAX)))
+            return parts[i];
     }
     return fold->count;
 }
@@ -187,12 +136,12 @@ static bool match_all(const Placer *p, const RestoreTable *t, int row, int rows)
 {
     struct RestorePlace *places = p->node->places.parts;
     size_t count;
-    size_t first = find_parts(p, t->record->oid, &count);
+    const uint32_t *parts = fold_parts_of(p->node->fold, t->record->oid, &count);
     if (count != (size_t) rows)
         return false;
     for (int i = row; i < row + rows; i++)
     {
-        size_t part = match(p, first, count, i);
+        size_t part = match(p, parts, count, i);
         const CitusServer *server = server_of(p->target, pg_cell_int(p->shards, i, COL_GROUP));
         if (part == p->node->fold->count || server == NULL ||
             pg_cell_int(p->shards, i, COL_PLACEMENTS) != 1)
@@ -268,7 +217,6 @@ bool citus_place_finish(RestoreNode *node, Error *err)
 
 bool citus_place_parts(RestoreNode *node, Error *err)
 {
-    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "place");
     const CitusTarget *target = node->cluster_state;
     AUTO(PQclear) PGresult *shards = read_shards(node, err);
     if (shards == NULL)
@@ -277,7 +225,6 @@ bool citus_place_parts(RestoreNode *node, Error *err)
         return false;
     bool anywhere = false;
     Placer p = {.node = node, .target = target, .shards = shards};
-    p.parts = sort_parts(tmp, node->fold);
     PgConnSpec *servers = mem_array(node->ctx, PgConnSpec, target->server_count);
     for (size_t i = 0; i < target->server_count; i++)
         servers[i] = target->servers[i].spec;

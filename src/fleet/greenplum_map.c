@@ -72,22 +72,6 @@ static void take_distribution(Mapper *m, const PGresult *res, int row)
     add_text(map, &d->opclasses, &d->opclass_count, pg_cell(res, row, COL_OPCLASS));
 }
 
-/* The relation is one of the coordinator's that the set has. */
-static bool is_listed(const Mapper *m, uint32_t oid)
-{
-    size_t low = 0;
-    size_t high = m->all.count;
-    while (low < high)
-    {
-        size_t middle = low + (high - low) / 2;
-        if (m->all.items[middle].oid < oid)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < m->all.count && m->all.items[low].oid == oid;
-}
-
 /* A row per column of a distribution key, in the key's order; one for a table without. distkey and
  * distclass count from 0. */
 static bool read_distributions(Mapper *m, Error *err)
@@ -109,7 +93,7 @@ static bool read_distributions(Mapper *m, Error *err)
         return error_prefix(err, "could not read how tables are distributed");
     m->map->distributions = mem_array(m->map, DistributionRecord, PQntuples(res));
     for (int i = 0; i < PQntuples(res); i++)
-        if (is_listed(m, (uint32_t) pg_cell_int(res, i, COL_OID)))
+        if (catalog_find(&m->all, (uint32_t) pg_cell_int(res, i, COL_OID)) != NULL)
             take_distribution(m, res, i);
     return true;
 }

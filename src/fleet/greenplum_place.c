@@ -64,35 +64,6 @@ typedef struct Placer
     const PGresult *policies;
 } Placer;
 
-static int find_policy(const Placer *p, const char *schema, const char *name)
-{
-    int low = 0;
-    int high = PQntuples(p->policies);
-    while (low < high)
-    {
-        int middle = low + (high - low) / 2;
-        int c = strcmp(pg_cell(p->policies, middle, COL_SCHEMA), schema);
-        c = c != 0 ? c : strcmp(pg_cell(p->policies, middle, COL_TABLE), name);
-        if (c == 0)
-            return middle;
-        if (c < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return -1;
-}
-
-static const DistributionRecord *find_distribution(const RestoreNode *node, const RestoreTable *t)
-{
-    const Manifest *m = node->manifest;
-    for (size_t i = 0; i < m->distribution_count; i++)
-        if (m->distributions[i].table_oid == t->record->oid &&
-            manifest_has(node->record, m->distributions[i].content, m->distributions[i].database))
-            return &m->distributions[i];
-    return NULL;
-}
-
 /* ---- what the set tells ---- */
 
 static const char *key_reason(const RestoreTable *t, const DistributionRecord *d)
@@ -110,7 +81,7 @@ static const char *key_reason(const RestoreTable *t, const DistributionRecord *d
 
 const char *greenplum_place_reason(const RestoreNode *node, const RestoreTable *t, size_t segments)
 {
-    const DistributionRecord *d = find_distribution(node, t);
+    const DistributionRecord *d = manifest_distribution(node->manifest, t->record);
     if (!t->made)
         return "it is there already";
     if (node->request->on_error != ON_ERROR_STOP)
@@ -149,8 +120,8 @@ static bool place_part(const Placer *p, const RestoreTable *t, const Distributio
     RestoreNode *node = p->node;
     const FoldedPart *from = &node->fold->parts[part];
     const char *schema = node_schema(node, from->record.schema);
-    int root = find_policy(p, t->schema, t->record->name);
-    int row = find_policy(p, schema, from->record.name);
+    int root = pg_find_named(p->policies, t->schema, t->record->name);
+    int row = pg_find_named(p->policies, schema, from->record.name);
     bool replicated = strcmp(d->method, "replicated") == 0;
     if (!is_alike(p, d, signature, row) || !pg_cell_bool(p->policies, row, COL_LOADABLE) ||
         strcmp(pg_cell(p->policies, row, COL_ROOT), pg_cell(p->policies, root, COL_OID)) != 0 ||
@@ -227,7 +198,7 @@ static bool place_table(const Placer *p, size_t at, Error *err)
 {
     RestoreNode *node = p->node;
     RestoreTable *t = &node->tables[at];
-    int row = find_policy(p, t->schema, t->record->name);
+    int row = pg_find_named(p->policies, t->schema, t->record->name);
     t->remote = row >= 0;
     if (!t->remote)
         return true;
@@ -236,7 +207,7 @@ static bool place_table(const Placer *p, size_t at, Error *err)
     if (node->request->direct == DIRECT_NEVER ||
         greenplum_place_reason(node, t, p->target->segment_count) != NULL)
         return true;
-    t->placed = place_all(p, t, find_distribution(node, t), row, err);
+    t->placed = place_all(p, t, manifest_distribution(node->manifest, t->record), row, err);
     if (error_is_set(err))
         return false;
     const char *proof = t->placed ? proof_of(p, t, row, err) : "";

@@ -132,6 +132,25 @@ bool pg_cell_bool(const PGresult *res, int row, int column)
     return PQgetvalue(res, row, column)[0] == 't';
 }
 
+int pg_find_named(const PGresult *res, const char *schema, const char *name)
+{
+    int low = 0;
+    int high = PQntuples(res);
+    while (low < high)
+    {
+        int middle = low + (high - low) / 2;
+        int c = strcmp(pg_cell(res, middle, 0), schema);
+        c = c != 0 ? c : strcmp(pg_cell(res, middle, 1), name);
+        if (c == 0)
+            return middle;
+        if (c < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return -1;
+}
+
 static char *own(void *ctx, PgConn *conn, char *quoted, Error *err)
 {
     if (quoted == NULL)

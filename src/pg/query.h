@@ -38,6 +38,10 @@ bool pg_cell_null(const PGresult *res, int row, int column);
 int64_t pg_cell_int(const PGresult *res, int row, int column);
 bool pg_cell_bool(const PGresult *res, int row, int column);
 
+/* pg_find_named gives the row of an answer whose first two cells are these names, -1: none. The rows are
+ * sorted by both, byte by byte (COLLATE "C"). */
+int pg_find_named(const PGresult *res, const char *schema, const char *name);
+
 /* pg_quote_ident, pg_quote_literal: libpq's quoting, below ctx. pg_quote_table: "schema"."name".
  * The text must be valid in the connection's encoding: otherwise NULL with err set. */
 char *pg_quote_ident(void *ctx, PgConn *conn, const char *text, Error *err);

@@ -7,11 +7,6 @@
 
 #define HOLD_FILE_MAX ((size_t) 16 * 1024 * 1024)
 
-static char *path_in(void *ctx, const char *dir, const char *name)
-{
-    return mem_printf(ctx, "%s/%s", dir, name);
-}
-
 /* ---- reading ---- */
 
 static bool accept_node(HoldFile *file, const HoldNodeRecord *node, Error *err)
@@ -78,7 +73,7 @@ HoldFile *hold_parse(void *ctx, const char *text, size_t len, Error *err)
 HoldFile *hold_read(Repo *repo, void *ctx, const char *set_dir, Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "hold");
-    const char *path = path_in(tmp, set_dir, HOLD_FILE);
+    const char *path = repo_path_in(tmp, set_dir, HOLD_FILE);
     HoldFile *file;
     char *text;
     size_t len;
@@ -121,7 +116,7 @@ bool hold_write(Repo *repo, const char *set_dir, const HoldFile *file, Error *er
     AUTO(storage_writer_free) StorageWriter *w = NULL;
 
     /* Nothing depends on its surviving a power failure: the process would not. */
-    w = storage_write_open(repo->storage, path_in(tmp, set_dir, HOLD_FILE),
+    w = storage_write_open(repo->storage, repo_path_in(tmp, set_dir, HOLD_FILE),
                            STORAGE_WRITE_ATOMIC | STORAGE_WRITE_NO_SYNC, err);
     if (w == NULL || !write_line(w, LINE_HOLD, &file->hold, err) ||
         !write_line(w, LINE_CUT, &file->cut, err))
@@ -138,5 +133,5 @@ bool hold_is_alive(Repo *repo, const char *set_dir)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "hold");
 
-    return repo_lock_is_held(repo, path_in(tmp, set_dir, HOLD_LOCK));
+    return repo_lock_is_held(repo, repo_path_in(tmp, set_dir, HOLD_LOCK));
 }

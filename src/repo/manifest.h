@@ -313,6 +313,18 @@ static inline size_t manifest_column(const TableRecord *table, const char *name)
     return i;
 }
 
+/* manifest_distribution tells how a table is spread over the nodes; NULL: it is not. */
+static inline const DistributionRecord *manifest_distribution(const Manifest *m,
+                                                              const TableRecord *table)
+{
+    for (size_t i = 0; i < m->distribution_count; i++)
+        if (m->distributions[i].table_oid == table->oid &&
+            m->distributions[i].content == table->content &&
+            strcmp(m->distributions[i].database, table->database) == 0)
+            return &m->distributions[i];
+    return NULL;
+}
+
 /* manifest_each_chunk reads a node's chunk file (its length and SHA-256 are checked at the end
  * against the node record: ERR_CORRUPT) and calls back for each; offset and length say where its
  * line lies, so that it can be read again by manifest_read_chunk. The record dies with the call. */

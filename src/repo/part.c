@@ -8,11 +8,6 @@
 
 #define ID_LEN 32
 
-static char *path_in(void *ctx, const char *dir, const char *name)
-{
-    return mem_printf(ctx, "%s/%s", dir, name);
-}
-
 /* ---- patterns ---- */
 
 static void add_host(Str *s)
@@ -66,7 +61,7 @@ bool part_mark(Repo *repo, const char *set_dir, const char *home, Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "mark");
     AUTO(storage_writer_free)
-    StorageWriter *w = storage_write_open(repo->storage, path_in(tmp, set_dir, PART_FILE),
+    StorageWriter *w = storage_write_open(repo->storage, repo_path_in(tmp, set_dir, PART_FILE),
                                           STORAGE_WRITE_ATOMIC, err);
     return w != NULL && storage_write(w, home, strlen(home), err) &&
            storage_write(w, "\n", 1, err) && storage_writer_commit(w, err);
@@ -75,7 +70,7 @@ bool part_mark(Repo *repo, const char *set_dir, const char *home, Error *err)
 bool part_home(Repo *repo, const char *set_dir, char ret_home[33], Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "home");
-    const char *path = path_in(tmp, set_dir, PART_FILE);
+    const char *path = repo_path_in(tmp, set_dir, PART_FILE);
     StorageInfo info;
     char *text;
     size_t len;
@@ -102,7 +97,7 @@ bool part_is_here(Repo *repo, const char *set_dir, const NodeRecord *node, bool 
     *ret_here = node->repo_id == NULL || str_equal(node->repo_id, repo->id);
     if (*ret_here)
         return true;
-    if (!storage_stat(repo->storage, path_in(tmp, set_dir, node->chunks.path), &info, err))
+    if (!storage_stat(repo->storage, repo_path_in(tmp, set_dir, node->chunks.path), &info, err))
         return false;
     *ret_here = info.kind == STORAGE_FILE;
     return true;
@@ -133,8 +128,8 @@ bool part_remove(Repo *repo, const char *set_dir, const char *home, bool *ret_re
     if (!str_equal(found, home))
         return true;
     snprintf(owner, sizeof(owner), "pid %ld, which removes it", (long) getpid());
-    if (!storage_lock(repo->storage, tmp, path_in(tmp, set_dir, "run.lock"), true, owner, &lock,
-                      NULL, err))
+    if (!storage_lock(repo->storage, tmp, repo_path_in(tmp, set_dir, "run.lock"), true, owner,
+                      &lock, NULL, err))
         return false;
     *ret_removed = lock != NULL;
     if (lock != NULL)

@@ -56,6 +56,12 @@ void repo_key_from_seconds(char key[SET_KEY_LEN], int64_t seconds);
 /* repo_set_dir: "sets/YYYYMMDD/KEY" below ctx. */
 char *repo_set_dir(void *ctx, const char *key);
 
+/* repo_path_in is the path of what has that name in a directory; below ctx. */
+static inline char *repo_path_in(void *ctx, const char *dir, const char *name)
+{
+    return mem_printf(ctx, "%s/%s", dir, name);
+}
+
 /* repo_escape makes a file name part of any text: [A-Za-z0-9_-] and '.' (not first) stay, every
  * other byte becomes %XX; "" becomes "%". Reversible, so two names never meet. */
 char *repo_escape(void *ctx, const char *text);

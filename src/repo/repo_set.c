@@ -29,11 +29,6 @@ static bool pass_error(Error *err, const Error *caught)
     return false;
 }
 
-static char *path_in(void *ctx, const char *dir, const char *name)
-{
-    return mem_printf(ctx, "%s/%s", dir, name);
-}
-
 /* ---- listing ---- */
 
 typedef struct Listing
@@ -99,10 +94,10 @@ static bool look_at_set(Repo *repo, RepoSetInfo *set, Error *err)
     AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "look");
     StorageInfo info;
 
-    if (!storage_stat(repo->storage, path_in(ctx, set->dir, "manifest.jsonl"), &info, err))
+    if (!storage_stat(repo->storage, repo_path_in(ctx, set->dir, "manifest.jsonl"), &info, err))
         return false;
     set->finished = info.kind == STORAGE_FILE;
-    set->alive = repo_lock_is_held(repo, path_in(ctx, set->dir, "run.lock"));
+    set->alive = repo_lock_is_held(repo, repo_path_in(ctx, set->dir, "run.lock"));
     set->held = !set->finished && hold_is_alive(repo, set->dir);
     return true;
 }
@@ -121,7 +116,7 @@ static bool list_keys(Listing *l, Error *err)
         AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "day");
 
         l->day = l->days[i];
-        if (!storage_list(l->repo->storage, path_in(ctx, "sets", l->day), add_set, l, err))
+        if (!storage_list(l->repo->storage, repo_path_in(ctx, "sets", l->day), add_set, l, err))
             return false;
     }
     if (l->count > 1)
@@ -251,7 +246,7 @@ static bool lock_patiently(Repo *repo, void *ctx, const char *dir, bool exclusiv
                            const char *owner, StorageLock **ret_lock, char **ret_owner, Error *err)
 {
     int64_t deadline = clock_ms() + LOCK_PATIENCE_MS;
-    char *path = path_in(ctx, dir, "run.lock");
+    char *path = repo_path_in(ctx, dir, "run.lock");
 
     for (;;)
     {
@@ -297,7 +292,7 @@ static bool check_unfinished(const RepoSet *set, Error *err)
     StorageInfo dir, manifest;
 
     if (!storage_stat(st, set->dir, &dir, err) ||
-        !storage_stat(st, path_in(ctx, set->dir, "manifest.jsonl"), &manifest, err))
+        !storage_stat(st, repo_path_in(ctx, set->dir, "manifest.jsonl"), &manifest, err))
         return false;
     if (dir.kind != STORAGE_DIR)
         return error_set(err, ERR_NOT_FOUND, "there is no set %s in repository %s", set->key,
@@ -315,7 +310,7 @@ static bool remove_temporary(void *arg, const char *name, const StorageInfo *inf
     AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "temporary");
 
     return name[0] != '.' || info->kind != STORAGE_FILE ||
-           storage_remove(set->repo->storage, path_in(ctx, set->dir, name), err);
+           storage_remove(set->repo->storage, repo_path_in(ctx, set->dir, name), err);
 }
 
 RepoSet *repo_set_take(Repo *repo, void *ctx, const char *fleet, const char *key, Error *err)
@@ -355,7 +350,7 @@ bool repo_remove_set(Repo *repo, const char *dir, Error *err)
 
     /* Without its manifest the rest counts for nothing, wherever the removal stops; and that must
      * hold after a power failure, too. */
-    if (!storage_remove(repo->storage, path_in(ctx, dir, "manifest.jsonl"), err) ||
+    if (!storage_remove(repo->storage, repo_path_in(ctx, dir, "manifest.jsonl"), err) ||
         !storage_sync_dir(repo->storage, dir, err) || !storage_remove_tree(repo->storage, dir, err))
         return false;
     *strrchr(day, '/') = '\0';
@@ -454,7 +449,7 @@ static bool check_finished(Repo *repo, const char *dir, const char *key, Error *
     StorageInfo set, manifest;
 
     if (!storage_stat(repo->storage, dir, &set, err) ||
-        !storage_stat(repo->storage, path_in(ctx, dir, "manifest.jsonl"), &manifest, err))
+        !storage_stat(repo->storage, repo_path_in(ctx, dir, "manifest.jsonl"), &manifest, err))
         return false;
     if (set.kind != STORAGE_DIR)
         return error_set(err, ERR_NOT_FOUND, "there is no set %s in repository %s", key,
@@ -477,7 +472,7 @@ static bool lock_for_reading(Repo *repo, const char *dir, const char *key, Stora
     StorageInfo info;
     Error why = ERROR_INIT;
 
-    if (!storage_stat(repo->storage, path_in(ctx, dir, "run.lock"), &info, err))
+    if (!storage_stat(repo->storage, repo_path_in(ctx, dir, "run.lock"), &info, err))
         return false;
     if (!lock_patiently(repo, ctx, dir, false, NULL, ret_lock, &holder, &why))
         return info.kind == STORAGE_MISSING || pass_error(err, &why);

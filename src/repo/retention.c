@@ -50,11 +50,6 @@ static void note(Expiring *e, const RepoSetInfo *set, const char *why)
     expired->why = why;
 }
 
-static char *path_in(void *ctx, const char *dir, const char *name)
-{
-    return mem_printf(ctx, "%s/%s", dir, name);
-}
-
 /* take_set locks a set against readers and its run; false only when the storage fails. */
 static bool take_set(Expiring *e, const RepoSetInfo *set, StorageLock **ret_lock, Error *err)
 {
@@ -62,7 +57,7 @@ static bool take_set(Expiring *e, const RepoSetInfo *set, StorageLock **ret_lock
     char owner[64], *holder;
 
     snprintf(owner, sizeof(owner), "pid %ld, which expires it", (long) getpid());
-    return storage_lock(e->repo->storage, ctx, path_in(ctx, set->dir, "run.lock"), true, owner,
+    return storage_lock(e->repo->storage, ctx, repo_path_in(ctx, set->dir, "run.lock"), true, owner,
                         ret_lock, &holder, err);
 }
 
@@ -92,7 +87,7 @@ static bool may_be_starting(Expiring *e, const RepoSetInfo *set, bool *ret_start
     AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "starting");
     StorageInfo lock, dir;
 
-    if (!storage_stat(e->repo->storage, path_in(ctx, set->dir, "run.lock"), &lock, err) ||
+    if (!storage_stat(e->repo->storage, repo_path_in(ctx, set->dir, "run.lock"), &lock, err) ||
         !storage_stat(e->repo->storage, set->dir, &dir, err))
         return false;
     *ret_starting = lock.kind == STORAGE_MISSING && e->now_us - dir.changed_us < GRACE_US;
@@ -120,8 +115,8 @@ static bool expire_unfinished(Expiring *e, const RepoSetInfo *set, Error *err)
         if (lock == NULL || hold_is_alive(e->repo, set->dir))
             return true;
         /* Its run may have published it between our look and our lock. */
-        if (!storage_stat(e->repo->storage, path_in(ctx, set->dir, "manifest.jsonl"), &manifest,
-                          err))
+        if (!storage_stat(e->repo->storage, repo_path_in(ctx, set->dir, "manifest.jsonl"),
+                          &manifest, err))
             return false;
         if (manifest.kind != STORAGE_MISSING)
             return true;

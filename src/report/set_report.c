@@ -186,20 +186,11 @@ static void text_nodes(FILE *out, const Manifest *m)
     }
 }
 
-static const DistributionRecord *find_distribution(const Manifest *m, const TableRecord *t)
-{
-    for (size_t i = 0; i < m->distribution_count; i++)
-        if (m->distributions[i].table_oid == t->oid && m->distributions[i].content == t->content &&
-            strcmp(m->distributions[i].database, t->database) == 0)
-            return &m->distributions[i];
-    return NULL;
-}
-
 /* How a table is spread over the nodes; nothing where it is not. */
 static void text_distribution(FILE *out, const Manifest *m, const TableRecord *t)
 {
     char column[100];
-    const DistributionRecord *d = find_distribution(m, t);
+    const DistributionRecord *d = manifest_distribution(m, t);
     if (d == NULL)
         return;
     fprintf(out, "  %s", d->tenant_schema != NULL ? "schema" : d->method);
@@ -356,7 +347,7 @@ static json_t *tables_json(const Manifest *m, int64_t limit)
                       (json_int_t) t->rows, "bytes", (json_int_t) t->logical, "stored",
                       (json_int_t) t->stored, "chunks", (json_int_t) t->chunks, "worker_us",
                       (json_int_t) t->worker_us, "format", t->binary ? "binary" : "text"));
-        const DistributionRecord *d = find_distribution(m, t);
+        const DistributionRecord *d = manifest_distribution(m, t);
         if (d != NULL)
             json_object_set_new(json_array_get(tables, json_array_size(tables) - 1), "distribution",
                                 distribution_json(d));

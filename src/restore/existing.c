@@ -10,27 +10,6 @@
 
 #define NAMES_SHOWN 5
 
-/* The rows of an answer are sorted by two names, byte by byte. */
-static int find_row(const PGresult *res, const char *schema, const char *name)
-{
-    int low = 0;
-    int high = PQntuples(res);
-
-    while (low < high)
-    {
-        int middle = low + (high - low) / 2;
-        int c = strcmp(pg_cell(res, middle, 0), schema);
-        c = c != 0 ? c : strcmp(pg_cell(res, middle, 1), name);
-        if (c == 0)
-            return middle;
-        if (c < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return -1;
-}
-
 static PGresult *relations(RestoreNode *node, Error *err)
 {
     PGresult *res = pg_query(
@@ -115,11 +94,11 @@ static void mark_definitions(RestoreNode *node, const PGresult *present, const P
         if (entry_is_about_database(e))
             continue;
         if (entry_is(e, "SCHEMA") && !is_drop_wanted(node, i))
-            node->filter->keep[i] = is_made(node, e) || find_row(schemas, e->tag, "") < 0;
+            node->filter->keep[i] = is_made(node, e) || pg_find_named(schemas, e->tag, "") < 0;
         else if (stays_with(node, e))
             node->filter->keep[i] = false;
         else if (is_kept_relation(e) && !is_drop_wanted(node, i) && !is_made(node, e) &&
-                 find_row(present, e->schema == NULL ? "" : e->schema, e->tag) >= 0)
+                 pg_find_named(present, e->schema == NULL ? "" : e->schema, e->tag) >= 0)
         {
             node->filter->keep[i] = !node->filter->needed[i];
             if (node->filter->keep[i])
@@ -204,7 +183,7 @@ static bool check_definitions(RestoreNode *node, Error *err)
 
 static bool is_there(void *arg, const TocEntry *table)
 {
-    return find_row(arg, table->schema == NULL ? "" : table->schema, table->tag) >= 0;
+    return pg_find_named(arg, table->schema == NULL ? "" : table->schema, table->tag) >= 0;
 }
 
 bool existing_keys(RestoreNode *node, Error *err)
@@ -312,7 +291,7 @@ static bool check_tables(RestoreNode *node, const PGresult *present, Findings *f
     for (size_t i = 0; i < node->table_count; i++)
     {
         RestoreTable *t = &node->tables[i];
-        int row = t->made ? -1 : find_row(present, t->schema, t->record->name);
+        int row = t->made ? -1 : pg_find_named(present, t->schema, t->record->name);
         if (t->made)
             continue;
         if (row < 0 || strchr("rpf", *pg_cell(present, row, 2)) == NULL)
@@ -359,7 +338,7 @@ static void check_views(const RestoreNode *node, const PGresult *present, const 
         const char *schema = node_schema(node, t->schema);
         if (t->kind == 'm' && t->populated && node->filter->data[i] &&
             manifest_has(node->record, t->content, t->database) &&
-            !oids_have(made, made_count, t->oid) && find_row(present, schema, t->name) < 0)
+            !oids_have(made, made_count, t->oid) && pg_find_named(present, schema, t->name) < 0)
             list_add(&f->missing, "materialized view", schema, t->name);
     }
 }
