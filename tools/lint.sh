@@ -68,7 +68,8 @@ documentation()
     done
     for command in backup restore export list show verify expire check config; do
         [ -s "$dir/pgark-$command.1" ] || { echo "no man page of $command"; failed=1; }
-        "$pgark" "$command" --help | grep -q -- --output || { echo "$command --help"; failed=1; }
+        # Read to the end: a reader that leaves early makes the writer fail.
+        "$pgark" "$command" --help | grep -- --output >/dev/null || { echo "$command --help"; failed=1; }
     done
     "$pgark" --completion bash | bash -n || failed=1
     rm -rf "$dir"
