@@ -179,6 +179,8 @@ for my $version ('Cloudberry Database 1.5.9', 'Greenplum Database 7.1.0')
     $nodes[2]->safe_psql('app', sprintf $set, 'Cloudberry Database 1.6.0');
 }
 pgark_fails([ 'backup', '-d', conninfo($nodes[1], 'app'), '--repo', $repo, @dump ], qr/that of a segment of a Greenplum cluster \(content id 0\)/, 'a segment');
+pgark_fails([ 'backup', '--node', $from, '--node', conninfo($target[0], 'app'), '--repo', $repo ],
+    qr/rows are on other servers \(greenplum\).*\n.*Name it alone/, 'two coordinators');
 pgark_fails([ 'backup', '-d', $from, '--repo', $repo, '--pg-dump', $own ], qr/PostgreSQL's own, which loses how tables are distributed/, 'another pg_dump');
 my $old = catalogues(-1, 'Greenplum Database 6.20.0');
 $nodes[0]->safe_psql('postgres', 'CREATE DATABASE old');
