@@ -134,11 +134,13 @@ is("$rows{'public.hashed'} $rows{'public.two_keys'} $rows{'Quo te.ra \"ndom'} $r
     'rows of the segments, one copy, those of the first segment only');
 is($rows{'public.event_1'} + $rows{'public.event_2'}, 401 + 402, 'rows of partitions');
 is_deeply([ map { "$_->{content} $_->{name} $_->{last_value}" } @{ $m->{sequence} } ], ['-1 s 42'], 'sequences of the coordinator');
-my ($worst, $check) = pgark('check', '-d', $from, @dump);
+my ($worst, $check) = pgark('check', '-d', $from, '-j2', @dump);
 is($worst, 2, 'check: there are warnings');
 like($check, qr/^node -1 +ok +segments +2 primary segments/m, 'check: segments');
 like($check, qr/^node -1 +warning +expansion +1 tables lie on fewer/m, 'check: an expansion');
 like($check, qr/^node 1 +ok +server .*Cloudberry 1\.6\.0/m, 'check: what they are');
+like($check, qr/^node -1 +ok +connections .* 5 needed for -j 2$/m, 'check: connections to the coordinator');
+like($check, qr/^node 0 +ok +connections .* 10 needed for -j 2$/m, 'check: and to a segment, with those that come from the coordinator');
 no_traces('a backup', undef, @nodes);
 
 # ---- back ----------------------------------------------------------------------------------------
