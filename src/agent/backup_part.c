@@ -105,7 +105,7 @@ static bool make_result(Part *part, json_t **ret, Error *err)
 
 static bool take_over(Part *part, Error *err)
 {
-    if (!node_connect(&part->node, false, err) ||
+    if (!node_connect(&part->node, false, err) || !node_find_pg_dump(&part->node, err) ||
         (part->node.with_config && !config_files_read(&part->node, err)))
         return false;
     if (node_adopt(&part->node, err))

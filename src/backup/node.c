@@ -164,7 +164,10 @@ bool node_find_program(BackupNode *node, const char *name, const char *path, PgP
 
 bool node_find_pg_dump(BackupNode *node, Error *err)
 {
-    return node_find_program(node, "pg_dump", node->request->pg_dump, &node->pg_dump, err);
+    const char *path = node->request->pg_dump;
+    return !node_has_catalogue(node) ||
+           node_find_program(node, "pg_dump", path, &node->pg_dump, err) ||
+           error_node(err, node->label);
 }
 
 bool node_connect(BackupNode *node, bool probe_only, Error *err)
@@ -182,8 +185,7 @@ bool node_connect(BackupNode *node, bool probe_only, Error *err)
               (!definitions ||
                catalog_read_left_out(node->probe, node->ctx, node->request->selection,
                                      &node->record.warnings, &node->record.warning_count, err));
-    ok = ok && (probe_only || ((!definitions || node->remote || node_find_pg_dump(node, err)) &&
-                               locks_check_capacity(node->probe, node->locked.count, err) &&
+    ok = ok && (probe_only || (locks_check_capacity(node->probe, node->locked.count, err) &&
                                open_others(node, err) && check_export(node, err)));
     return ok || error_node(err, node->label);
 }
@@ -191,9 +193,7 @@ bool node_connect(BackupNode *node, bool probe_only, Error *err)
 bool node_stay_local(BackupNode *node, Error *err)
 {
     node->remote = false;
-    bool ok = (!node_has_catalogue(node) || node_find_pg_dump(node, err)) &&
-              (node->shared_server || node_open_workers(node, err));
-    return ok || error_node(err, node->label);
+    return node_find_pg_dump(node, err) && (node->shared_server || node_open_workers(node, err));
 }
 
 bool node_sync(const BackupNode *node, Storage *st, const char *set_dir, Error *err)

@@ -100,8 +100,7 @@ void node_init(BackupNode *node, const BackupRequest *request, const PgConnSpec 
                Progress *progress, size_t index);
 
 /* node_connect opens all connections and checks what can be checked without touching anything:
- * version, pg_dump, lock table, that a standby can export snapshots. probe_only: for plans and
- * readiness. */
+ * version, lock table, that a standby can export snapshots. probe_only: for plans and readiness. */
 bool node_connect(BackupNode *node, bool probe_only, Error *err) MUST_CHECK;
 
 /* node_open_workers opens the workers' connections; node_connect does it unless shared_server.
@@ -118,7 +117,7 @@ bool node_stay_local(BackupNode *node, Error *err) MUST_CHECK;
 /* node_sync makes the names of what node_dump has stored durable, up to the set's directory. */
 bool node_sync(const BackupNode *node, Storage *st, const char *set_dir, Error *err) MUST_CHECK;
 
-/* node_find_pg_dump sets node->pg_dump; node_connect does it unless probe_only. node_find_program finds
+/* node_find_pg_dump sets node->pg_dump, if definitions are read from the node. node_find_program finds
  * another one (path NULL: nobody named it) that fits the node's server. */
 bool node_find_pg_dump(BackupNode *node, Error *err) MUST_CHECK;
 bool node_find_program(BackupNode *node, const char *name, const char *path, PgProgram *ret,

@@ -98,12 +98,17 @@ static bool map_nodes(BackupRun *run, PgConn *coordinator, Error *err)
     return run->map != NULL;
 }
 
+/* An agent finds its own. */
+static bool find_pg_dump_one(void *arg, size_t i, Error *err)
+{
+    BackupNode *node = &((BackupRun *) arg)->nodes[i];
+    return node->remote || node_find_pg_dump(node, err);
+}
+
 static bool plan_one(void *arg, size_t i, Error *err)
 {
     BackupRun *run = arg;
-    BackupNode *node = &run->nodes[i];
-    return (!node_has_catalogue(node) || node_find_pg_dump(node, err)) &&
-           node_plan(node, node->probe, err);
+    return node_plan(&run->nodes[i], run->nodes[i].probe, err);
 }
 
 static bool each(BackupRun *run, ParallelFn fn, Error *err)
@@ -342,8 +347,8 @@ static bool attempt(BackupRun *run, Error *err)
     progress_phase(run->progress, "connecting");
     backup_agents_prepare(run);
     if (!check_hold(run, err) || !each(run, connect_one, err) || !check_distinct(run, err) ||
-        !find_parts(run, err) || !check_locks(run, err) || !each(run, read_config, err) ||
-        !cut_check(run->nodes, run->count, run->request->cut, err))
+        !find_parts(run, err) || !each(run, find_pg_dump_one, err) || !check_locks(run, err) ||
+        !each(run, read_config, err) || !cut_check(run->nodes, run->count, run->request->cut, err))
         return false;
     if (run->request->dry_run)
         return each(run, plan_one, err);

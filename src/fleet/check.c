@@ -83,6 +83,24 @@ static bool check_clock(CheckRun *run, BackupNode *node, Error *err)
     return true;
 }
 
+/* Beside the probe, which is there: holder, scout and workers; pg_dump where definitions are read, and who
+ * watches these beside a pg_dump that can take no snapshot. */
+static int64_t own_connections(const CheckRun *run, const BackupNode *node)
+{
+    int64_t count = run->request->jobs + 2 + (run->request->hold_ms > 0 ? 1 : 0);
+    if (!node_has_catalogue(node))
+        return count;
+    return count + (node->pg_dump.path != NULL && !node->pg_dump.snapshots ? 2 : 1);
+}
+
+/* Where everybody goes through the coordinator, each of its sessions has one on every other node. */
+static int64_t needed_connections(const CheckRun *run, const BackupNode *node)
+{
+    const FleetEngine *engine = run->fleet->engine;
+    bool through = engine != NULL && engine->cut.through_coordinator && node != &run->nodes[0];
+    return own_connections(run, node) + (through ? 1 + own_connections(run, &run->nodes[0]) : 0);
+}
+
 static bool check_connections(CheckRun *run, BackupNode *node, Error *err)
 {
     const char *client = dialect_is_client(node->probe);
@@ -103,9 +121,8 @@ static bool check_connections(CheckRun *run, BackupNode *node, Error *err)
     AUTO(PQclear) PGresult *res = pg_query(node->probe, sql, 0, NULL, err);
     if (res == NULL)
         return false;
-    /* Our probe is among those counted; holder, scout, pg_dump and the workers come on top. */
     bool hold = run->request->hold_ms > 0;
-    int64_t needed = run->request->jobs + 3 + (hold ? 1 : 0);
+    int64_t needed = needed_connections(run, node);
     int64_t available = pg_cell_int(res, 0, 0);
     /* Limits of the role and of the database, -1 for none; superusers have none. */
     for (int column = 2; column <= 4 && !pg_cell_bool(res, 0, 1); column += 2)

@@ -31,9 +31,9 @@ static void inspect_shards(const BackupNode *node, EngineFinding add, void *arg,
                            const PGresult *res)
 {
     if (pg_cell_int(res, 0, 3) > 0)
-        add(arg, node->content, "replication factor", CHECK_WARNING,
+        add(arg, node->content, "replication factor", CHECK_OK,
             "some shards have several placements; one of each is backed up, and a restore makes "
-            "one");
+            "as many");
     if (pg_cell_int(res, 0, 4) > 0)
         add(arg, node->content, "prepared transactions", CHECK_WARNING,
             "distributed transactions have been left for minutes; recover_prepared_transactions() "

@@ -60,7 +60,11 @@ static bool read_distributions(Mapper *m, bool schemas, Error *err)
         " CASE WHEN p.partkey IS NOT NULL"
         "  THEN pg_catalog.column_to_column_name(p.logicalrelid, p.partkey::text) END,"
         " %s, (SELECT count(*) FROM pg_catalog.pg_dist_shard s"
-        "  WHERE s.logicalrelid = p.logicalrelid)"
+        "  WHERE s.logicalrelid = p.logicalrelid),"
+        " (SELECT coalesce(pg_catalog.max(c.copies), 0) FROM"
+        "  (SELECT count(*) AS copies FROM pg_catalog.pg_dist_shard s"
+        "   JOIN pg_catalog.pg_dist_placement l ON l.shardid = s.shardid AND l.shardstate = 1"
+        "   WHERE s.logicalrelid = p.logicalrelid GROUP BY s.shardid) c)"
         " FROM pg_catalog.pg_dist_partition p"
         " JOIN pg_catalog.pg_class c ON c.oid = p.logicalrelid::oid ORDER BY 1",
         tenant);
@@ -83,6 +87,7 @@ static bool read_distributions(Mapper *m, bool schemas, Error *err)
         d->colocation = (uint32_t) colocation;
         d->tenant_schema = pg_cell_null(res, i, 5) ? NULL : mem_strdup(map, pg_cell(res, i, 5));
         d->shards = (uint64_t) pg_cell_int(res, i, 6);
+        d->placements = (uint64_t) pg_cell_int(res, i, 7);
     }
     return true;
 }

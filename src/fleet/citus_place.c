@@ -182,12 +182,14 @@ static bool list_writers(RestoreNode *node, const CitusTarget *target, Error *er
     return true;
 }
 
-/* Two nodes that write one reference table would wait for each other at every row. */
+/* Two nodes that write one reference table, or shards with several copies, would wait for each other at
+ * every row. */
 static bool is_anywhere(const Placer *p, const RestoreTable *t, int row)
 {
     return p->node->places.writer_count > 1 && !t->placed && t->made && t->chunk_count > 1 &&
            p->node->request->on_error == ON_ERROR_STOP &&
-           pg_cell(p->shards, row, COL_METHOD)[0] == 'h';
+           pg_cell(p->shards, row, COL_METHOD)[0] == 'h' &&
+           pg_cell_int(p->shards, row, COL_PLACEMENTS) == 1;
 }
 
 /* What is noted through a worker has to be in a table that Citus knows. */

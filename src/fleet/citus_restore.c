@@ -135,7 +135,7 @@ static bool find_target(RestoreNode *node, CitusTarget *target, Error *err)
     return true;
 }
 
-static size_t count_loaded(const CitusTarget *target)
+size_t citus_target_loaded(const CitusTarget *target)
 {
     size_t count = 0;
     for (size_t i = 0; i < target->server_count; i++)
@@ -165,7 +165,7 @@ static bool prepare(RestoreNode *node, Error *err)
     }
     node->single_statements = true;
     node->spec.setup = SESSION_SETUP;
-    node->jobs = node->request->jobs * (int) count_loaded(target);
+    node->jobs = node->request->jobs * (int) citus_target_loaded(target);
     return citus_spread_check(node, err);
 }
 

@@ -37,6 +37,9 @@ bool citus_target_nodes(void *ctx, const RestoreRequest *request, PgConn *conn,
                         const PgConnSpec *spec, CitusServer **ret, size_t *ret_count, Error *err)
     MUST_CHECK;
 
+/* citus_target_loaded counts the nodes that new shards go to. */
+size_t citus_target_loaded(const CitusTarget *target);
+
 /* citus_spread_tables distributes the tables that this restore has made: as the set says, or as
  * --distribute does. citus_spread_check looks, before anything is changed, whether all can be. */
 bool citus_spread_check(RestoreNode *node, Error *err) MUST_CHECK;

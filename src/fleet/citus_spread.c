@@ -1,4 +1,5 @@
 /* fleet/citus_spread.c - makes tables of a Citus cluster distributed; see citus_restore.h. */
+#include "base/log.h"
 #include "base/oids.h"
 #include "base/str.h"
 #include "fleet/citus_restore.h"
@@ -9,6 +10,8 @@
  * they wait for each other. A shard's number and a type's mark take the rest of the 63 bytes. */
 #define SHORT_NAME_MAX 40
 #define SEQUENTIAL     "SET LOCAL citus.multi_shard_modify_mode = 'sequential'; "
+#define COPIES         "SET LOCAL citus.shard_replication_factor = %" PRIu64 "; "
+#define ONE_COPY       "SET LOCAL citus.shard_replication_factor = 1; "
 
 /* A table as it will be. */
 typedef struct SpreadTable
@@ -17,6 +20,7 @@ typedef struct SpreadTable
     const char *method; /* as DistributionRecord has it */
     const char *column;
     uint64_t shards; /* 0: the server's default */
+    uint64_t copies; /* of each shard; 0: the server's default */
     uint32_t group;  /* of tables whose shards are side by side, 0: alone */
     bool schema;     /* comes with its distributed schema */
 } SpreadTable;
@@ -91,6 +95,13 @@ static int table_order(const void *a, const void *b)
     return x->record->oid < y->record->oid ? -1 : x->record->oid > y->record->oid;
 }
 
+/* A shard without a placement has been lost. The copies of an append table's shards would not be filled. */
+static uint64_t copies_of(const DistributionRecord *d)
+{
+    bool several = strcmp(d->method, "hash") == 0 || strcmp(d->method, "range") == 0;
+    return several && d->placements > 1 ? d->placements : 1;
+}
+
 static void list_archived(Spreader *s)
 {
     const Manifest *m = s->node->manifest;
@@ -107,6 +118,7 @@ static void list_archived(Spreader *s)
                                                .method = d->method,
                                                .column = d->column,
                                                .shards = hash && wanted > 0 ? wanted : d->shards,
+                                               .copies = copies_of(d),
                                                .group = d->colocation,
                                                .schema = d->tenant_schema != NULL};
     }
@@ -169,6 +181,15 @@ static bool has_even_limits(const Spreader *s, const SpreadTable *t)
     return true;
 }
 
+static const char *why_not_direct(const Spreader *s, const SpreadTable *t)
+{
+    if (t->copies > 1)
+        return "its shards are on several nodes each";
+    if (!engine_same_hash(t->record, t->column))
+        return "the type of its distribution column hashes by database";
+    return has_even_limits(s, t) ? NULL : "its shards have other limits than new ones will have";
+}
+
 /* --direct: what can only go through the coordinator is said before anything is made. */
 static bool check_direct(const Spreader *s, Error *err)
 {
@@ -177,13 +198,10 @@ static bool check_direct(const Spreader *s, Error *err)
         const SpreadTable *t = &s->tables[i];
         if (strcmp(t->method, "hash") != 0 || t->record->chunks == 0)
             continue;
-        bool same = engine_same_hash(t->record, t->column);
-        if (same && has_even_limits(s, t))
-            continue;
-        return error_set(err, ERR_USAGE, "--direct: table \"%s.%s\" cannot be loaded so: %s",
-                         t->record->schema, t->record->name,
-                         same ? "its shards have other limits than new ones will have"
-                              : "the type of its distribution column hashes by database");
+        const char *why = why_not_direct(s, t);
+        if (why != NULL)
+            return error_set(err, ERR_USAGE, "--direct: table \"%s.%s\" cannot be loaded so: %s",
+                             t->record->schema, t->record->name, why);
     }
     return s->count > 0 ||
            error_set(err, ERR_USAGE, "--direct: nothing that is restored becomes distributed");
@@ -266,6 +284,13 @@ static bool add_empty_shards(const Spreader *s, const SpreadTable *t, const char
     return true;
 }
 
+static uint64_t copies_there(const Spreader *s, const SpreadTable *t)
+{
+    const CitusTarget *target = s->node->cluster_state;
+    size_t places = citus_target_loaded(target);
+    return t->copies < places ? t->copies : places;
+}
+
 static const char *distribute_sql(const Spreader *s, size_t i, const char *name, Error *err)
 {
     const SpreadTable *t = &s->tables[i];
@@ -301,7 +326,9 @@ static const char *spread_sql(const Spreader *s, size_t i, Error *err)
         return mem_printf(s->ctx, "SELECT pg_catalog.create_reference_table(%s)", name);
     if (strcmp(t->method, "local") == 0)
         return mem_printf(s->ctx, "SELECT pg_catalog.citus_add_local_table_to_metadata(%s)", name);
-    return distribute_sql(s, i, name, err);
+    const char *sql = distribute_sql(s, i, name, err);
+    return sql == NULL || t->copies == 0 ? sql
+                                         : mem_printf(s->ctx, COPIES "%s", copies_there(s, t), sql);
 }
 
 /* Partitions come with the table that they are of. */
@@ -356,7 +383,8 @@ static bool spread_schemas(const Spreader *s, Error *err)
                                           : pg_quote_literal(s->ctx, s->node->main, quoted, err);
         if (name == NULL ||
             !run(s->node, 0, (int64_t) i,
-                 mem_printf(s->ctx, "SELECT pg_catalog.citus_schema_distribute(%s)", name), err))
+                 mem_printf(s->ctx, ONE_COPY "SELECT pg_catalog.citus_schema_distribute(%s)", name),
+                 err))
             return error_prefix(err, "could not distribute schema \"%s\"", schema);
     }
     return true;
@@ -431,11 +459,31 @@ static bool spread_functions(const Spreader *s, Error *err)
     return true;
 }
 
+static void warn_of_copies(const Spreader *s)
+{
+    size_t count = 0;
+    const SpreadTable *one = NULL;
+    for (size_t i = 0; i < s->count; i++)
+    {
+        if (copies_there(s, &s->tables[i]) >= s->tables[i].copies)
+            continue;
+        one = one == NULL ? &s->tables[i] : one;
+        count++;
+    }
+    if (one != NULL)
+        log_warning("%s: there are too few nodes for the copies that %zu tables had of each shard; "
+                    "\"%s.%s\" gets %" PRIu64 " in the place of %" PRIu64,
+                    s->node->label, count, one->record->schema, one->record->name,
+                    copies_there(s, one), one->copies);
+}
+
 bool citus_spread_tables(RestoreNode *node, Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "spread");
     Spreader s = {.node = node, .ctx = tmp};
-    return list_tables(&s, err) && spread_tables(&s, err) &&
-           (node->request->distribute != NULL ||
-            (spread_schemas(&s, err) && spread_functions(&s, err)));
+    if (!list_tables(&s, err))
+        return false;
+    warn_of_copies(&s);
+    return spread_tables(&s, err) && (node->request->distribute != NULL ||
+                                      (spread_schemas(&s, err) && spread_functions(&s, err)));
 }

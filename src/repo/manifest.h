@@ -153,6 +153,7 @@ typedef struct DistributionRecord
     uint32_t colocation; /* tables with the same number have their shards side by side; 0: none */
     char *tenant_schema; /* a distributed schema, of which the table is a part; NULL */
     uint64_t shards;     /* Greenplum: segments that the table lies on */
+    uint64_t placements; /* Citus: nodes that have a copy of a shard, the most of any; else 0 */
 } DistributionRecord;
 
 /* A relation of a node that holds rows of a coordinator's table. */

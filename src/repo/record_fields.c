@@ -114,6 +114,7 @@ static const Field distribution_fields[] = {
     NUMBER(DistributionRecord, FIELD_U32, colocation, 0, UINT32_MAX),
     OTHER(DistributionRecord, FIELD_NAME, tenant_schema),
     NUMBER(DistributionRecord, FIELD_U64, shards, 0, UINT32_MAX),
+    NUMBER(DistributionRecord, FIELD_U64, placements, 0, INT32_MAX),
 };
 
 static const Field shard_fields[] = {

@@ -323,10 +323,10 @@ static json_t *distribution_json(const DistributionRecord *d)
     json_t *columns = json_array();
     for (size_t i = 0; i < d->column_count; i++)
         json_array_append_new(columns, set_report_string(d->columns[i]));
-    return json_pack("{s:s, s:o?, s:o, s:I, s:I, s:o?}", "method", d->method, "column",
+    return json_pack("{s:s, s:o?, s:o, s:I, s:I, s:I, s:o?}", "method", d->method, "column",
                      d->column == NULL ? json_null() : set_report_string(d->column), "columns",
-                     columns, "shards", (json_int_t) d->shards, "colocation",
-                     (json_int_t) d->colocation, "schema",
+                     columns, "shards", (json_int_t) d->shards, "placements",
+                     (json_int_t) d->placements, "colocation", (json_int_t) d->colocation, "schema",
                      d->tenant_schema == NULL ? json_null() : set_report_string(d->tenant_schema));
 }
 

@@ -284,7 +284,8 @@ static void write_distributions(Making *m, ManifestWriter *w)
                                      .method = mem_strdup(m->s, "hash"),
                                      .column = mem_strdup(m->s, "a \"quoted\"\nname"),
                                      .colocation = 3,
-                                     .shards = SAMPLE_SHARDS}};
+                                     .shards = SAMPLE_SHARDS,
+                                     .placements = 2}};
 
     for (size_t i = 0; i < LENGTH_OF(records); i++)
     {

@@ -133,6 +133,7 @@ static void test_spread_round_trip(void **state)
     assert_string_equal(d[1].column, "a \"quoted\"\nname");
     assert_null(d[1].tenant_schema);
     assert_int_equal(d[1].shards, SAMPLE_SHARDS);
+    assert_int_equal(d[1].placements, 2);
     assert_int_equal(m->shard_count, SAMPLE_SHARDS);
     assert_int_equal(m->shards[0].content, 0);
     assert_int_equal(m->shards[0].shard_id, INT64_MAX);
@@ -610,7 +611,7 @@ static void expect_distribution(const char *method, const char *rest, const char
 
     snprintf(line, sizeof(line),
              "{\"type\":\"distribution\",\"content\":-1,\"database\":\"d\",\"method\":%s,"
-             "\"columns\":[],\"opclasses\":[],%s}",
+             "\"columns\":[],\"opclasses\":[],\"placements\":2,%s}",
              method, rest);
     expect_line(line, what);
 }
@@ -623,7 +624,7 @@ static void expect_key(const char *method, const char *column, const char *colum
     snprintf(line, sizeof(line),
              "{\"type\":\"distribution\",\"content\":-1,\"database\":\"d\",\"method\":\"%s\","
              "\"column\":%s,\"columns\":%s,\"opclasses\":%s,\"table_oid\":1,\"colocation\":0,"
-             "\"tenant_schema\":null,\"shards\":3}",
+             "\"tenant_schema\":null,\"shards\":3,\"placements\":0}",
              method, column, columns, opclasses);
     expect_line(line, what);
 }

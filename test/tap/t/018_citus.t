@@ -73,6 +73,40 @@ is(sql($bigger, 'eight', "SELECT count(*) FROM pg_dist_shard WHERE logicalrelid 
 pgark_fails([ 'restore', $key, '--repo', $repo, '-d', conninfo($bigger->{nodes}[0], 'direct'), '--create', '--direct' ],
     qr/--direct: table "public\.by_mood" cannot be loaded so/, '--direct: a key that hashes by database');
 is(sql($bigger, 'postgres', q{SELECT count(*) FROM pg_database WHERE datname = 'direct'}), 0, '--direct: nothing was made');
+
+# ---- tables whose shards are on several nodes each
+make_cluster_database($source, 'twice');
+sql($source, 'twice', <<'SQL');
+CREATE TABLE twice (id int PRIMARY KEY, t text);
+CREATE TABLE beside (id int, n int);
+CREATE TABLE once (id int);
+CREATE SCHEMA tenant;
+SET citus.shard_replication_factor = 2;
+SELECT create_distributed_table('twice', 'id', shard_count := 4), create_distributed_table('beside', 'id', colocate_with := 'twice');
+SET citus.shard_replication_factor = 1;
+SELECT create_distributed_table('once', 'id', shard_count := 3, colocate_with := 'none');
+INSERT INTO twice SELECT g, 't' || g FROM generate_series(1, 500) g;
+INSERT INTO beside SELECT g, g FROM generate_series(1, 500) g;
+INSERT INTO once SELECT generate_series(1, 100);
+SQL
+my $copies = q{SELECT logicalrelid, repmodel, count(*), count(DISTINCT shardid), count(DISTINCT colocationid)
+    FROM pg_dist_partition JOIN pg_dist_shard USING (logicalrelid) JOIN pg_dist_placement USING (shardid) GROUP BY 1, 2 ORDER BY logicalrelid::text};
+is(sql($source, 'twice', $copies), "beside|c|8|4|1\nonce|s|3|3|1\ntwice|c|8|4|1", 'several placements: of the source');
+my $twice = backup($repo, '-d', conninfo($coordinator, 'twice'), '-j2', '--chunk-size=8kB');
+is(pgark_json([ 'show', $twice, '--repo', $repo ], 'several placements: show')->{totals}{rows}, 1100, 'several placements: one of each is in the set');
+my @twice = ('restore', $twice, '--repo', $repo, '-j2', '--create', '-d');
+# What the servers would do by themselves is something else.
+sql($bigger, 'app', "ALTER ROLE CURRENT_USER SET citus.shard_replication_factor = 3");
+pgark_ok([ @twice, conninfo($bigger->{nodes}[0], 'twice') ], 'several placements: restore');
+sql($bigger, 'app', "ALTER ROLE CURRENT_USER RESET citus.shard_replication_factor");
+same_cluster($source, 'twice', $bigger->{nodes}[0], 'twice', 'several placements');
+is(sql($bigger, 'twice', $copies), sql($source, 'twice', $copies), 'several placements: as many again');
+is(sql($bigger, 'twice', q{SELECT count(*), sum(result::int) FROM run_command_on_placements('twice', 'SELECT count(*) FROM %s')}), '8|1000', 'several placements: with all rows in each');
+pgark_fails([ @twice, conninfo($bigger->{nodes}[0], 'direct'), '--direct' ], qr/--direct: table "public\.\w+" cannot be loaded so: its shards are on several nodes each/, 'several placements: --direct');
+my ($warned, undef, $warning) = pgark(@twice, conninfo($small->{nodes}[0], 'twice'));
+is($warned, 2, 'more placements than nodes: a warning');
+like($warning, qr/too few nodes for the copies that 2 tables had of each shard; "public\.\w+" gets 1 in the place of 2/, 'more placements than nodes: is said');
+same_cluster($source, 'twice', $small->{nodes}[0], 'twice', 'more placements than nodes');
 no_traces('clusters', undef, nodes($source), nodes($bigger), nodes($small));
 
 # ---- one table

@@ -134,11 +134,13 @@ is("$rows{'public.hashed'} $rows{'public.two_keys'} $rows{'Quo te.ra \"ndom'} $r
     'rows of the segments, one copy, those of the first segment only');
 is($rows{'public.event_1'} + $rows{'public.event_2'}, 401 + 402, 'rows of partitions');
 is_deeply([ map { "$_->{content} $_->{name} $_->{last_value}" } @{ $m->{sequence} } ], ['-1 s 42'], 'sequences of the coordinator');
-my ($worst, $check) = pgark('check', '-d', $from, @dump);
+my ($worst, $check) = pgark('check', '-d', $from, '-j2', @dump);
 is($worst, 2, 'check: there are warnings');
 like($check, qr/^node -1 +ok +segments +2 primary segments/m, 'check: segments');
 like($check, qr/^node -1 +warning +expansion +1 tables lie on fewer/m, 'check: an expansion');
 like($check, qr/^node 1 +ok +server .*Cloudberry 1\.6\.0/m, 'check: what they are');
+like($check, qr/^node -1 +ok +connections .* 5 needed for -j 2$/m, 'check: connections to the coordinator');
+like($check, qr/^node 0 +ok +connections .* 10 needed for -j 2$/m, 'check: and to a segment, with those that come from the coordinator');
 no_traces('a backup', undef, @nodes);
 
 # ---- back ----------------------------------------------------------------------------------------
@@ -179,6 +181,8 @@ for my $version ('Cloudberry Database 1.5.9', 'Greenplum Database 7.1.0')
     $nodes[2]->safe_psql('app', sprintf $set, 'Cloudberry Database 1.6.0');
 }
 pgark_fails([ 'backup', '-d', conninfo($nodes[1], 'app'), '--repo', $repo, @dump ], qr/that of a segment of a Greenplum cluster \(content id 0\)/, 'a segment');
+pgark_fails([ 'backup', '--node', $from, '--node', conninfo($target[0], 'app'), '--repo', $repo ],
+    qr/rows are on other servers \(greenplum\).*\n.*Name it alone/, 'two coordinators');
 pgark_fails([ 'backup', '-d', $from, '--repo', $repo, '--pg-dump', $own ], qr/PostgreSQL's own, which loses how tables are distributed/, 'another pg_dump');
 my $old = catalogues(-1, 'Greenplum Database 6.20.0');
 $nodes[0]->safe_psql('postgres', 'CREATE DATABASE old');
