@@ -32,6 +32,9 @@ bool cmd_backup_request(void *ctx, const Options *o, BackupRequest *r, Error *er
     r->asked = options_describe(o, ctx);
     r->dry_run = options_flag(o, OPT_DRY_RUN);
     r->no_sync = options_flag(o, OPT_NO_SYNC);
+    r->base = options_string(o, OPT_INCREMENTAL_FROM);
+    r->incremental = r->base != NULL || options_flag(o, OPT_INCREMENTAL);
+    r->base_required = r->base != NULL;
     r->no_space_check = options_flag(o, OPT_NO_SPACE_CHECK);
     r->min_free = (int) options_int(o, OPT_MIN_FREE);
     r->keep_partial = options_flag(o, OPT_KEEP_PARTIAL);
@@ -50,7 +53,7 @@ bool cmd_backup_request(void *ctx, const Options *o, BackupRequest *r, Error *er
     /* These are done by this process alone, or not at all. */
     if (r->agents == AGENTS_AUTO &&
         (r->hold_ms > 0 || r->resume || r->all_databases || r->pg_dump != NULL || r->keep_partial ||
-         options_given(o, OPT_NICE) || options_flag(o, OPT_IO_IDLE)))
+         r->incremental || options_given(o, OPT_NICE) || options_flag(o, OPT_IO_IDLE)))
         r->agents = AGENTS_NO;
     if (r->selection == NULL)
         return false;
@@ -106,6 +109,19 @@ static void print_plan_node(const BackupNode *node, int64_t limit)
     }
 }
 
+/* The rest is stored for certain. */
+static uint64_t comparable_bytes(const BackupResult *result)
+{
+    uint64_t bytes = 0;
+    for (size_t n = 0; n < result->node_count; n++)
+    {
+        const Catalog *c = &result->nodes[n].catalog;
+        for (size_t i = 0; i < c->count; i++)
+            bytes += c->items[i].ranges == NULL ? 0 : c->items[i].bytes;
+    }
+    return bytes;
+}
+
 static void print_plan_text(const BackupResult *result, const BackupRequest *request)
 {
     char bytes[STR_BYTES_LEN];
@@ -113,6 +129,11 @@ static void print_plan_text(const BackupResult *result, const BackupRequest *req
     printf("dry run: nothing was locked, nothing is stored\n");
     for (size_t i = 0; i < result->node_count; i++)
         print_plan_node(&result->nodes[i], 50);
+    if (result->base[0] != '\0')
+        printf("base        %s, with which %s of tables can be compared\n", result->base,
+               str_format_bytes(bytes, comparable_bytes(result)));
+    else if (request->incremental)
+        printf("base        none: this set would be a full one\n");
     printf("total       %s of tables on %zu node%s\n", str_format_bytes(bytes, result->bytes),
            result->node_count, result->node_count == 1 ? "" : "s");
     if (result->repo_known)
@@ -155,6 +176,12 @@ static void print_plan(const Options *o, const BackupResult *result, const Backu
         json_array_append_new(nodes, plan_node_json(&result->nodes[i]));
     json_t *plan = json_pack("{s:b, s:I, s:o}", "dry_run", 1, "bytes", (json_int_t) result->bytes,
                              "nodes", nodes);
+    if (request->incremental)
+        json_object_set_new(plan, "base",
+                            result->base[0] == '\0' ? json_null() : json_string(result->base));
+    if (result->base[0] != '\0')
+        json_object_set_new(plan, "comparable_bytes",
+                            json_integer((json_int_t) comparable_bytes(result)));
     if (result->repo_known)
         json_object_set_new(plan, "free_bytes", json_integer((json_int_t) result->free_bytes));
     set_report_print(stdout, plan);
