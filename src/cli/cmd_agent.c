@@ -11,6 +11,7 @@
 #include "cli/restore_report.h"
 #include "fleet/agent_call.h"
 #include "fleet/restore_run.h"
+#include "repo/part.h"
 
 /* Options that a job may have: what is stored and how, but no program and no file of this host. */
 static const OptionId backup_options[] = {
@@ -126,15 +127,6 @@ static bool meet(void *arg, ProgressNode *progress, Cancel *cancel, Error *err)
     return true;
 }
 
-/* A literal "%" of a path that is expanded already. */
-static const char *escape_percent(void *ctx, const char *uri)
-{
-    Str *s = str_new(ctx);
-    for (const char *c = uri; *c != '\0'; c++)
-        str_add(s, *c == '%' ? "%%" : (char[]){*c, '\0'});
-    return s->data;
-}
-
 /* A database's name, whatever it is, as a conninfo. */
 static const char *name_database(void *ctx, const char *name)
 {
@@ -163,7 +155,7 @@ static bool work_restore(AgentProcess *p, const Options *o, json_t **ret, Error 
     const Repo *repo = agent_part_open(p, repo_id, err);
     if (repo == NULL || !cmd_restore_request(p->ctx, o, &request, err))
         return false;
-    request.repo = escape_percent(p->ctx, storage_uri(repo->storage));
+    request.repo = repo_place_escape(p->ctx, storage_uri(repo->storage));
     request.targets[0].spec = p->spec;
     request.targets[0].spec.conninfo = name_database(p->ctx, database);
     request.targets[0].spec.database = NULL;

@@ -1,11 +1,18 @@
 /* compat/programs.c - which program is called; the contract is in programs.h. */
 #include "compat/programs.h"
 
+#include "compat/gp_dump.h"
+#include "compat/gp_restore.h"
+
 static const struct
 {
     const char *name;
     ProgramRun *run;
 } programs[] = {
+    {"gp_dump", gp_dump},
+    {"gp_dump_agent", gp_dump_agent},
+    {"gp_restore", gp_restore},
+    {"gp_restore_agent", gp_restore_agent},
     {NULL, NULL}, /* behind the last */
 };
 
