@@ -3,6 +3,7 @@
 
 #include "compat/gp_dump.h"
 #include "compat/gp_restore.h"
+#include "compat/launched.h"
 
 static const struct
 {
@@ -26,4 +27,14 @@ ProgramRun *programs_find(const char *argv0)
             return programs[i].run;
     }
     return NULL;
+}
+
+const AgentKinds *programs_agents(void)
+{
+    static const AgentKind kinds[] = {
+        {.kind = "gp_dump", .supervised = true, .plain = true, .work = launched_dump},
+        {.kind = "gp_restore", .supervised = true, .plain = true, .work = launched_restore},
+    };
+    static const AgentKinds all = {.items = kinds, .count = LENGTH_OF(kinds)};
+    return &all;
 }

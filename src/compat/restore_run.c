@@ -190,7 +190,7 @@ static bool is_wanted(const Run *run, const Script *s)
     if (!is_listed(r, s->parsed.dbid))
         return false;
     if (s->post_data)
-        return !r->rows && !(r->definitions && r->post_data);
+        return !r->rows && !r->no_post_data && !(r->definitions && r->post_data);
     return !only_post && !(segment && r->definitions);
 }
 

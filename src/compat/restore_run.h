@@ -25,8 +25,9 @@ typedef struct ScriptRestore
     bool definitions; /* -s */
     bool rows;        /* -a */
     bool post_data; /* -P: with definitions, all but what comes behind the rows; alone, that only */
-    bool go_on;     /* --gp-i */
-    bool by_role;   /* status files are named by role */
+    bool no_post_data; /* what comes behind the rows stays away */
+    bool go_on;        /* --gp-i */
+    bool by_role;      /* status files are named by role */
     bool no_report;
     bool must_restrict; /* psql must not run commands of scripts */
     const int *dbids;   /* whose scripts; dbid_count 0: all */
