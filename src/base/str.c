@@ -147,3 +147,27 @@ char *str_one_line(char *buf, size_t size, const char *text)
     memcpy(buf + n, cut ? "..." : "", cut ? 4 : 1);
     return buf;
 }
+
+void str_print_wrapped(FILE *out, int indent, const char *text)
+{
+    int column = indent;
+    while (*text != '\0')
+    {
+        int word = (int) strcspn(text, " \n");
+        if (column > indent && column + 1 + word > STR_LINE_WIDTH)
+        {
+            fprintf(out, "\n%*s", indent, "");
+            column = indent;
+        }
+        column += fprintf(out, "%s%.*s", column > indent ? " " : "", word, text);
+        text += word;
+        if (*text == '\n')
+        {
+            fprintf(out, "\n%*s", indent, "");
+            column = indent;
+        }
+        if (*text != '\0')
+            text++;
+    }
+    fputc('\n', out);
+}

@@ -51,4 +51,9 @@ void str_hex(char *out, const void *data, size_t n);
  * end cut at a UTF-8 boundary with "..." when it does not fit; returns buf. For messages. */
 char *str_one_line(char *buf, size_t size, const char *text);
 
+/* str_print_wrapped prints text in lines of at most STR_LINE_WIDTH, each from column indent on, where the first
+ * one already is, and ends the last. A newline in the text begins a paragraph. */
+#define STR_LINE_WIDTH 100
+void str_print_wrapped(FILE *out, int indent, const char *text);
+
 #endif

@@ -9,6 +9,7 @@
 #include "base/priority.h"
 #include "base/str.h"
 #include "cli/cli.h"
+#include "compat/programs.h"
 #include "fleet/keeper.h"
 #include "report/log_files.h"
 
@@ -81,6 +82,17 @@ static int exit_code(int code, const Error *err)
     return code;
 }
 
+/* pgark by another name. */
+static int run_program(void *ctx, ProgramRun *run, int argc, char **argv)
+{
+    Error err = ERROR_INIT;
+    log_setup(LOG_INFO, false);
+    int code = run(ctx, argc, argv, supervise_new(ctx), &err);
+    if (error_is_set(&err))
+        log_error_value(&err);
+    return code;
+}
+
 int main(int argc, char **argv)
 {
     AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "pgark");
@@ -92,6 +104,9 @@ int main(int argc, char **argv)
     if (argc > 1 && str_equal(argv[1], AGENT_COMMAND))
         return cmd_agent(ctx);
     supervise_block_signals();
+    ProgramRun *program = argc < 1 ? NULL : programs_find(argv[0]);
+    if (program != NULL)
+        return run_program(ctx, program, argc, argv);
     Options *o = options_parse(ctx, argc, argv, &action, &err);
     if (o != NULL && action == OPTIONS_DONE)
         return EXIT_DONE;

@@ -1,7 +1,7 @@
 /*
  * config/option_nearest.h - which name somebody who mistyped may have meant.
  *
- * Internal to config.
+ * Internal to config and to other parsers of command lines.
  */
 #ifndef PGARK_CONFIG_OPTION_NEAREST_H
 #define PGARK_CONFIG_OPTION_NEAREST_H

@@ -2,34 +2,7 @@
 #include "base/str.h"
 #include "config/options_internal.h"
 
-#define HELP_WIDTH  100
 #define HELP_COLUMN 32 /* where the descriptions of options begin */
-
-/* Prints text in lines of at most HELP_WIDTH, from column at on, where the first line already is.
- * A newline in the text begins a paragraph. */
-static void print_wrapped(FILE *out, int indent, const char *text)
-{
-    int column = indent;
-    while (*text != '\0')
-    {
-        int word = (int) strcspn(text, " \n");
-        if (column > indent && column + 1 + word > HELP_WIDTH)
-        {
-            fprintf(out, "\n%*s", indent, "");
-            column = indent;
-        }
-        column += fprintf(out, "%s%.*s", column > indent ? " " : "", word, text);
-        text += word;
-        if (*text == '\n')
-        {
-            fprintf(out, "\n%*s", indent, "");
-            column = indent;
-        }
-        if (*text != '\0')
-            text++;
-    }
-    fputc('\n', out);
-}
 
 /* What help says of an option, with words and default in parentheses. */
 static char *describe(void *ctx, const OptionSpec *spec)
@@ -63,7 +36,7 @@ static void print_option(void *ctx, FILE *out, const OptionSpec *spec, unsigned 
         fprintf(out, "%s\n%*s", left->data, HELP_COLUMN, "");
     else
         fprintf(out, "%-*s", HELP_COLUMN, left->data);
-    print_wrapped(out, HELP_COLUMN, describe(ctx, spec));
+    str_print_wrapped(out, HELP_COLUMN, describe(ctx, spec));
 }
 
 static void print_group(void *ctx, FILE *out, OptionGroup group, unsigned commands)
@@ -99,7 +72,7 @@ static void print_environment(FILE *out, unsigned commands)
             str_addf(names, "%s%s", names->len > 0 ? ", " : "", spec->env);
     }
     fputs("\nEnvironment (the command line wins):\n  ", out);
-    print_wrapped(out, 2, names->data);
+    str_print_wrapped(out, 2, names->data);
 }
 
 static void print_example(FILE *out, const CommandExample *example)
@@ -118,7 +91,7 @@ static void print_command(const CommandSpec *command, FILE *out)
 {
     fprintf(out, "pgark %s - %s\n\n", command->name, command->summary);
     fprintf(out, "Usage:\n  pgark %s %s\n\n", command->name, command->synopsis);
-    print_wrapped(out, 0, command->about);
+    str_print_wrapped(out, 0, command->about);
     print_options(out, command->command);
     print_environment(out, command->command);
     fputs("\nExamples:\n", out);
@@ -128,7 +101,7 @@ static void print_command(const CommandSpec *command, FILE *out)
 
 static void print_general(FILE *out)
 {
-    print_wrapped(out, 0, command_table_about());
+    str_print_wrapped(out, 0, command_table_about());
     fputs("\nUsage:\n  pgark COMMAND [KEY|CONNINFO] [OPTION]...\n\nCommands:\n", out);
     const CommandSpec *command = NULL;
     for (size_t i = 0; (command = command_table_at(i)) != NULL; i++)

@@ -1,0 +1,16 @@
+/*
+ * compat/programs.h - the classic Greenplum tools: pgark called by another name.
+ */
+#ifndef PGARK_COMPAT_PROGRAMS_H
+#define PGARK_COMPAT_PROGRAMS_H
+
+#include "fleet/supervise.h"
+
+/* A program returns its exit code, which is the old program's; on failure err may be set, and is to be logged
+ * then. Signals are blocked when it is called, no thread has been started. */
+typedef int ProgramRun(void *ctx, int argc, char **argv, Supervisor *supervisor, Error *err);
+
+/* programs_find: the program that a file of that name is, whatever its directory; NULL: it is pgark. */
+ProgramRun *programs_find(const char *argv0);
+
+#endif
