@@ -273,7 +273,11 @@ static bool read_sizes(PgConn *conn, const char *oids, Catalog *catalog, Error *
         "SELECT c.oid, coalesce(a.amname, ''), pg_catalog.pg_relation_size(c.oid),"
         " CASE WHEN c.reltoastrelid = 0 THEN 0"
         " ELSE pg_catalog.pg_relation_size(c.reltoastrelid) END,"
-        " pg_catalog.current_setting('block_size')"
+        " pg_catalog.current_setting('block_size'),"
+        " coalesce(pg_catalog.pg_relation_filenode(c.oid), 0),"
+        " coalesce(pg_catalog.pg_stat_get_tuples_inserted(c.oid)"
+        "  + pg_catalog.pg_stat_get_tuples_updated(c.oid)"
+        "  + pg_catalog.pg_stat_get_tuples_deleted(c.oid), 0)"
         " FROM pg_catalog.unnest($1::oid[]) w(oid) JOIN pg_catalog.pg_class c ON c.oid = w.oid"
         " LEFT JOIN pg_catalog.pg_am a ON a.oid = c.relam WHERE c.relkind = 'r'",
         1, &oids, err);
@@ -288,6 +292,8 @@ static bool read_sizes(PgConn *conn, const char *oids, Catalog *catalog, Error *
         r->heap = strcmp(pg_cell(res, i, 1), "heap") == 0;
         r->blocks = heap / (uint64_t) pg_cell_int(res, i, 4);
         r->bytes = heap + (uint64_t) pg_cell_int(res, i, 3);
+        r->relfilenode = (uint32_t) pg_cell_int(res, i, 5);
+        r->changes = (uint64_t) pg_cell_int(res, i, 6);
     }
     return true;
 }

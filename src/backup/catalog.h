@@ -42,6 +42,8 @@ typedef struct Relation
     uint32_t *cuts;
     size_t cut_count;
     /* Filled by catalog_read_tables: */
+    uint32_t relfilenode; /* 0: it has no file */
+    uint64_t changes;     /* of its rows, as the server has counted them so far */
     bool heap;       /* access method heap: block ranges work */
     uint64_t blocks; /* of the heap, at the time of the plan */
     uint64_t bytes;  /* heap + TOAST */
@@ -50,6 +52,10 @@ typedef struct Relation
     size_t column_count;
     char *column_list; /* quoted, comma separated; "" for none; what SELECT and COPY name */
     bool binary;
+    /* Filled by base_chunks_apply, where its chunks can be compared with those of another set: */
+    const uint64_t *ranges; /* where each is to begin, the first at 0; NULL: anywhere */
+    size_t range_count;
+    bool likely_changed;
 } Relation;
 
 /* A sequence whose value is wanted. */

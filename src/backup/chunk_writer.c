@@ -19,6 +19,8 @@ struct ChunkWriter
     IoStage *stored;
     char *spool;
     size_t spooled;
+    bool comparing; /* beyond the spool nothing is kept */
+    bool spilled;   /* more came */
     char *object_name; /* of the chunk at hand, should it need an object */
     StorageWriter *object;
     StorageWriter *bundle;
@@ -49,10 +51,15 @@ static StorageWriter *open_object(ChunkWriter *w, const char *name, int flags, E
 static bool spool_write(void *arg, const void *data, size_t len, Error *err)
 {
     ChunkWriter *w = arg;
-    if (w->object == NULL && w->spooled + len <= SPOOL_SIZE)
+    if (w->object == NULL && !w->spilled && w->spooled + len <= SPOOL_SIZE)
     {
         memcpy(w->spool + w->spooled, data, len);
         w->spooled += len;
+        return true;
+    }
+    if (w->comparing)
+    {
+        w->spilled = true;
         return true;
     }
     if (w->object == NULL)
@@ -141,6 +148,7 @@ static void begin_chunk(ChunkWriter *w, const ChunkJob *job)
     const Relation *table = job->table;
     io_reset(w->chain);
     w->spooled = 0;
+    w->spilled = false;
     w->progress = job->progress;
     w->rate = job->rate;
     w->cancel = job->conn->cancel;
@@ -151,8 +159,23 @@ static void begin_chunk(ChunkWriter *w, const ChunkJob *job)
                                 table->binary ? "bin" : "txt", compress_suffix(w->compress.method));
 }
 
-static bool end_chunk(ChunkWriter *w, void *ctx, ChunkRecord *record, Error *err)
+/* The base has it: an object that was begun goes. */
+static void refer(ChunkWriter *w, void *ctx, const ChunkRecord *base, ChunkRecord *record)
 {
+    if (w->object != NULL)
+        w->objects--;
+    storage_writer_free(w->object);
+    w->object = NULL;
+    record->object = mem_strdup(ctx, base->object);
+    record->offset = base->offset;
+    memcpy(record->set, base->set, SET_KEY_LEN);
+}
+
+/* *ret_again: it has changed, and not all of it was kept. */
+static bool end_chunk(ChunkWriter *w, void *ctx, const ChunkJob *job, ChunkRecord *record,
+                      bool *ret_again, Error *err)
+{
+    *ret_again = false;
     if (!io_finish(w->chain, err))
         return false;
     io_tap_result(w->chain, &record->logical, record->xxh3);
@@ -166,24 +189,48 @@ static bool end_chunk(ChunkWriter *w, void *ctx, ChunkRecord *record, Error *err
         return true;
     }
     io_tap_result(w->stored, &record->stored, record->sha256);
+    if (job->base != NULL && job->provider->unchanged(job->base, record))
+    {
+        refer(w, ctx, job->base, record);
+        return true;
+    }
+    *ret_again = w->spilled;
+    if (w->spilled)
+        return true;
     if (w->object == NULL)
         return append_to_bundle(w, ctx, record, err);
     record->object = mem_strdup(ctx, w->object_name);
     return commit(&w->object, err);
 }
 
-bool chunk_writer_copy(ChunkWriter *w, const ChunkJob *job, void *ctx, ChunkRecord *record,
-                       bool *ret_started, Error *err)
+static bool copy_once(ChunkWriter *w, const ChunkJob *job, void *ctx, ChunkRecord *record,
+                      bool *ret_started, bool *ret_again, Error *err)
 {
-    int64_t start = clock_us();
     begin_chunk(w, job);
     *record = (ChunkRecord){.table_oid = job->table->oid,
                             .chunk = job->chunk->number,
                             .from_block = job->chunk->from_block,
                             .to_block = job->chunk->to_block};
-    if (!pg_copy_out(job->conn, job->sql, on_block, w, &record->rows, ret_started, err) ||
-        !end_chunk(w, ctx, record, err))
+    return pg_copy_out(job->conn, job->sql, on_block, w, &record->rows, ret_started, err) &&
+           end_chunk(w, ctx, job, record, ret_again, err);
+}
+
+bool chunk_writer_copy(ChunkWriter *w, const ChunkJob *job, void *ctx, ChunkRecord *record,
+                       bool *ret_started, Error *err)
+{
+    int64_t start = clock_us();
+    bool again;
+    w->comparing = job->base != NULL && !job->table->likely_changed;
+    if (!copy_once(w, job, ctx, record, ret_started, &again, err))
         return false;
+    w->comparing = false;
+    if (again)
+    {
+        /* What was shown as done is to be done once more. */
+        atomic_fetch_sub(&w->progress->bytes_done, w->counted);
+        if (!copy_once(w, job, ctx, record, ret_started, &again, err))
+            return false;
+    }
     record->us = clock_us() - start;
     atomic_fetch_add(&job->progress->bytes_done, w->estimate - w->counted);
     return true;

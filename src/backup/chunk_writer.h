@@ -4,12 +4,18 @@
  * COPY data -> count + XXH3-128 -> compress -> count + SHA-256 -> spool
  * The spool keeps the first SPOOL_SIZE stored bytes of a chunk in memory: a chunk that ends within
  * it is appended to the worker's bundle, a bigger one becomes an object of its own.
+ *
+ * Of an incremental backup, a chunk that the base may have is read to the end first, and nothing but
+ * the spool is kept: if it is unchanged (backup/change.h) its record refers to the base's object. If
+ * it is not, and was larger than the spool, it is read once more and stored. Where it is expected to
+ * have changed it is stored at once, and its object removed when it has not after all.
  */
 #ifndef PGARK_BACKUP_CHUNK_WRITER_H
 #define PGARK_BACKUP_CHUNK_WRITER_H
 
 #include <stdatomic.h>
 
+#include "backup/change.h"
 #include "backup/plan.h"
 #include "base/rate.h"
 #include "pg/copy.h"
@@ -34,10 +40,12 @@ typedef struct ChunkJob
     const Chunk *chunk;
     ProgressNode *progress;
     RateLimit *rate; /* of the node, NULL: none */
+    const ChunkRecord *base; /* what the base has in its place, with its set; NULL: nothing */
+    const ChangeProvider *provider;
 } ChunkJob;
 
-/* chunk_writer_copy runs the job and stores what comes. record is filled; its strings live below
- * ctx. *ret_started as in pg_copy_out. */
+/* chunk_writer_copy runs the job, twice if need be, and stores what comes, unless the base has it.
+ * record is filled; its strings live below ctx. *ret_started as in pg_copy_out, of the last time. */
 bool chunk_writer_copy(ChunkWriter *w, const ChunkJob *job, void *ctx, ChunkRecord *record,
                        bool *ret_started, Error *err) MUST_CHECK;
 

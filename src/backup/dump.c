@@ -65,7 +65,8 @@ static bool take_left(BackupNode *node, Error *err)
                              .chunk_file = node->record.chunks.path,
                              .catalog = &node->catalog,
                              .cancel = node->cancel,
-                             .no_sync = node->request->no_sync};
+                             .no_sync = node->request->no_sync,
+                             .base = node->base};
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "left");
     const char *globals = mem_printf(tmp, "%s/%s", node->set_dir, globals_path(tmp, node));
     const char *config = mem_printf(tmp, "%s/%s", node->set_dir, config_files_path(tmp, node));
@@ -113,7 +114,8 @@ static void count_left(BackupNode *node)
         t->chunks++;
         t->rows += c->rows;
         t->logical += c->logical;
-        t->stored += c->stored;
+        *(c->set[0] == '\0' ? &t->stored : &t->referenced) += c->stored;
+        node_refer(node, c);
         t->worker_us += c->us;
     }
     atomic_store(&node->progress->bytes_total, node->plan.bytes);

@@ -23,6 +23,8 @@ enum
     COL_DATA_BYTES,
     COL_LIST_BYTES,
     COL_BLOCK_SIZE,
+    COL_DATA_FILE,
+    COL_LIST_FILE,
 };
 
 static PGresult *ask(PgConn *conn, Error *err)
@@ -33,7 +35,9 @@ static PGresult *ask(PgConn *conn, Error *err)
                     " EXISTS (SELECT FROM pg_catalog.pg_seclabel WHERE classoid = " CLASS "),"
                     " pg_catalog.pg_relation_size('pg_catalog.pg_largeobject'),"
                     " pg_catalog.pg_relation_size('pg_catalog.pg_largeobject_metadata'),"
-                    " pg_catalog.current_setting('block_size')"
+                    " pg_catalog.current_setting('block_size'),"
+                    " pg_catalog.pg_relation_filenode('pg_catalog.pg_largeobject'),"
+                    " pg_catalog.pg_relation_filenode('pg_catalog.pg_largeobject_metadata')"
                     " WHERE EXISTS (SELECT FROM pg_catalog.pg_largeobject_metadata)",
                     0, NULL, err);
 }
@@ -112,6 +116,7 @@ static Relation *add_data(void *ctx, Catalog *catalog, const PGresult *res)
         {"loid", "oid"}, {"offset", "int8"}, {"data", "bytea"}};
     Relation *r = add_relation(ctx, catalog, LARGE_OBJECT_DATA_OID, LARGE_OBJECT_DATA_NAME, columns,
                                LENGTH_OF(columns));
+    r->relfilenode = (uint32_t) pg_cell_int(res, 0, COL_DATA_FILE);
     r->bytes = (uint64_t) pg_cell_int(res, 0, COL_DATA_BYTES);
     r->blocks = r->bytes / (uint64_t) pg_cell_int(res, 0, COL_BLOCK_SIZE);
     r->binary = true;
@@ -151,6 +156,7 @@ static Relation *add_list(void *ctx, Catalog *catalog, const PGresult *res,
                   pg_cell_bool(res, 0, COL_LABELS);
     Relation *r = add_relation(ctx, catalog, LARGE_OBJECT_LIST_OID, LARGE_OBJECT_LIST_NAME, columns,
                                LENGTH_OF(columns));
+    r->relfilenode = (uint32_t) pg_cell_int(res, 0, COL_LIST_FILE);
     r->bytes = (uint64_t) pg_cell_int(res, 0, COL_LIST_BYTES);
     r->blocks = r->bytes / (uint64_t) pg_cell_int(res, 0, COL_BLOCK_SIZE);
     /* What no object has costs nothing to look for. */

@@ -26,6 +26,11 @@ static char *in_set(const Left *l, void *ctx, const char *name)
     return mem_printf(ctx, "%s/%s", l->place->set_dir, name);
 }
 
+static char *object_path(const Left *l, void *ctx, const ChunkRecord *chunk)
+{
+    return mem_printf(ctx, "%s/%s", base_chunk_dir(ctx, l->place->set_dir, chunk), chunk->object);
+}
+
 /* ---- lines ---- */
 
 static bool is_dumped(const Catalog *catalog, uint32_t oid)
@@ -54,13 +59,23 @@ static const char *name_in_node(const Left *l, const char *object)
     return object + len + 1;
 }
 
+/* In a place where the run could have put it, or found it. */
+static bool is_possible(const Left *l, const ChunkRecord *chunk)
+{
+    const Base *base = l->place->base;
+    if (chunk->object == NULL)
+        return true;
+    if (chunk->set[0] == '\0')
+        return name_in_node(l, chunk->object) != NULL;
+    return base != NULL && base_set_index(base, chunk->set) < base->set_count;
+}
+
 static bool take_line(void *arg, const ChunkRecord *chunk, uint64_t offset UNUSED,
                       uint32_t len UNUSED, Error *err UNUSED)
 {
     Left *l = arg;
     LeftChunks *ret = l->ret;
-    if (!is_dumped(l->place->catalog, chunk->table_oid) ||
-        (chunk->object != NULL && name_in_node(l, chunk->object) == NULL))
+    if (!is_dumped(l->place->catalog, chunk->table_oid) || !is_possible(l, chunk))
         return true;
     ChunkRecord *copy = mem_push(l->tmp, ret->chunks, ret->count, ret->capacity, ChunkRecord);
     *copy = *chunk;
@@ -163,7 +178,7 @@ static bool read_stored(Left *l, const ChunkRecord *c, StorageWriter *to, bool *
     Error why = ERROR_INIT;
     *ret_good = false;
     AUTO(storage_reader_free)
-    StorageReader *in = storage_read_open(l->place->storage, in_set(l, tmp, c->object), c->offset,
+    StorageReader *in = storage_read_open(l->place->storage, object_path(l, tmp, c), c->offset,
                                           c->stored, &why);
     AUTO(io_free)
     IoStage *tap = io_tap_new(TAP_SHA256, to == NULL ? NULL : io_sink_new(to_writer, to));
@@ -223,6 +238,7 @@ static bool check_object(Left *l, ChunkRecord **chunks, bool *good, size_t count
     StorageInfo info;
     uint64_t next = 0;
     bool whole = true;
+    bool own = chunks[0]->set[0] == '\0';
     if (!storage_stat(l->place->storage, path, &info, err))
         return false;
     for (size_t i = 0; i < count; i++)
@@ -235,6 +251,8 @@ static bool check_object(Left *l, ChunkRecord **chunks, bool *good, size_t count
         whole = whole && good[i] && chunks[i]->offset == next;
         next = chunks[i]->offset + chunks[i]->stored;
     }
+    if (!own)
+        return true;
     if (!whole || info.size != next)
         return rewrite(l, chunks, good, count, err);
     l->ret->objects++;
@@ -245,10 +263,17 @@ static int by_object(const void *a, const void *b)
 {
     const ChunkRecord *x = *(ChunkRecord *const *) a;
     const ChunkRecord *y = *(ChunkRecord *const *) b;
-    int order = strcmp(x->object, y->object);
+    int order = strcmp(x->set, y->set);
+    if (order == 0)
+        order = strcmp(x->object, y->object);
     if (order != 0)
         return order;
     return x->offset < y->offset ? -1 : x->offset > y->offset;
+}
+
+static bool is_same_object(const ChunkRecord *a, const ChunkRecord *b)
+{
+    return strcmp(a->object, b->object) == 0 && strcmp(a->set, b->set) == 0;
 }
 
 static bool check_objects(Left *l, Error *err)
@@ -266,8 +291,7 @@ static bool check_objects(Left *l, Error *err)
         qsort(sorted, count, sizeof(void *), by_object);
     for (size_t first = 0, end; first < count; first = end)
     {
-        const char *object = sorted[first]->object;
-        for (end = first; end < count && strcmp(sorted[end]->object, object) == 0; end++)
+        for (end = first; end < count && is_same_object(sorted[first], sorted[end]); end++)
             ;
         if (!check_object(l, &sorted[first], &good[first], end - first, err))
             return false;
@@ -329,7 +353,7 @@ static bool sweep(Left *l, Error *err)
     Sweep s = {.l = l, .names = mem_array(l->tmp, const char *, l->ret->count)};
     for (size_t i = 0; i < l->ret->count; i++)
     {
-        if (l->ret->chunks[i].object != NULL)
+        if (l->ret->chunks[i].object != NULL && l->ret->chunks[i].set[0] == '\0')
             s.names[s.count++] = name_in_node(l, l->ret->chunks[i].object);
     }
     if (s.count > 1)

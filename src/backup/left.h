@@ -8,6 +8,9 @@
  * removed: objects that no good line names, an archive of definitions (made again in seconds), what
  * was about to be renamed.
  *
+ * A chunk that the run has referred to is proven in the same way, where the set is that has it; but
+ * nothing is ever changed there.
+ *
  * An object is covered by its chunks without a gap (doc/format.md, 2.2). One that is not, like the
  * bundle that was being written, or one with a damaged chunk in it, is replaced by a new bundle of its
  * good chunks.
@@ -16,6 +19,7 @@
 #define PGARK_BACKUP_LEFT_H
 
 #include "backup/catalog.h"
+#include "repo/base.h"
 
 /* Where to look; strings live as long as the caller wants. */
 typedef struct LeftPlace
@@ -27,6 +31,7 @@ typedef struct LeftPlace
     const Catalog *catalog; /* of the snapshot */
     const Cancel *cancel;
     bool no_sync;
+    const Base *base; /* what lies in its sets is good, too; NULL: in no others */
 } LeftPlace;
 
 typedef struct LeftChunks

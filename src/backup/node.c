@@ -3,6 +3,7 @@
 
 #include "backup/locks.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "pg/dialect.h"
 #include "repo/repo.h"
@@ -321,7 +322,26 @@ static void make_tables(BackupNode *node)
                                         .types = r->types,
                                         .type_count = r->column_count,
                                         .binary = r->binary};
+        if (r->data == DATA_NONE || r->relfilenode == 0)
+            continue;
+        node->tables[i].relfilenode = r->relfilenode;
+        node->tables[i].blocks = r->blocks;
+        node->tables[i].changes = r->changes;
     }
+}
+
+/* Without a base all is stored: dearer, and as good. */
+static void read_base(BackupNode *node, bool block_ranges)
+{
+    Error why = ERROR_INIT;
+    if (node->base == NULL)
+        return;
+    node->base_used = mem_array(node->ctx, bool, node->base->set_count);
+    if (!base_chunks_read(node->ctx, node->base, &change_digest, node->content,
+                          node->record.database, &node->base_chunks, &why))
+        log_warning("%s: nothing can be compared: %s", node->label, why.message);
+    if (node->base_chunks != NULL)
+        base_chunks_apply(node->base_chunks, &node->catalog, block_ranges);
 }
 
 bool node_plan(BackupNode *node, PgConn *conn, Error *err)
@@ -333,6 +353,7 @@ bool node_plan(BackupNode *node, PgConn *conn, Error *err)
         return error_node(err, node->label);
     bool block_ranges = node->record.server_version_num >= 140000 &&
                         (node->scope == NULL || !node->scope->whole_tables);
+    read_base(node, block_ranges);
     plan_make(node->ctx, &node->catalog, node->request, block_ranges, &node->plan);
     make_tables(node);
     atomic_store(&node->progress->bytes_total, node->plan.bytes);
@@ -359,6 +380,9 @@ void node_close(BackupNode *node)
     memset(&node->record, 0, sizeof(node->record));
     memset(&node->locked, 0, sizeof(node->locked));
     memset(&node->catalog, 0, sizeof(node->catalog));
+    node->base = NULL;
+    node->base_chunks = NULL;
+    node->base_used = NULL;
     memset(&node->plan, 0, sizeof(node->plan));
     node->tables = NULL;
     node->sequences = NULL;

@@ -14,6 +14,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "backup/base_chunks.h"
 #include "backup/catalog.h"
 #include "backup/left.h"
 #include "backup/plan.h"
@@ -36,6 +37,8 @@ typedef struct BackupNode
     bool with_config;  /* and that one its server's configuration files */
     int dbid;
     const NodeScope *scope; /* NULL: all that the selection wants */
+    /* What node_plan is to compare with, for as long as the node is connected; NULL: nothing. */
+    const Base *base;
     /* Set before node_adopt: the snapshot that it takes, of a run that died or of a coordinator. */
     const HoldNodeRecord *held;
     /* An agent on the node's own host will do the data phase: no workers, no pg_dump of ours. Set before
@@ -62,6 +65,8 @@ typedef struct BackupNode
     Catalog locked;         /* what the holder has locked, the barrier's list too */
     Catalog catalog;        /* what the snapshot shows */
     char snapshot_id[64];   /* exported by the scout */
+    BaseChunks *base_chunks; /* of base, NULL: it does not have this node */
+    bool *base_used;         /* which of base->sets are referred to */
     Plan plan;
     SequenceRecord *sequences;
     size_t sequence_count;
@@ -77,7 +82,7 @@ typedef struct BackupNode
     ChunkQueue *queue;
     RateLimit *rate; /* NULL: none */
     ManifestWriter *chunks;
-    pthread_mutex_t mutex; /* guards chunks and tables' totals */
+    pthread_mutex_t mutex; /* guards chunks, tables' totals, base_used */
     atomic_int bundle_ids;
     LeftChunks left; /* finished by the run that died */
 } BackupNode;
@@ -92,6 +97,14 @@ static inline bool node_keeps(const BackupNode *node)
 static inline bool node_has_catalogue(const BackupNode *node)
 {
     return node->scope == NULL || node->scope->catalogue;
+}
+
+/* node_refer notes that a chunk of the node is stored in another set, one of base->sets. The caller has
+ * node->mutex, where there are others. */
+static inline void node_refer(BackupNode *node, const ChunkRecord *chunk)
+{
+    if (chunk->set[0] != '\0')
+        node->base_used[base_set_index(node->base, chunk->set)] = true;
 }
 
 /* node_init fills what the caller gives, of a zeroed node, but for the cancel flag, which every attempt has
@@ -152,7 +165,8 @@ bool node_adopt(BackupNode *node, Error *err) MUST_CHECK;
 bool node_relist(BackupNode *node, Error *err) MUST_CHECK;
 
 /* node_plan reads sizes and columns through conn (the scout, or the probe for a dry run) and cuts
- * chunks. */
+ * chunks; with node->base it reads what that has of this node, and where it cannot be read warns and
+ * goes without. */
 bool node_plan(BackupNode *node, PgConn *conn, Error *err) MUST_CHECK;
 
 /* node_dump_schema stores the definitions at once, where the data has to wait for that of other

@@ -76,6 +76,22 @@ static void cut_by_oid(void *ctx, Plan *plan, const Relation *r, size_t table, u
     }
 }
 
+/* As its chunks were cut when the set was made that they are to be compared with. */
+static void cut_as_before(void *ctx, Plan *plan, const Relation *r, size_t table)
+{
+    for (size_t i = 0; i < r->range_count; i++)
+    {
+        uint64_t from = r->ranges[i];
+        uint64_t to = i + 1 < r->range_count ? r->ranges[i + 1] : 0;
+        uint64_t end = to == 0 ? r->blocks : to;
+        uint64_t bytes = r->from != NULL || r->blocks == 0
+                             ? r->bytes / r->range_count
+                             : (uint64_t) ((double) r->bytes * (double) (end - from) /
+                                           (double) r->blocks);
+        add_chunk(ctx, plan, table, (uint32_t) i, from, to, bytes);
+    }
+}
+
 static int bigger_first(const void *a, const void *b)
 {
     const Chunk *x = a;
@@ -99,7 +115,9 @@ void plan_make(void *ctx, const Catalog *catalog, const BackupRequest *request, 
     {
         const Relation *r = &catalog->items[i];
         bool large = r->bytes > limit && (r->bytes > split || r->data == DATA_CATALOG);
-        if (r->from != NULL)
+        if (r->ranges != NULL)
+            cut_as_before(ctx, ret, r, i);
+        else if (r->from != NULL)
             cut_by_oid(ctx, ret, r, i, large ? limit : 0);
         else if (r->data != DATA_NONE)
             cut_table(ctx, ret, r, i, large ? limit : 0, block_ranges);
@@ -190,14 +208,45 @@ static void add_what_is_missing(const Rest *rest, const ChunkRecord *done, size_
         add_tail(rest, number, at);
 }
 
+static int by_number(const void *a, const void *b)
+{
+    const Chunk *x = a;
+    const Chunk *y = b;
+    if (x->table != y->table)
+        return x->table < y->table ? -1 : 1;
+    return x->number < y->number ? -1 : x->number > y->number;
+}
+
+/* Where the new plan is the old one, its chunks stay as they are but for those that are done, which are
+ * marked: chunks of a table, and what is done of it, by number. */
+static bool take_out(Chunk *chunks, uint64_t chunk_count, const ChunkRecord *done, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+    {
+        uint32_t n = done[i].chunk;
+        if (n >= chunk_count || chunks[n].from_block != done[i].from_block ||
+            chunks[n].to_block != done[i].to_block)
+            return false;
+    }
+    for (size_t i = 0; i < count; i++)
+        chunks[done[i].chunk].table = SIZE_MAX;
+    return true;
+}
+
 void plan_without(void *ctx, const Catalog *catalog, const ChunkRecord *done, size_t count,
                   Plan *plan)
 {
     Plan made = {.count = 0};
     uint64_t *parts = mem_array(ctx, uint64_t, catalog->count);
+    size_t *starts = mem_array(ctx, size_t, catalog->count);
     bool *begun = mem_array(ctx, bool, catalog->count);
-    for (size_t i = 0; i < plan->count; i++)
+    if (plan->count > 1)
+        qsort(plan->chunks, plan->count, sizeof(Chunk), by_number);
+    for (size_t i = plan->count; i-- > 0;)
+    {
         parts[plan->chunks[i].table]++;
+        starts[plan->chunks[i].table] = i;
+    }
     for (size_t first = 0, table = 0, end; first < count; first = end)
     {
         for (end = first; end < count && done[end].table_oid == done[first].table_oid; end++)
@@ -205,6 +254,8 @@ void plan_without(void *ctx, const Catalog *catalog, const ChunkRecord *done, si
         while (table < catalog->count && catalog->items[table].oid < done[first].table_oid)
             table++;
         if (table == catalog->count || catalog->items[table].oid != done[first].table_oid)
+            continue;
+        if (take_out(plan->chunks + starts[table], parts[table], &done[first], end - first))
             continue;
         const Rest rest = {.ctx = ctx,
                            .r = &catalog->items[table],
@@ -216,7 +267,7 @@ void plan_without(void *ctx, const Catalog *catalog, const ChunkRecord *done, si
     }
     for (size_t i = 0; i < plan->count; i++)
     {
-        if (begun[plan->chunks[i].table])
+        if (plan->chunks[i].table == SIZE_MAX || begun[plan->chunks[i].table])
             continue;
         *mem_push(ctx, made.chunks, made.count, made.capacity, Chunk) = plan->chunks[i];
         made.bytes += plan->chunks[i].bytes;
@@ -224,6 +275,7 @@ void plan_without(void *ctx, const Catalog *catalog, const ChunkRecord *done, si
     if (made.count > 1)
         qsort(made.chunks, made.count, sizeof(Chunk), bigger_first);
     mem_free(parts);
+    mem_free(starts);
     mem_free(begun);
     mem_free(plan->chunks);
     *plan = made;

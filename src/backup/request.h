@@ -52,6 +52,9 @@ typedef struct BackupRequest
     bool dry_run;
     bool no_sync;
     bool no_space_check;
+    bool incremental;       /* chunks that a set before has are referred to there, not stored */
+    const char *base;       /* key of that set; NULL: the newest that fits */
+    bool base_required;     /* ERR_NOT_FOUND where none fits; else the set is a full one then */
     int min_free;           /* per cent of the repository's file system that shall stay free */
     bool keep_partial;      /* what a run that fails has stored stays, as an unfinished set */
     uint64_t rate_limit;    /* bytes of COPY data per second and node, 0: none */

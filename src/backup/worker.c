@@ -83,7 +83,8 @@ static bool record_chunk(BackupNode *node, const Chunk *chunk, const ChunkRecord
     table->chunks++;
     table->rows += record->rows;
     table->logical += record->logical;
-    table->stored += record->stored;
+    *(record->set[0] == '\0' ? &table->stored : &table->referenced) += record->stored;
+    node_refer(node, record);
     table->worker_us += record->us;
     bool ok = manifest_write_chunk(node->chunks, record, err);
     pthread_mutex_unlock(&node->mutex);
@@ -107,12 +108,20 @@ static bool copy_chunk(Worker *w, ChunkWriter *writer, Str *sql, const Chunk *ch
                      (size_t) (w->index < 0 ? node->request->jobs : w->index), r->quoted);
     chunk_statement(sql, w, r, chunk);
     bool started = false;
+    bool there = false;
+    ChunkRecord base;
+    if (node->base_chunks != NULL &&
+        !base_chunks_find(node->base_chunks, tmp, r, chunk->from_block, chunk->to_block, &base,
+                          &there, err))
+        return error_prefix(err, "table %s, chunk %u", r->quoted, chunk->number);
     ChunkJob job = {.conn = w->conn,
                     .sql = sql->data,
                     .table = r,
                     .chunk = chunk,
                     .progress = node->progress,
-                    .rate = node->rate};
+                    .rate = node->rate,
+                    .base = there ? &base : NULL,
+                    .provider = there ? base_chunks_provider(node->base_chunks) : NULL};
     if (chunk_writer_copy(writer, &job, tmp, &record, &started, err))
         return record_chunk(node, chunk, &record, err);
     if (w->index >= 0 && !started && pg_sqlstate_is(err, PG_STATE_LOCK_NOT_AVAILABLE))

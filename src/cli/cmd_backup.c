@@ -32,6 +32,9 @@ bool cmd_backup_request(void *ctx, const Options *o, BackupRequest *r, Error *er
     r->asked = options_describe(o, ctx);
     r->dry_run = options_flag(o, OPT_DRY_RUN);
     r->no_sync = options_flag(o, OPT_NO_SYNC);
+    r->base = options_string(o, OPT_INCREMENTAL_FROM);
+    r->incremental = r->base != NULL || options_flag(o, OPT_INCREMENTAL);
+    r->base_required = r->base != NULL;
     r->no_space_check = options_flag(o, OPT_NO_SPACE_CHECK);
     r->min_free = (int) options_int(o, OPT_MIN_FREE);
     r->keep_partial = options_flag(o, OPT_KEEP_PARTIAL);
@@ -50,7 +53,7 @@ bool cmd_backup_request(void *ctx, const Options *o, BackupRequest *r, Error *er
     /* These are done by this process alone, or not at all. */
     if (r->agents == AGENTS_AUTO &&
         (r->hold_ms > 0 || r->resume || r->all_databases || r->pg_dump != NULL || r->keep_partial ||
-         options_given(o, OPT_NICE) || options_flag(o, OPT_IO_IDLE)))
+         r->incremental || options_given(o, OPT_NICE) || options_flag(o, OPT_IO_IDLE)))
         r->agents = AGENTS_NO;
     if (r->selection == NULL)
         return false;

@@ -95,7 +95,7 @@ int cmd_list(void *ctx, const Options *o, Error *err)
     if (l.json)
         set_report_print(stdout, json_pack("{s:{s:o, s:s, s:i}, s:o}", "repository", "uri",
                                            set_report_string(storage_uri(repo->storage)), "id",
-                                           repo->id, "format", MANIFEST_FORMAT, "sets", l.sets));
+                                           repo->id, "format", REPO_FORMAT, "sets", l.sets));
     else if (l.shown == 0)
         printf("no sets\n");
     if (!l.json)

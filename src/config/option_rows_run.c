@@ -182,6 +182,30 @@ static const OptionSpec rows[] = {
             "a name.",
     },
     {
+        .id = OPT_INCREMENTAL,
+        .name = "incremental",
+        .type = OPTION_FLAG,
+        .group = GROUP_REPOSITORY,
+        .commands = CMD_BACKUP,
+        .file_commands = CMD_BACKUP,
+        .env = "PGARK_INCREMENTAL",
+        .help = "store only what an earlier set does not have",
+        .more = "Every table is read, and compared with the newest set of the same fleet, series, "
+                "selection, format and compression: chunks that are the same, byte by byte, are "
+                "referred to there. The set is as whole as any other, and needs those that it "
+                "refers to, which expire keeps as long. Where there is no such set, all is stored.",
+    },
+    {
+        .id = OPT_INCREMENTAL_FROM,
+        .name = "incremental-from",
+        .type = OPTION_STRING,
+        .group = GROUP_REPOSITORY,
+        .commands = CMD_BACKUP,
+        .arg = "KEY",
+        .help = "the same, compared with this set",
+        .more = "Which must be one that --incremental could choose.",
+    },
+    {
         .id = OPT_MIN_FREE,
         .name = "min-free",
         .type = OPTION_INT,

@@ -92,9 +92,11 @@ typedef enum OptionId
     OPT_HOOK_TIMEOUT, /* duration */
     OPT_NICE,
     OPT_IO_IDLE,
-    OPT_RATE_LIMIT,   /* bytes per second and node (backup) */
-    OPT_KEEP_PARTIAL, /* backup, and the next two */
-    OPT_MIN_FREE,     /* per cent */
+    OPT_RATE_LIMIT,       /* bytes per second and node (backup) */
+    OPT_INCREMENTAL,      /* backup, and the next four */
+    OPT_INCREMENTAL_FROM, /* --incremental-from=KEY */
+    OPT_KEEP_PARTIAL,
+    OPT_MIN_FREE, /* per cent */
     OPT_NO_SPACE_CHECK,
     OPT_VACUUM, /* --vacuum=before|after, repeated (backup) */
     OPT_CONFIG, /* --config=FILE */

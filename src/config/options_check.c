@@ -149,7 +149,10 @@ static bool check_key(const char *label, const char *text, bool latest, Error *e
 static bool check_keys(const Options *o, const CommandSpec *command, Error *err)
 {
     const char *new_key = options_string(o, OPT_KEY);
+    const char *base = options_string(o, OPT_INCREMENTAL_FROM);
     if (new_key != NULL && !check_key("--key", new_key, false, err))
+        return false;
+    if (base != NULL && !check_key("--incremental-from", base, false, err))
         return false;
     if (command->positional != POSITIONAL_KEY)
         return true;
@@ -172,8 +175,9 @@ static bool check_repository(const Options *o, const CommandSpec *command, Error
 /* What needs the data to go through this process. */
 static bool check_agent(const Options *o, Error *err)
 {
-    static const OptionId others[] = {OPT_KEEP_PARTIAL, OPT_HOLD, OPT_RESUME, OPT_ALL_DATABASES,
-                                      OPT_PG_DUMP,      OPT_NICE, OPT_IO_IDLE};
+    static const OptionId others[] = {OPT_KEEP_PARTIAL,  OPT_HOLD,        OPT_RESUME,
+                                      OPT_ALL_DATABASES, OPT_PG_DUMP,     OPT_NICE,
+                                      OPT_IO_IDLE,       OPT_INCREMENTAL, OPT_INCREMENTAL_FROM};
     if (strcmp(options_string(o, OPT_AGENT), "yes") != 0)
         return true;
     for (size_t i = 0; i < LENGTH_OF(others); i++)

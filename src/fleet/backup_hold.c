@@ -21,6 +21,8 @@ void backup_hold_start(BackupRun *run)
     hold->time_ms = run->request->hold_ms;
     hold->started_us = run->started_us;
     resume_describe(run->request, file, &hold->request, &hold->request_count);
+    if (run->base != NULL)
+        resume_note_base(file, run->base->key, &hold->request, &hold->request_count);
     file->cut = run->cut;
     const KeeperJob job = {.repo = run->repo,
                            .set = run->set,

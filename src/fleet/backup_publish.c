@@ -38,6 +38,25 @@ static void fill_totals(const BackupRun *run, Manifest *m)
         t->rows += m->tables[i].rows;
         t->logical += m->tables[i].logical;
         t->stored += m->tables[i].stored;
+        t->referenced += m->tables[i].referenced;
+    }
+}
+
+/* The sets that chunks are referred to in, by their own order. */
+static void fill_depends(const BackupRun *run, Manifest *m)
+{
+    SetRecord *set = &m->set;
+    if (run->base == NULL)
+        return;
+    memcpy(set->base, run->base->key, SET_KEY_LEN);
+    set->depends_on = mem_array(m, char *, run->base->set_count);
+    for (size_t s = 0; s < run->base->set_count; s++)
+    {
+        bool used = false;
+        for (size_t i = 0; i < run->count; i++)
+            used = used || (run->nodes[i].base_used != NULL && run->nodes[i].base_used[s]);
+        if (used)
+            set->depends_on[set->depends_count++] = mem_strdup(m, run->base->sets[s]);
     }
 }
 
@@ -159,24 +178,31 @@ static void copy_parts(Manifest *m, const BackupNode *node)
     }
 }
 
+void backup_publish_set(const BackupRun *run, void *ctx, SetRecord *ret)
+{
+    const BackupRequest *request = run->request;
+    *ret = (SetRecord){.version = mem_strdup(ctx, PGARK_VERSION),
+                       .fleet = mem_strdup(ctx, backup_publish_fleet(run, ctx)),
+                       .prefix = mem_strdup(ctx, request->prefix),
+                       .topology = mem_strdup(ctx, run->fleet->topology),
+                       .started_us = run->started_us,
+                       .finished_us = clock_wall_us(),
+                       .compress = request->compress,
+                       .format = mem_strdup(ctx, backup_format_name(request->format)),
+                       .chunk_size = request->chunk_size,
+                       .jobs = request->jobs,
+                       .sections = (int) request->selection->sections};
+    if (run->set != NULL)
+        memcpy(ret->key, run->set->key, SET_KEY_LEN);
+    selection_describe(request->selection, ctx, &ret->selection, &ret->selection_count);
+}
+
 /* Gathers from the nodes what the manifest says; it outlives their connections. */
 static Manifest *make_manifest(const BackupRun *run)
 {
     Manifest *m = mem_new(run->ctx, Manifest);
-    SetRecord *set = &m->set;
-    snprintf(set->key, sizeof(set->key), "%s", run->set->key);
-    set->version = mem_strdup(m, PGARK_VERSION);
-    set->fleet = mem_strdup(m, backup_publish_fleet(run, m));
-    set->prefix = mem_strdup(m, run->request->prefix);
-    set->topology = mem_strdup(m, run->fleet->topology);
-    set->started_us = run->started_us;
-    set->finished_us = clock_wall_us();
-    set->compress = run->request->compress;
-    set->format = mem_strdup(m, backup_format_name(run->request->format));
-    set->chunk_size = run->request->chunk_size;
-    set->jobs = run->request->jobs;
-    set->sections = (int) run->request->selection->sections;
-    selection_describe(run->request->selection, m, &set->selection, &set->selection_count);
+    backup_publish_set(run, m, &m->set);
+    fill_depends(run, m);
     m->cut = run->cut;
     for (size_t i = 0; i < run->count; i++)
     {

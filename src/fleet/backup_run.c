@@ -318,7 +318,7 @@ static bool resume(BackupRun *run, Error *err)
     run->started_us = run->left->hold.started_us;
     progress_phase(run->progress, "taking over");
     if (!resume_match(run->left, fleet, run->nodes, run->count, err) ||
-        !take_set(run, fleet, err) || !adopt_all(run, err))
+        !take_set(run, fleet, err) || !backup_base_open(run, err) || !adopt_all(run, err))
         return false;
     run->adopted = true;
     if (run->request->hold_ms > 0 && !keeper_stop(run->repo, run->set->dir, err))
@@ -346,11 +346,11 @@ static bool attempt(BackupRun *run, Error *err)
         !cut_check(run->nodes, run->count, run->request->cut, err))
         return false;
     if (run->request->dry_run)
-        return each(run, plan_one, err);
+        return backup_base_open(run, err) && each(run, plan_one, err);
     if (run->left != NULL)
         return resume(run, err);
     if (!backup_agents_open(run, err) || (run->agents == NULL && !check_space(run, err)) ||
-        !begin_set(run, err))
+        !begin_set(run, err) || !backup_base_open(run, err))
         return false;
     progress_phase(run->progress, "locking tables");
     if (!lock_all(run, err))
@@ -394,6 +394,9 @@ static void end_attempt(BackupRun *run, const Error *failure, bool last)
     /* The servers first: nobody there shall wait while files are removed here. */
     for (size_t i = 0; i < run->count && !run->request->dry_run; i++)
         node_close(&run->nodes[i]);
+    /* From here on the base may go, unless a published set depends on it. */
+    if (!run->request->dry_run)
+        backup_base_close(run);
     bool kept = run->set != NULL && backup_hold_end(run, failure);
     bool partial = run->set != NULL && !run->set->committed && !kept && last &&
                    run->request->keep_partial;

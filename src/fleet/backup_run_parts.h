@@ -34,6 +34,7 @@ typedef struct BackupRun
     EngineMap
         *map; /* with an engine: what lies where, as of the cut at last; below the first node's */
     CutRecord cut;
+    Base *base; /* of this attempt, NULL: none */
     int64_t started_us;
     const HoldFile *left; /* of the run that died, whose set is resumed; NULL: a set of our own */
     bool adopted;         /* its snapshots are ours now */
@@ -43,6 +44,16 @@ typedef struct BackupRun
 
 /* backup_publish_fleet: the name that retention and the writers' lock go by; may lie below ctx. */
 const char *backup_publish_fleet(const BackupRun *run, void *ctx);
+
+/* backup_publish_set describes the set as far as it is known before anything is stored. Strings lie below
+ * ctx. */
+void backup_publish_set(const BackupRun *run, void *ctx, SetRecord *ret);
+
+/* backup_base_open chooses what the nodes are to compare with, where that was asked for, and gives it
+ * to them; of a run that goes on with a dead one's set, what that one had chosen. backup_base_close
+ * gives it back. */
+bool backup_base_open(BackupRun *run, Error *err) MUST_CHECK;
+void backup_base_close(BackupRun *run);
 
 /* backup_publish makes the manifest of what all nodes have stored, and commits it: the set is there, or
  * it is not. Sets run->set->committed and run->result->manifest. */

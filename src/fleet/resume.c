@@ -3,6 +3,9 @@
 
 #include "base/str.h"
 
+/* Before the key, in a hold's file: no option, as it was chosen. */
+#define BASE "base="
+
 /* ---- the same request ---- */
 
 typedef struct Lines
@@ -38,6 +41,9 @@ void resume_describe(const BackupRequest *request, void *ctx, char ***ret, size_
     if (request->prefix != NULL)
         add(&l, mem_printf(ctx, "--prefix=%s", request->prefix));
     add_flag(&l, request->all_databases, "--all-databases");
+    add_flag(&l, request->incremental, "--incremental");
+    if (request->base != NULL)
+        add(&l, mem_printf(ctx, "--incremental-from=%s", request->base));
     add_flag(&l, request->globals, "--globals");
     add_flag(&l, request->config_files, "--config-files");
     add_flag(&l, request->no_role_passwords, "--no-role-passwords");
@@ -63,12 +69,28 @@ static const char *find(char *const *texts, size_t count, const char *text, size
     return NULL;
 }
 
+void resume_note_base(void *ctx, const char *key, char ***texts, size_t *count)
+{
+    char **all = mem_array(ctx, char *, *count + 1);
+    for (size_t i = 0; i < *count; i++)
+        all[i] = (*texts)[i];
+    all[(*count)++] = mem_printf(ctx, BASE "%s", key);
+    *texts = all;
+}
+
+const char *resume_base(const HoldFile *file)
+{
+    const char *text = find(file->hold.request, file->hold.request_count, BASE, strlen(BASE));
+    return text == NULL ? NULL : text + strlen(BASE);
+}
+
 /* The first of a that is not among b. */
 static const char *missing(char *const *a, size_t a_count, char *const *b, size_t b_count)
 {
     for (size_t i = 0; i < a_count; i++)
     {
-        if (find(b, b_count, a[i], strlen(a[i]) + 1) == NULL)
+        if (find(b, b_count, a[i], strlen(a[i]) + 1) == NULL &&
+            strncmp(a[i], BASE, strlen(BASE)) != 0)
             return a[i];
     }
     return NULL;

@@ -20,6 +20,11 @@ void resume_describe(const BackupRequest *request, void *ctx, char ***ret, size_
 bool resume_open(void *ctx, const BackupRequest *request, const Fleet **fleet, Repo **ret_repo,
                  HoldFile **ret_file, Error *err) MUST_CHECK;
 
+/* resume_note_base adds to what resume_describe has listed the base that a run has chosen; resume_base
+ * finds it, NULL: that run had none. */
+void resume_note_base(void *ctx, const char *key, char ***texts, size_t *count);
+const char *resume_base(const HoldFile *file);
+
 /* resume_match gives every connected node its record in the file (node->held). ERR_USAGE: fleet or
  * nodes are not the set's. */
 bool resume_match(const HoldFile *file, const char *fleet_name, BackupNode *nodes, size_t count,

@@ -7,6 +7,7 @@
 
 #include "io/limit.h"
 #include "io/rows.h"
+#include "repo/base.h"
 
 struct ChunkReader
 {
@@ -17,8 +18,7 @@ struct ChunkReader
     IoStage *rows;
     IoSinkWrite sink;
     void *arg;
-    char path[2048]; /* the set's directory, '/', and room for the object */
-    size_t dir_len;
+    char *set_dir;
     unsigned char buffer[IO_BUFFER_SIZE];
 };
 
@@ -28,7 +28,7 @@ ChunkReader *chunk_reader_new(Storage *st, const char *set_dir, CompressMethod m
     ChunkReader *r = mem_new(NULL, ChunkReader);
 
     r->st = st;
-    r->dir_len = (size_t) snprintf(r->path, sizeof(r->path), "%s/", set_dir);
+    r->set_dir = mem_strdup(r, set_dir);
     IoStage *last = sink != NULL ? io_sink_new(sink, arg) : NULL;
     if (count_rows)
         last = r->rows = io_rows_new(binary, last);
@@ -91,12 +91,12 @@ static bool compare(ChunkReader *r, const ChunkRecord *chunk, Error *err)
 
 static bool read_chunk(ChunkReader *r, const ChunkRecord *chunk, const Cancel *cancel, Error *err)
 {
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "path");
     AUTO(storage_reader_free) StorageReader *in = NULL;
+    const char *dir = base_chunk_dir(tmp, r->set_dir, chunk);
 
-    if (r->dir_len + strlen(chunk->object) >= sizeof(r->path))
-        return error_set(err, ERR_CORRUPT, "its path is too long");
-    snprintf(r->path + r->dir_len, sizeof(r->path) - r->dir_len, "%s", chunk->object);
-    in = storage_read_open(r->st, r->path, chunk->offset, chunk->stored, err);
+    in = storage_read_open(r->st, mem_printf(tmp, "%s/%s", dir, chunk->object), chunk->offset,
+                           chunk->stored, err);
     if (in == NULL)
         return false;
     io_reset(r->chain);
@@ -121,7 +121,8 @@ bool chunk_reader_run(ChunkReader *r, const ChunkRecord *chunk, const Cancel *ca
         error_set(err, ERR_CORRUPT, "it is missing");
     }
     if (err->code == ERR_CORRUPT)
-        error_prefix(err, "object %s (table oid %" PRIu32 ", chunk %" PRIu32 ")", chunk->object,
-                     chunk->table_oid, chunk->chunk);
+        error_prefix(err, "object %s%s%s (table oid %" PRIu32 ", chunk %" PRIu32 ")", chunk->object,
+                     chunk->set[0] == '\0' ? "" : " of set ", chunk->set, chunk->table_oid,
+                     chunk->chunk);
     return false;
 }

@@ -15,8 +15,8 @@
  * server counts the rows of a COPY anyway, and counting costs a pass over all bytes.
  *
  * chunk_reader_run: the sink sees bytes before the hash over all of them is known; the caller must
- * not commit them unless this returns true. ERR_CORRUPT names object, table and chunk, and what
- * differs; a missing object is ERR_CORRUPT too. Errors of the sink pass as they are. A chunk
+ * not commit them unless this returns true. An object of another set is looked for there. ERR_CORRUPT
+ * names object, table and chunk, and what differs; a missing object is ERR_CORRUPT too. Errors of the sink pass as they are. A chunk
  * without an object has no bytes at all, not even a header: the sink is not called. */
 typedef struct ChunkReader ChunkReader;
 ChunkReader *chunk_reader_new(Storage *st, const char *set_dir, CompressMethod method, bool binary,

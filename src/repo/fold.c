@@ -116,6 +116,7 @@ static bool add_part(Manifest *m, Place *places, const ShardRecord *shard, Fold 
     table->rows += relation->rows;
     table->logical += relation->logical;
     table->stored += relation->stored;
+    table->referenced += relation->referenced;
     table->worker_us += relation->worker_us;
     return true;
 }

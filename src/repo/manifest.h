@@ -8,7 +8,8 @@
  *
  * Both are streamed: a writer appends lines, a reader calls back per record. The reader treats the
  * file as hostile: bounded lines (MANIFEST_LINE_MAX), types, ranges and UTF-8 checked, object paths
- * checked to stay inside the set, unknown record types and unknown fields refused for format 1.
+ * checked to stay inside the set, unknown record types and unknown fields refused, as are those of a
+ * later format than the file's.
  */
 #ifndef PGARK_REPO_MANIFEST_H
 #define PGARK_REPO_MANIFEST_H
@@ -19,7 +20,7 @@
 #include "io/tap.h"
 #include "storage/storage.h"
 
-#define MANIFEST_FORMAT   1
+#define MANIFEST_FORMAT   2 /* that is written; 1 is read, too */
 #define MANIFEST_LINE_MAX ((size_t) 16 * 1024 * 1024)
 #define SET_KEY_LEN       15 /* 14 digits and NUL */
 #define SET_SECTIONS_ALL  7
@@ -34,6 +35,7 @@ typedef struct ObjectRecord
 
 typedef struct SetRecord
 {
+    int records; /* number of the format, as read; what is written is MANIFEST_FORMAT */
     char key[SET_KEY_LEN];
     char *version;  /* of pgark that wrote it */
     char *fleet;    /* name that retention and the writer's lock go by */
@@ -48,6 +50,9 @@ typedef struct SetRecord
     int sections;     /* SelectionSection bits: 1 pre-data, 2 data, 4 post-data; all: whole */
     char **selection; /* options that left objects out, "--schema=foo"; none: the set is whole */
     size_t selection_count;
+    char base[SET_KEY_LEN]; /* the set that it was compared with; "": none, all is in this set */
+    char **depends_on;      /* keys of the sets that store chunks of this one, the oldest first */
+    size_t depends_count;
 } SetRecord;
 
 typedef struct NodeRecord
@@ -106,19 +111,25 @@ typedef struct TableRecord
     uint64_t chunks;
     uint64_t rows;
     uint64_t logical;
-    uint64_t stored;
-    int64_t worker_us; /* summed over its chunks */
+    uint64_t stored;     /* in this set */
+    uint64_t referenced; /* in others */
+    int64_t worker_us;   /* summed over its chunks */
+    /* To compare it with its state at another time, 0: unknown. */
+    uint32_t relfilenode; /* the server gives a rewritten table another one */
+    uint64_t blocks;      /* of its file, when its chunks were cut */
+    uint64_t changes;     /* of rows, as the server has counted them so far: a hint */
 } TableRecord;
 
 typedef struct ChunkRecord
 {
     uint32_t table_oid;
-    uint32_t chunk;           /* 0.. within its table */
-    uint64_t from_block;      /* first block, for people; the whole table is 0..0 */
-    uint64_t to_block;        /* first block behind it, 0: to the end */
-    char *object;             /* NULL: no rows, nothing stored; what follows is 0 or "" then */
-    uint64_t offset;          /* in the object: not 0 in a bundle only */
-    uint64_t stored;          /* bytes in the object */
+    uint32_t chunk;        /* 0.. within its table */
+    uint64_t from_block;   /* first block, for people; the whole table is 0..0 */
+    uint64_t to_block;     /* first block behind it, 0: to the end */
+    char *object;          /* NULL: no rows, nothing stored; what follows is 0 or "" then */
+    char set[SET_KEY_LEN]; /* that has the object, never one that only refers to it; "": this one */
+    uint64_t offset;       /* in the object: not 0 in a bundle only */
+    uint64_t stored;       /* bytes in the object */
     char sha256[TAP_HEX_LEN]; /* of the stored bytes */
     uint64_t logical;
     char xxh3[TAP_HEX_LEN]; /* of the logical bytes */
@@ -199,7 +210,8 @@ typedef struct TotalsRecord
                          objects and bundles; not manifest.jsonl and run.lock */
     uint64_t rows;
     uint64_t logical;
-    uint64_t stored; /* bytes of all these objects */
+    uint64_t stored;     /* bytes of all these objects */
+    uint64_t referenced; /* bytes of chunks in objects of other sets */
 } TotalsRecord;
 
 /* Of a set that is not finished: who keeps its snapshots, so that another run can go on with it
@@ -210,6 +222,7 @@ typedef struct TotalsRecord
 
 typedef struct HoldRecord
 {
+    int format;
     char key[SET_KEY_LEN];
     char *fleet;
     char *host; /* where the process runs that holds */

@@ -218,6 +218,10 @@ static bool accept_table(Reading *r, const TableRecord *table, Error *err)
     if (node == m->node_count)
         return error_set(err, ERR_CORRUPT, "a table of node %d, which the set does not have",
                          table->content);
+    if (m->set.records == 1 && (table->relfilenode != 0 || table->referenced != 0))
+        return error_set(err, ERR_CORRUPT, "a table with fields that format 1 does not have");
+    if (table->referenced > 0 && m->set.depends_count == 0)
+        return error_set(err, ERR_CORRUPT, "a table that refers to no set");
     *mem_push(r->scratch, r->table_ids, r->table_count, r->table_capacity,
               uint64_t) = (uint64_t) node << 32 | table->oid;
     if (!r->headers_only)
@@ -225,7 +229,8 @@ static bool accept_table(Reading *r, const TableRecord *table, Error *err)
     r->sums.tables++;
     return add_to(&r->sums.chunks, table->chunks, err) && add_to(&r->sums.rows, table->rows, err) &&
            add_to(&r->sums.logical, table->logical, err) &&
-           add_to(&r->sums.stored, table->stored, err);
+           add_to(&r->sums.stored, table->stored, err) &&
+           add_to(&r->sums.referenced, table->referenced, err);
 }
 
 static bool accept_sequence(Reading *r, const SequenceRecord *sequence, Error *err)
@@ -317,7 +322,8 @@ static bool accept_totals(Reading *r, const TotalsRecord *totals, Error *err)
     }
     if (totals->tables != r->sums.tables || totals->sequences != r->sums.sequences ||
         totals->chunks != r->sums.chunks || totals->rows != r->sums.rows ||
-        totals->logical != r->sums.logical || totals->stored != r->sums.stored)
+        totals->logical != r->sums.logical || totals->stored != r->sums.stored ||
+        totals->referenced != r->sums.referenced)
         return error_set(err, ERR_CORRUPT, "the totals are not the sums of the records");
     r->m->totals = *totals;
     return true;

@@ -53,7 +53,7 @@ static json_t *encode_number(const Field *f, const void *member)
     switch (f->kind)
     {
     case FIELD_FORMAT:
-        return json_integer(MANIFEST_FORMAT);
+        return json_integer(f->max);
     case FIELD_INT:
         value = *(const int *) member;
         break;
@@ -100,7 +100,6 @@ static json_t *encode_field(const Field *f, const char *record, const char **ret
         return json_boolean(*(const bool *) member);
     case FIELD_TEXT:
         return encode_text(*(char *const *) member);
-    case FIELD_OPTIONAL:
     case FIELD_NAME:
         return *(char *const *) member == NULL ? json_null() : encode_text(*(char *const *) member);
     case FIELD_TEXTS:
@@ -129,17 +128,38 @@ static json_t *encode_field(const Field *f, const char *record, const char **ret
     }
 }
 
+static bool is_absent(const Field *f, const char *record)
+{
+    const void *member = record + f->offset;
+
+    if (!f->optional)
+        return false;
+    switch (f->kind)
+    {
+    case FIELD_KEY:
+        return *(const char *) member == '\0';
+    case FIELD_U32:
+        return *(const uint32_t *) member == 0;
+    case FIELD_U64:
+        return *(const uint64_t *) member == 0;
+    case FIELD_TEXTS:
+        return *(const size_t *) (const void *) (record + f->other_offset) == 0;
+    default:
+        return *(char *const *) member == NULL;
+    }
+}
+
 /* encode_fields adds the fields to object, which it returns, or gives back when one is bad. */
 static json_t *encode_fields(const Field *fields, size_t count, json_t *object, const char *record,
                              const char **ret_bad)
 {
     for (size_t i = 0; i < count; i++)
     {
-        const void *member = record + fields[i].offset;
-        if (fields[i].kind == FIELD_OPTIONAL && *(char *const *) member == NULL)
-            continue;
-        json_t *value = encode_field(&fields[i], record, ret_bad);
+        json_t *value;
 
+        if (is_absent(&fields[i], record))
+            continue;
+        value = encode_field(&fields[i], record, ret_bad);
         if (value == NULL || json_object_set_new_nocheck(object, fields[i].name, value) != 0)
         {
             *ret_bad = fields[i].name;
@@ -236,7 +256,6 @@ static bool decode_number(const Field *f, json_t *value, void *member)
     switch (f->kind)
     {
     case FIELD_FORMAT:
-        break;
     case FIELD_INT:
         *(int *) member = (int) number;
         break;
@@ -306,7 +325,6 @@ static bool decode_field(void *ctx, const Field *f, json_t *value, char *record,
         *(bool *) member = json_is_true(value);
         return json_is_boolean(value);
     case FIELD_TEXT:
-    case FIELD_OPTIONAL:
         return (*(char **) member = decode_text(ctx, value)) != NULL;
     case FIELD_NAME:
         return json_is_null(value) || (*(char **) member = decode_text(ctx, value)) != NULL;
@@ -332,6 +350,11 @@ static bool decode_field(void *ctx, const Field *f, json_t *value, char *record,
     }
 }
 
+static bool is_newer(const Field *f, json_t *value)
+{
+    return f->kind == FIELD_FORMAT && json_is_integer(value) && json_integer_value(value) > f->max;
+}
+
 /* decode_fields reads the fields and makes sure that there are none besides (but extra others,
  * which the caller knows). */
 static bool decode_fields(void *ctx, const Field *fields, size_t count, size_t extra,
@@ -342,13 +365,18 @@ static bool decode_fields(void *ctx, const Field *fields, size_t count, size_t e
     {
         json_t *value = json_object_get(object, fields[i].name);
 
-        if (value == NULL && fields[i].kind == FIELD_OPTIONAL)
+        if (value == NULL && fields[i].optional)
         {
             absent++;
             continue;
         }
         if (value == NULL)
             return error_set(err, ERR_CORRUPT, "field \"%s\" is missing", fields[i].name);
+        if (is_newer(&fields[i], value))
+            return error_set(err, ERR_CORRUPT,
+                             "format %" JSON_INTEGER_FORMAT " is newer than %" PRId64
+                             ", which is the newest that this pgark reads",
+                             json_integer_value(value), fields[i].max);
         if (!decode_field(ctx, &fields[i], value, record, err))
             return error_set(err, ERR_CORRUPT, "field \"%s\" is not valid", fields[i].name);
     }

@@ -5,20 +5,30 @@
 #include "repo/record_fields.h"
 
 #include "base/str.h"
+#include "repo/repo.h"
 
 #define PATH_LEN_MAX 1024
 
 #define NUMBER(T, kind, member, lo, hi)                                                            \
     {                                                                                              \
-#member, kind, offsetof(T, member), 0, lo, hi                                              \
+#member, kind, offsetof(T, member), 0, lo, hi, false                                       \
     }
 #define OTHER(T, kind, member)                                                                     \
     {                                                                                              \
-#member, kind, offsetof(T, member), 0, 0, 0                                                \
+#member, kind, offsetof(T, member), 0, 0, 0, false                                         \
     }
 #define TEXTS(T, member, count)                                                                    \
     {                                                                                              \
-#member, FIELD_TEXTS, offsetof(T, member), offsetof(T, count), 0, 0                        \
+#member, FIELD_TEXTS, offsetof(T, member), offsetof(T, count), 0, 0, false                 \
+    }
+/* The same of a field that is there only sometimes. */
+#define MAYBE_NUMBER(T, kind, member, hi)                                                          \
+    {                                                                                              \
+#member, kind, offsetof(T, member), 0, 1, hi, true                                         \
+    }
+#define MAYBE(T, kind, member)                                                                     \
+    {                                                                                              \
+#member, kind, offsetof(T, member), 0, 0, 0, true                                          \
     }
 
 static const Field object_fields[] = {
@@ -28,7 +38,7 @@ static const Field object_fields[] = {
 };
 
 static const Field set_fields[] = {
-    {"format", FIELD_FORMAT, 0, 0, MANIFEST_FORMAT, MANIFEST_FORMAT},
+    {"format", FIELD_FORMAT, offsetof(SetRecord, records), 0, 1, MANIFEST_FORMAT, false},
     OTHER(SetRecord, FIELD_KEY, key),
     OTHER(SetRecord, FIELD_TEXT, version),
     OTHER(SetRecord, FIELD_TEXT, fleet),
@@ -37,11 +47,14 @@ static const Field set_fields[] = {
     NUMBER(SetRecord, FIELD_I64, started_us, 0, INT64_MAX),
     NUMBER(SetRecord, FIELD_I64, finished_us, 0, INT64_MAX),
     OTHER(SetRecord, FIELD_COMPRESS, compress),
-    {"copy_format", FIELD_TEXT, offsetof(SetRecord, format), 0, 0, 0},
+    {"copy_format", FIELD_TEXT, offsetof(SetRecord, format), 0, 0, 0, false},
     NUMBER(SetRecord, FIELD_U64, chunk_size, 0, INT64_MAX),
     NUMBER(SetRecord, FIELD_INT, jobs, 0, INT_MAX),
     NUMBER(SetRecord, FIELD_INT, sections, 0, 7),
     TEXTS(SetRecord, selection, selection_count),
+    MAYBE(SetRecord, FIELD_KEY, base),
+    {"depends_on", FIELD_TEXTS, offsetof(SetRecord, depends_on), offsetof(SetRecord, depends_count),
+     0, 0, true},
 };
 
 static const Field node_fields[] = {
@@ -62,8 +75,8 @@ static const Field node_fields[] = {
     OTHER(NodeRecord, FIELD_OBJECT, globals),
     OTHER(NodeRecord, FIELD_OBJECT, config),
     TEXTS(NodeRecord, warnings, warning_count),
-    OTHER(NodeRecord, FIELD_OPTIONAL, repo),
-    OTHER(NodeRecord, FIELD_OPTIONAL, repo_id),
+    MAYBE(NodeRecord, FIELD_TEXT, repo),
+    MAYBE(NodeRecord, FIELD_TEXT, repo_id),
 };
 
 static const Field cut_fields[] = {
@@ -91,7 +104,11 @@ static const Field table_fields[] = {
     NUMBER(TableRecord, FIELD_U64, rows, 0, INT64_MAX),
     NUMBER(TableRecord, FIELD_U64, logical, 0, INT64_MAX),
     NUMBER(TableRecord, FIELD_U64, stored, 0, INT64_MAX),
+    MAYBE_NUMBER(TableRecord, FIELD_U64, referenced, INT64_MAX),
     NUMBER(TableRecord, FIELD_I64, worker_us, 0, INT64_MAX),
+    MAYBE_NUMBER(TableRecord, FIELD_U32, relfilenode, UINT32_MAX),
+    MAYBE_NUMBER(TableRecord, FIELD_U64, blocks, UINT32_MAX),
+    MAYBE_NUMBER(TableRecord, FIELD_U64, changes, INT64_MAX),
 };
 
 static const Field sequence_fields[] = {
@@ -149,6 +166,7 @@ static const Field chunk_fields[] = {
     NUMBER(ChunkRecord, FIELD_U64, from_block, 0, UINT32_MAX),
     NUMBER(ChunkRecord, FIELD_U64, to_block, 0, (int64_t) UINT32_MAX + 1),
     OTHER(ChunkRecord, FIELD_PATH, object),
+    MAYBE(ChunkRecord, FIELD_KEY, set),
     NUMBER(ChunkRecord, FIELD_U64, offset, 0, INT64_MAX),
     NUMBER(ChunkRecord, FIELD_U64, stored, 0, INT64_MAX),
     OTHER(ChunkRecord, FIELD_SHA256, sha256),
@@ -166,10 +184,11 @@ static const Field totals_fields[] = {
     NUMBER(TotalsRecord, FIELD_U64, rows, 0, INT64_MAX),
     NUMBER(TotalsRecord, FIELD_U64, logical, 0, INT64_MAX),
     NUMBER(TotalsRecord, FIELD_U64, stored, 0, INT64_MAX),
+    MAYBE_NUMBER(TotalsRecord, FIELD_U64, referenced, INT64_MAX),
 };
 
 static const Field hold_fields[] = {
-    {"format", FIELD_FORMAT, 0, 0, HOLD_FORMAT, HOLD_FORMAT},
+    {"format", FIELD_FORMAT, offsetof(HoldRecord, format), 0, 1, HOLD_FORMAT, false},
     OTHER(HoldRecord, FIELD_KEY, key),
     OTHER(HoldRecord, FIELD_TEXT, fleet),
     OTHER(HoldRecord, FIELD_TEXT, host),
@@ -267,7 +286,7 @@ static const char *check_chunk(const ChunkRecord *c)
     if (c->object == NULL)
     {
         if (c->offset != 0 || c->stored != 0 || c->logical != 0 || c->rows != 0 ||
-            c->sha256[0] != '\0' || c->xxh3[0] != '\0')
+            c->sha256[0] != '\0' || c->xxh3[0] != '\0' || c->set[0] != '\0')
             return "data without an object";
         return NULL;
     }
@@ -280,14 +299,34 @@ static const char *check_chunk(const ChunkRecord *c)
     return NULL;
 }
 
+/* A set depends on older ones only: so the newest first is an order in which sets can be removed. */
+static const char *check_dependencies(const SetRecord *s)
+{
+    const char *last = "";
+    if (s->base[0] == '\0' && s->depends_count > 0)
+        return "dependencies without a base";
+    if (s->base[0] != '\0' && strcmp(s->base, s->key) >= 0)
+        return "a base that is not older";
+    for (size_t i = 0; i < s->depends_count; i++)
+    {
+        const char *key = s->depends_on[i];
+        if (!repo_key_is_date(key) || strcmp(key, last) <= 0 || strcmp(key, s->key) >= 0)
+            return "impossible dependencies";
+        last = key;
+    }
+    return NULL;
+}
+
 static const char *check_set(const SetRecord *s)
 {
+    if (s->records == 1 && s->base[0] != '\0')
+        return "a base, which format 1 does not have";
     if (strcmp(s->format, "auto") != 0 && strcmp(s->format, "text") != 0 &&
         strcmp(s->format, "binary") != 0)
         return "an unknown copy format";
     if (s->prefix != NULL && !str_is_name(s->prefix))
         return "an impossible prefix";
-    return NULL;
+    return check_dependencies(s);
 }
 
 /* Of an object that need not be there. */
@@ -316,6 +355,15 @@ static const char *check_node(const NodeRecord *n)
     if ((n->repo == NULL) != (n->repo_id == NULL) ||
         (n->repo_id != NULL && !record_fields_hex_sound(n->repo_id, 32)))
         return "a repository without an id";
+    return NULL;
+}
+
+static const char *check_table(const TableRecord *t)
+{
+    if (t->type_count != t->column_count)
+        return "not as many types as columns";
+    if (t->relfilenode == 0 && (t->blocks > 0 || t->changes > 0))
+        return "a file without its number";
     return NULL;
 }
 
@@ -371,10 +419,7 @@ const char *record_fields_check(ManifestLineType type, const void *record)
     case LINE_END:
         return ((const EndRecord *) record)->sha256[0] == '\0' ? "no hash" : NULL;
     case LINE_TABLE:
-        if (((const TableRecord *) record)->type_count !=
-            ((const TableRecord *) record)->column_count)
-            return "not as many types as columns";
-        return NULL;
+        return check_table(record);
     case LINE_HOLD_NODE:
         return check_hold_node(record);
     case LINE_DISTRIBUTION:

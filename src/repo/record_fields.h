@@ -11,7 +11,7 @@
 
 typedef enum FieldKind
 {
-    FIELD_FORMAT, /* the format's number: no member of the record */
+    FIELD_FORMAT, /* int, the format's number: the newest is written, max */
     FIELD_INT,
     FIELD_I64,
     FIELD_U32,
@@ -19,7 +19,6 @@ typedef enum FieldKind
     FIELD_BOOL,
     FIELD_TEXT,     /* char *, not NULL */
     FIELD_NAME,     /* char *, NULL is null */
-    FIELD_OPTIONAL, /* char *, NULL: there is no such field */
     FIELD_TEXTS,    /* char **, with its count at other_offset */
     FIELD_PATH,     /* char *, may be NULL */
     FIELD_KEY,      /* char[SET_KEY_LEN] */
@@ -37,6 +36,7 @@ typedef struct Field
     size_t offset;
     size_t other_offset;
     int64_t min, max; /* of a number */
+    bool optional; /* there is no such field where the member is NULL, "", 0 or without elements */
 } Field;
 
 typedef struct RecordType

@@ -14,7 +14,7 @@
 #define MARKER_MAX     ((size_t) 4096)
 #define ID_BYTES       16
 #define MARKER_ID_LEN  (2 * ID_BYTES)
-#define FORMAT_CURRENT MANIFEST_FORMAT
+#define FORMAT_CURRENT REPO_FORMAT
 
 #define LAYOUT_DAYS_NAME "days"
 

@@ -19,6 +19,9 @@
 
 #include "repo/manifest.h"
 
+/* Of the marker: where things lie. Sets have a format of their own, MANIFEST_FORMAT. */
+#define REPO_FORMAT 1
+
 /* In a set's directory, for people: what the manifest holds is the truth. */
 #define SET_REPORT_TEXT "report.txt"
 #define SET_REPORT_JSON "report.json"

@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 
 #include "base/str.h"
+#include "repo/base.h"
 #include "repo/fold.h"
 #include "repo/part.h"
 #include "repo/verify_parts.h"
@@ -94,6 +95,7 @@ typedef struct Verify
     VerifyProblems *problems;
     VerifyFiles *files;
     VerifyTables *tables; /* of the node whose chunks are being read */
+    bool *depends_there;  /* of each set that this one depends on */
     atomic_ullong chunks, bytes, rows;
 
     pthread_mutex_t lock; /* for what follows */
@@ -195,6 +197,59 @@ static void *worker_main(void *arg)
 
 /* ---- the calling thread's part ---- */
 
+/* A set that is missing is one problem, whatever number of chunks it has. */
+static bool look_for_depends(Verify *v, Error *err)
+{
+    const SetRecord *set = &v->m->set;
+    SetRecord one = *set;
+
+    for (size_t i = 0; i < set->depends_count; i++)
+    {
+        Error why = ERROR_INIT;
+
+        one.depends_on = &set->depends_on[i];
+        one.depends_count = 1;
+        v->depends_there[i] = base_check_depends(v->st, &one, &why);
+        if (!v->depends_there[i] && why.code != ERR_NOT_FOUND)
+            return error_set(err, why.code, "%s", why.message);
+        if (!v->depends_there[i])
+            verify_problem(v->problems, "%s", why.message);
+    }
+    return true;
+}
+
+/* Of a chunk that another set has; *ret_there: its object is, as long as it must be. */
+static bool look_elsewhere(Verify *v, const ChunkRecord *chunk, bool *ret_there, Error *err)
+{
+    AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "elsewhere");
+    const SetRecord *set = &v->m->set;
+    StorageInfo info;
+    size_t i = 0;
+
+    *ret_there = false;
+    while (i < set->depends_count && strcmp(set->depends_on[i], chunk->set) != 0)
+        i++;
+    if (i == set->depends_count)
+    {
+        verify_problem(v->problems,
+                       "table oid %" PRIu32 ", chunk %" PRIu32 ": it refers to set %s, of which the "
+                       "manifest says nothing",
+                       chunk->table_oid, chunk->chunk, chunk->set);
+        return true;
+    }
+    if (!v->depends_there[i])
+        return true;
+    if (!storage_stat(v->st,
+                      repo_path_in(ctx, base_chunk_dir(ctx, v->set_dir, chunk), chunk->object),
+                      &info, err))
+        return false;
+    *ret_there = info.kind == STORAGE_FILE && info.size >= chunk->offset + chunk->stored;
+    if (!*ret_there)
+        verify_problem(v->problems, "object %s of set %s is %s", chunk->object, chunk->set,
+                       info.kind == STORAGE_FILE ? "too short" : "missing");
+    return true;
+}
+
 static bool take_chunk(void *arg, const ChunkRecord *chunk, uint64_t line_offset UNUSED,
                        uint32_t line_len UNUSED, Error *err)
 {
@@ -206,7 +261,17 @@ static bool take_chunk(void *arg, const ChunkRecord *chunk, uint64_t line_offset
     atomic_fetch_add(&v->chunks, 1);
     if (chunk->object == NULL)
         return true;
-    verify_files_slice(v->files, chunk->object, chunk->offset, chunk->stored);
+    if (chunk->set[0] != '\0')
+    {
+        bool there;
+
+        if (!look_elsewhere(v, chunk, &there, err))
+            return false;
+        if (!there)
+            return true;
+    }
+    else
+        verify_files_slice(v->files, chunk->object, chunk->offset, chunk->stored);
     if (v->quick || table == NULL || put_item(v, chunk, table->binary))
         return true;
     return error_set(err, ERR_CANCELLED, "the verification was stopped");
@@ -354,6 +419,9 @@ static bool verify_data(Verify *v, int jobs, VerifyResult *ret, Error *err)
 
     v->files = files;
     v->queue = mem_array(ctx, Item, QUEUE_LEN);
+    v->depends_there = mem_array(ctx, bool, v->m->set.depends_count);
+    if (!look_for_depends(v, err))
+        return false;
     pthread_mutex_init(&v->lock, NULL);
     pthread_cond_init(&v->changed, NULL);
     ok = run_threads(v, jobs, ret, err);

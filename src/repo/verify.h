@@ -24,7 +24,8 @@ typedef struct VerifyResult
 
 /* verify_set reads every object of the set with jobs threads, decompresses it, compares length,
  * SHA-256, XXH3-128 and rows of every chunk with the manifest, and looks for files that nothing
- * accounts for and for gaps or overlaps in bundles; and whether the shards of a
+ * accounts for and for gaps or overlaps in bundles; objects of other sets, that it refers to, are
+ * read there; and whether the shards of a
  * fleet with a coordinator are those of its tables. quick: presence and sizes only. Problems are
  * collected, not failures: false is only for what stops the work (repository unreadable,
  * cancelled); a damaged manifest is a problem too. ret's strings live below ctx. progress (may be

@@ -16,7 +16,7 @@ typedef struct TableSum
 {
     const TableRecord *table;
     Range *ranges; /* by chunk number; NULL: the table claims more chunks than the node has */
-    uint64_t chunks, rows, logical, stored;
+    uint64_t chunks, rows, logical, stored, referenced;
 } TableSum;
 
 struct VerifyTables
@@ -87,7 +87,7 @@ const TableRecord *verify_tables_chunk(VerifyTables *t, const ChunkRecord *chunk
     sum->chunks++;
     sum->rows += chunk->rows;
     sum->logical += chunk->logical;
-    sum->stored += chunk->stored;
+    *(chunk->set[0] == '\0' ? &sum->stored : &sum->referenced) += chunk->stored;
     if (sum->ranges == NULL)
         return sum->table;
     if (chunk->chunk >= sum->table->chunks || sum->ranges[chunk->chunk].seen)
@@ -130,7 +130,8 @@ static const char *check_sum(const TableSum *sum)
         if (!sum->ranges[i].seen)
             return "a chunk is missing";
     }
-    if (sum->rows != table->rows || sum->logical != table->logical || sum->stored != table->stored)
+    if (sum->rows != table->rows || sum->logical != table->logical || sum->stored != table->stored ||
+        sum->referenced != table->referenced)
         return "its chunks do not add up to what the manifest says";
     return check_ranges(sum);
 }

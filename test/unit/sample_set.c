@@ -122,7 +122,10 @@ static void add_chunk(Making *m, TableRecord *t, ChunkRecord *c)
     t->chunks++;
     t->rows += c->rows;
     t->logical += c->logical;
-    t->stored += c->stored;
+    if (c->set[0] == '\0')
+        t->stored += c->stored;
+    else
+        t->referenced += c->stored;
     must(manifest_write_chunk(m->chunks, c, &err), &err);
 }
 
@@ -256,6 +259,7 @@ static void write_tables(Making *m, ManifestWriter *w, TableRecord *tables, size
         m->totals.chunks += tables[i].chunks;
         m->totals.rows += tables[i].rows;
         m->totals.logical += tables[i].logical;
+        m->totals.referenced += tables[i].referenced;
     }
     for (int content = 0; content < SAMPLE_NODES; content++)
     {
