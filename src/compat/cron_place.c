@@ -101,6 +101,5 @@ char *cron_place_beside(void *ctx, const CronPlace *place, const char *key, cons
 
 char *cron_place_name(void *ctx, const char *prefix, const char *key, const char *suffix)
 {
-    return mem_printf(ctx, "%s%sgp_dump_%s%s", prefix == NULL ? "" : prefix,
-                      prefix == NULL ? "" : "_", key, suffix);
+    return mem_printf(ctx, "%sgp_dump_%s%s", prefix, key, suffix);
 }

@@ -35,7 +35,7 @@ char *cron_place_conninfo(void *ctx, const CronPlace *place, const char *databas
 char *cron_place_day(void *ctx, const CronPlace *place, const char *key);
 char *cron_place_beside(void *ctx, const CronPlace *place, const char *key, const char *name);
 
-/* cron_place_name is PREFIX_gp_dump_KEYsuffix, below ctx; prefix may be NULL. */
+/* cron_place_name is PREFIXgp_dump_KEYSUFFIX, below ctx. */
 char *cron_place_name(void *ctx, const char *prefix, const char *key, const char *suffix);
 
 #endif

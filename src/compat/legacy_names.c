@@ -91,22 +91,26 @@ bool legacy_names_option(LegacyNames *names, void *ctx, const LegacyOptions *o, 
     return true;
 }
 
-bool legacy_names_file(LegacyNames *names, void *ctx, const LegacyOptions *o, int id,
-                       PatternKind kind, Error *err)
+bool legacy_names_path(LegacyNames *names, void *ctx, const char *path, PatternKind kind,
+                       Error *err)
 {
     PatternList list = {0};
-    const char *path = legacy_options_string(o, id);
-    if (path == NULL)
-        return true;
     if (!selection_file_list(&list, ctx, kind, path, err))
-        return error_prefix(err, "%s", legacy_options_called(o, id));
+        return false;
     if (list.count == 0)
-        return error_set(err, ERR_USAGE, "%s: there is no name in \"%s\"",
-                         legacy_options_called(o, id), path);
+        return error_set(err, ERR_USAGE, "there is no name in \"%s\"", path);
     for (size_t i = 0; i < list.count; i++)
         add(names, ctx, pattern_literal_schema(list.items[i]), pattern_literal(list.items[i]));
     drop_duplicates(names, true);
     return true;
+}
+
+bool legacy_names_file(LegacyNames *names, void *ctx, const LegacyOptions *o, int id,
+                       PatternKind kind, Error *err)
+{
+    const char *path = legacy_options_string(o, id);
+    return path == NULL || legacy_names_path(names, ctx, path, kind, err) ||
+           error_prefix(err, "%s", legacy_options_called(o, id));
 }
 
 /* Quotes where a line without them would be read otherwise. */

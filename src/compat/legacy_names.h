@@ -31,6 +31,10 @@ bool legacy_names_option(LegacyNames *names, void *ctx, const LegacyOptions *o, 
 bool legacy_names_file(LegacyNames *names, void *ctx, const LegacyOptions *o, int id,
                        PatternKind kind, Error *err) MUST_CHECK;
 
+/* legacy_names_path is the same of a file of that path. */
+bool legacy_names_path(LegacyNames *names, void *ctx, const char *path, PatternKind kind,
+                       Error *err) MUST_CHECK;
+
 /* legacy_names_lines writes them as lines that such a file may have, below ctx. */
 char *legacy_names_lines(void *ctx, const LegacyNames *names);
 
