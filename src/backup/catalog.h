@@ -44,11 +44,11 @@ typedef struct Relation
     /* Filled by catalog_read_tables: */
     uint32_t relfilenode; /* 0: it has no file */
     uint64_t changes;     /* of its rows, as the server has counted them so far */
-    bool heap;       /* access method heap: block ranges work */
-    uint64_t blocks; /* of the heap, at the time of the plan */
-    uint64_t bytes;  /* heap + TOAST */
-    char **columns;  /* without dropped and generated ones */
-    char **types;    /* of the columns, without modifiers */
+    bool heap;            /* access method heap: block ranges work */
+    uint64_t blocks;      /* of the heap, at the time of the plan */
+    uint64_t bytes;       /* heap + TOAST */
+    char **columns;       /* without dropped and generated ones */
+    char **types;         /* of the columns, without modifiers */
     size_t column_count;
     char *column_list; /* quoted, comma separated; "" for none; what SELECT and COPY name */
     bool binary;

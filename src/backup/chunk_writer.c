@@ -19,8 +19,8 @@ struct ChunkWriter
     IoStage *stored;
     char *spool;
     size_t spooled;
-    bool comparing; /* beyond the spool nothing is kept */
-    bool spilled;   /* more came */
+    bool comparing;    /* beyond the spool nothing is kept */
+    bool spilled;      /* more came */
     char *object_name; /* of the chunk at hand, should it need an object */
     StorageWriter *object;
     StorageWriter *bundle;

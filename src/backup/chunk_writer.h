@@ -39,7 +39,7 @@ typedef struct ChunkJob
     const Relation *table;
     const Chunk *chunk;
     ProgressNode *progress;
-    RateLimit *rate; /* of the node, NULL: none */
+    RateLimit *rate;         /* of the node, NULL: none */
     const ChunkRecord *base; /* what the base has in its place, with its set; NULL: nothing */
     const ChangeProvider *provider;
 } ChunkJob;

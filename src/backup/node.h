@@ -59,12 +59,12 @@ typedef struct BackupNode
     NodeRecord record;
     char *started; /* pg_postmaster_start_time() in UTC, to tell servers apart */
     PgProgram pg_dump;
-    PGresult *config;       /* configuration files, until they are stored: backup/config_files.h */
-    int64_t lock_since_ms;  /* when node_lock first could not get a lock, 0: it could */
-    int64_t lock_report_ms; /* when the next line about a wait is due */
-    Catalog locked;         /* what the holder has locked, the barrier's list too */
-    Catalog catalog;        /* what the snapshot shows */
-    char snapshot_id[64];   /* exported by the scout */
+    PGresult *config;        /* configuration files, until they are stored: backup/config_files.h */
+    int64_t lock_since_ms;   /* when node_lock first could not get a lock, 0: it could */
+    int64_t lock_report_ms;  /* when the next line about a wait is due */
+    Catalog locked;          /* what the holder has locked, the barrier's list too */
+    Catalog catalog;         /* what the snapshot shows */
+    char snapshot_id[64];    /* exported by the scout */
     BaseChunks *base_chunks; /* of base, NULL: it does not have this node */
     bool *base_used;         /* which of base->sets are referred to */
     Plan plan;

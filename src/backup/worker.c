@@ -110,9 +110,8 @@ static bool copy_chunk(Worker *w, ChunkWriter *writer, Str *sql, const Chunk *ch
     bool started = false;
     bool there = false;
     ChunkRecord base;
-    if (node->base_chunks != NULL &&
-        !base_chunks_find(node->base_chunks, tmp, r, chunk->from_block, chunk->to_block, &base,
-                          &there, err))
+    if (node->base_chunks != NULL && !base_chunks_find(node->base_chunks, tmp, r, chunk->from_block,
+                                                       chunk->to_block, &base, &there, err))
         return error_prefix(err, "table %s, chunk %u", r->quoted, chunk->number);
     ChunkJob job = {.conn = w->conn,
                     .sql = sql->data,

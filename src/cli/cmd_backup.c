@@ -109,6 +109,19 @@ static void print_plan_node(const BackupNode *node, int64_t limit)
     }
 }
 
+/* The rest is stored for certain. */
+static uint64_t comparable_bytes(const BackupResult *result)
+{
+    uint64_t bytes = 0;
+    for (size_t n = 0; n < result->node_count; n++)
+    {
+        const Catalog *c = &result->nodes[n].catalog;
+        for (size_t i = 0; i < c->count; i++)
+            bytes += c->items[i].ranges == NULL ? 0 : c->items[i].bytes;
+    }
+    return bytes;
+}
+
 static void print_plan_text(const BackupResult *result, const BackupRequest *request)
 {
     char bytes[STR_BYTES_LEN];
@@ -116,6 +129,11 @@ static void print_plan_text(const BackupResult *result, const BackupRequest *req
     printf("dry run: nothing was locked, nothing is stored\n");
     for (size_t i = 0; i < result->node_count; i++)
         print_plan_node(&result->nodes[i], 50);
+    if (result->base[0] != '\0')
+        printf("base        %s, with which %s of tables can be compared\n", result->base,
+               str_format_bytes(bytes, comparable_bytes(result)));
+    else if (request->incremental)
+        printf("base        none: this set would be a full one\n");
     printf("total       %s of tables on %zu node%s\n", str_format_bytes(bytes, result->bytes),
            result->node_count, result->node_count == 1 ? "" : "s");
     if (result->repo_known)
@@ -158,6 +176,12 @@ static void print_plan(const Options *o, const BackupResult *result, const Backu
         json_array_append_new(nodes, plan_node_json(&result->nodes[i]));
     json_t *plan = json_pack("{s:b, s:I, s:o}", "dry_run", 1, "bytes", (json_int_t) result->bytes,
                              "nodes", nodes);
+    if (request->incremental)
+        json_object_set_new(plan, "base",
+                            result->base[0] == '\0' ? json_null() : json_string(result->base));
+    if (result->base[0] != '\0')
+        json_object_set_new(plan, "comparable_bytes",
+                            json_integer((json_int_t) comparable_bytes(result)));
     if (result->repo_known)
         json_object_set_new(plan, "free_bytes", json_integer((json_int_t) result->free_bytes));
     set_report_print(stdout, plan);

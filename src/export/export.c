@@ -4,6 +4,7 @@
 #include "export/directory.h"
 #include "export/plain.h"
 #include "export/table_data.h"
+#include "repo/base.h"
 #include "repo/part.h"
 
 static bool is_wanted(const NodeRecord *node, const ExportRequest *r)
@@ -80,6 +81,8 @@ bool export_set(Repo *repo, const char *set_dir, const ExportRequest *request, C
                            .progress = request->progress};
     Manifest *manifest = manifest_read(repo->storage, ctx, set_dir, false, err);
     source.manifest = manifest;
+    if (manifest != NULL && !base_check_depends(repo->storage, &manifest->set, err))
+        return false;
     source.fold = manifest == NULL ? NULL : fold_manifest(manifest, err);
     source.node = source.fold == NULL ? NULL : find_node(manifest, request, err);
     bool here = source.node != NULL && check_here(repo, set_dir, &source, err);

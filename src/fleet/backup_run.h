@@ -16,7 +16,7 @@ typedef struct BackupResult
     BackupNode *nodes; /* closed, but in a dry run */
     size_t node_count;
     /* Dry run: */
-    uint64_t bytes; /* heap and TOAST of all tables */
+    uint64_t bytes;         /* heap and TOAST of all tables */
     char base[SET_KEY_LEN]; /* the set that would be compared with, "": none */
     bool repo_known;
     uint64_t free_bytes; /* of the repository */

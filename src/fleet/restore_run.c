@@ -6,6 +6,7 @@
 #include "base/parallel.h"
 #include "base/str.h"
 #include "fleet/engine.h"
+#include "repo/base.h"
 #include "restore/journal.h"
 #include "restore/target.h"
 
@@ -63,6 +64,8 @@ static bool open_set(RestoreRun *run, Error *err)
     run->result->manifest = manifest_read(run->repo->storage, run->ctx, run->set_dir, false, err);
     if (run->result->manifest == NULL)
         return error_prefix(err, "set %s", run->key);
+    if (!base_check_depends(run->repo->storage, &run->result->manifest->set, err))
+        return false;
     run->fold = fold_manifest(run->result->manifest, err);
     return run->fold != NULL || error_prefix(err, "set %s", run->key);
 }

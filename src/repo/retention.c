@@ -21,12 +21,16 @@ typedef struct Expiring
     const ExpireRequest *request;
     ExpireResult *result;
     int64_t now_us;
+    const RepoSetInfo *known; /* all sets as they were when the rule was applied */
+    size_t known_count;
 } Expiring;
 
 typedef struct Candidate
 {
     const RepoSetInfo *info;
     bool scattered; /* nodes of it have their parts in repositories of their own */
+    char **depends_on;
+    size_t depends_count;
 } Candidate;
 
 /* The finished sets that the rule is applied to. */
@@ -39,6 +43,8 @@ typedef struct Candidates
     size_t of_count, of_capacity;
     char **groups; /* names, no two alike */
     size_t group_count, group_capacity;
+    char **needed; /* keys of sets that others need, which stay without being looked at */
+    size_t needed_count, needed_capacity;
 } Candidates;
 
 static void note(Expiring *e, const RepoSetInfo *set, const char *why)
@@ -61,15 +67,64 @@ static bool take_set(Expiring *e, const RepoSetInfo *set, StorageLock **ret_lock
                         ret_lock, &holder, err);
 }
 
-static bool expire_set(Expiring *e, const RepoSetInfo *set, const char *why, Error *err)
+static bool was_finished(const Expiring *e, const char *key)
+{
+    for (size_t i = 0; i < e->known_count; i++)
+    {
+        if (strcmp(e->known[i].key, key) == 0)
+            return e->known[i].finished;
+    }
+    return false;
+}
+
+static bool depends_on(const SetRecord *set, const char *key)
+{
+    for (size_t i = 0; i < set->depends_count; i++)
+    {
+        if (strcmp(set->depends_on[i], key) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* A run that refers to a set has a lock on it until its own is published (repo/base.h). Now that the
+ * set is locked against it, there is no such run any more, and what one has published since the rule
+ * was applied can be seen. */
+static bool is_needed_now(Expiring *e, const RepoSetInfo *set, bool *ret_needed, Error *err)
+{
+    AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "needed");
+    RepoSetInfo *sets;
+    size_t count;
+
+    *ret_needed = false;
+    if (!repo_list_sets(e->repo, ctx, &sets, &count, err))
+        return false;
+    for (size_t i = 0; i < count && !*ret_needed; i++)
+    {
+        SetRecord other;
+
+        if (sets[i].finished && !was_finished(e, sets[i].key))
+            *ret_needed = !manifest_peek(e->repo->storage, ctx, sets[i].dir, &other, NULL) ||
+                          depends_on(&other, set->key);
+    }
+    return true;
+}
+
+/* *ret_gone false: it stays after all. */
+static bool expire_set(Expiring *e, const RepoSetInfo *set, const char *why, bool *ret_gone,
+                       Error *err)
 {
     AUTO(storage_unlock) StorageLock *lock = NULL;
+    bool needed = false;
 
+    *ret_gone = false;
     if (!e->request->dry_run)
     {
         if (!take_set(e, set, &lock, err))
             return false;
-        if (lock == NULL)
+        if (lock != NULL && !is_needed_now(e, set, &needed, err))
+            return false;
+        if (lock == NULL || needed)
         {
             log_warning("set %s is in use and stays", set->key);
             return true;
@@ -77,6 +132,7 @@ static bool expire_set(Expiring *e, const RepoSetInfo *set, const char *why, Err
         if (!repo_remove_set(e->repo, set->dir, err))
             return false;
     }
+    *ret_gone = true;
     note(e, set, why);
     return true;
 }
@@ -164,25 +220,93 @@ static bool has_parts_elsewhere(const Repo *repo, const Manifest *m)
     return false;
 }
 
+static char **copy_depends(void *ctx, const SetRecord *set)
+{
+    char **copy = mem_array(ctx, char *, set->depends_count);
+
+    for (size_t i = 0; i < set->depends_count; i++)
+        copy[i] = mem_strdup(copy, set->depends_on[i]);
+    return copy;
+}
+
+/* Of a set that stays, whatever becomes of the others. */
+static void keep_depends(Candidates *c, const SetRecord *set)
+{
+    for (size_t i = 0; i < set->depends_count; i++)
+        *mem_push(c->ctx, c->needed, c->needed_count, c->needed_capacity,
+                  char *) = mem_strdup(c->ctx, set->depends_on[i]);
+}
+
 static void add_candidate(Expiring *e, Candidates *c, const RepoSetInfo *info)
 {
     AUTO(mem_context_free) MemContext *scratch = mem_context(NULL, "set");
     Error why_unread = ERROR_INIT;
     Manifest *m = manifest_read(e->repo->storage, scratch, info->dir, true, &why_unread);
     RetentionSet *set;
+    SetRecord peeked;
 
     if (m == NULL)
     {
         log_warning("set %s stays, its manifest cannot be read: %s", info->key, why_unread.message);
+        if (manifest_peek(e->repo->storage, scratch, info->dir, &peeked, NULL))
+            keep_depends(c, &peeked);
         return;
     }
     if (e->request->prefix != NULL && !str_equal(e->request->prefix, m->set.prefix))
+    {
+        keep_depends(c, &m->set);
         return;
+    }
     set = mem_push(c->ctx, c->sets, c->count, c->capacity, RetentionSet);
     set->seconds = repo_key_seconds(info->key);
     set->group = find_group(c, group_name(scratch, m));
     *mem_push(c->ctx, c->of, c->of_count, c->of_capacity,
-              Candidate) = (Candidate){.info = info, .scattered = has_parts_elsewhere(e->repo, m)};
+              Candidate) = (Candidate){.info = info,
+                                       .scattered = has_parts_elsewhere(e->repo, m),
+                                       .depends_on = copy_depends(c->ctx, &m->set),
+                                       .depends_count = m->set.depends_count};
+}
+
+static int by_key(const void *key, const void *member)
+{
+    return strcmp(key, ((const Candidate *) member)->info->key);
+}
+
+/* The position of a candidate; count: it is none. */
+static size_t find_candidate(const Candidates *c, const char *key)
+{
+    const Candidate *found = c->count == 0
+                                 ? NULL
+                                 : bsearch(key, c->of, c->count, sizeof(c->of[0]), by_key);
+
+    return found == NULL ? c->count : (size_t) (found - c->of);
+}
+
+/* Keys become positions. What is missing can be kept by nobody. */
+static void link_needs(Candidates *c)
+{
+    for (size_t i = 0; i < c->count; i++)
+    {
+        size_t *needs = mem_array(c->ctx, size_t, c->of[i].depends_count);
+        size_t count = 0;
+
+        for (size_t k = 0; k < c->of[i].depends_count; k++)
+        {
+            size_t at = find_candidate(c, c->of[i].depends_on[k]);
+
+            if (at < i)
+                needs[count++] = at;
+        }
+        c->sets[i].needs = needs;
+        c->sets[i].need_count = count;
+    }
+    for (size_t i = 0; i < c->needed_count; i++)
+    {
+        size_t at = find_candidate(c, c->needed[i]);
+
+        if (at < c->count)
+            c->sets[at].needed = true;
+    }
 }
 
 static const char *why_removed(const RetentionRule *rule)
@@ -199,7 +323,8 @@ static const char *why_removed(const RetentionRule *rule)
 static const char *why_kept(void *ctx, unsigned reasons)
 {
     static const char *const names[] = {
-        "newest", "--keep", "--keep-daily", "--keep-weekly", "--keep-monthly", "not --older-than",
+        "newest",         "--keep",           "--keep-daily",     "--keep-weekly",
+        "--keep-monthly", "not --older-than", "needed by others",
     };
     Str *s = str_new(ctx);
 
@@ -212,8 +337,9 @@ static const char *why_kept(void *ctx, unsigned reasons)
 }
 
 /* expire_whole leaves a set alone whose parts nobody would remove. */
-static bool expire_whole(Expiring *e, const Candidate *c, Error *err)
+static bool expire_whole(Expiring *e, const Candidate *c, bool *ret_gone, Error *err)
 {
+    *ret_gone = false;
     if (!e->request->parts && c->scattered)
     {
         log_warning("set %s stays: nodes of it have their parts in repositories of their own, "
@@ -221,7 +347,7 @@ static bool expire_whole(Expiring *e, const Candidate *c, Error *err)
                     c->info->key);
         return true;
     }
-    return expire_set(e, c->info, why_removed(&e->request->rule), err);
+    return expire_set(e, c->info, why_removed(&e->request->rule), ret_gone, err);
 }
 
 static bool expire_finished(Expiring *e, const RepoSetInfo *sets, size_t count, Error *err)
@@ -234,15 +360,20 @@ static bool expire_finished(Expiring *e, const RepoSetInfo *sets, size_t count, 
         if (sets[i].finished)
             add_candidate(e, &c, &sets[i]);
     }
+    link_needs(&c);
     retention_decide(&e->request->rule, e->now_us / 1000000, c.sets, c.count);
+    /* The newest first: whoever depends on a set goes before it, and when he cannot go it stays. */
     for (size_t i = c.count; i-- > 0;)
     {
         ExpireSet *kept;
+        bool gone;
 
         if (c.sets[i].reasons == 0)
         {
-            if (!expire_whole(e, &c.of[i], err))
+            if (!expire_whole(e, &c.of[i], &gone, err))
                 return false;
+            if (!gone)
+                retention_keep(c.sets, i, RETENTION_NEEDED);
             continue;
         }
         kept = mem_push(e->ctx, e->result->kept, e->result->kept_count, e->result->kept_capacity,
@@ -272,6 +403,15 @@ static void leave_parts(Repo *repo, RepoSetInfo *sets, size_t *count)
     *count = left;
 }
 
+static const RepoSetInfo *copy_sets(void *ctx, const RepoSetInfo *sets, size_t count)
+{
+    RepoSetInfo *copy = mem_array(ctx, RepoSetInfo, count);
+
+    for (size_t i = 0; i < count; i++)
+        copy[i] = sets[i];
+    return copy;
+}
+
 bool retention_expire(Repo *repo, void *ctx, const ExpireRequest *request, ExpireResult *ret,
                       Error *err)
 {
@@ -285,6 +425,8 @@ bool retention_expire(Repo *repo, void *ctx, const ExpireRequest *request, Expir
     e.now_us = clock_wall_us();
     if (!repo_list_sets(repo, scratch, &sets, &count, err))
         return false;
+    e.known = copy_sets(scratch, sets, count);
+    e.known_count = count;
     leave_parts(repo, sets, &count);
     for (size_t i = 0; i < count; i++)
     {

@@ -20,7 +20,8 @@ typedef struct ExpireSet
 {
     char key[SET_KEY_LEN];
     const char *why; /* it goes: "beyond --keep", "older than --older-than", "kept by no rule",
-                        "unfinished"; it stays: "newest", "--keep, --keep-daily", ... */
+                        "unfinished"; it stays: "newest", "--keep, --keep-daily", ...,
+                        "needed by others" */
 } ExpireSet;
 
 typedef struct ExpireResult
@@ -34,7 +35,8 @@ typedef struct ExpireResult
 /* retention_expire removes (or with dry_run only lists) what the rule lets go, and unfinished sets
  * that no live run owns. The rule is applied to each fleet, database and series by itself, and to sets
  * of everything apart from those that hold a part: a table that was saved in the afternoon never takes
- * the place of a whole backup. The newest of each of these kinds stays, whatever the rule says. A set
+ * the place of a whole backup. The newest of each of these kinds stays, whatever the rule says, and so
+ * does what an incremental set that stays depends on. A set
  * that the rule would remove but that is being read is left alone with a warning; one that a live run
  * makes is left alone silently. The manifest goes first, so that a half removed set is an unfinished
  * one. A set whose manifest cannot be read is kept, warned about and not counted: it takes no sound

@@ -62,6 +62,22 @@ static void decide_group(const RetentionRule *rule, RetentionSet *sets, size_t c
     keep_periods(sets, count, group, month_of, rule->keep_monthly, RETENTION_MONTHLY);
 }
 
+/* Needs point downward only: one pass from the end reaches all. */
+static void keep_needed(RetentionSet *sets, size_t count)
+{
+    for (size_t i = count; i-- > 0;)
+    {
+        for (size_t k = 0; sets[i].reasons != 0 && k < sets[i].need_count; k++)
+            sets[sets[i].needs[k]].reasons |= RETENTION_NEEDED;
+    }
+}
+
+void retention_keep(RetentionSet *sets, size_t i, unsigned reason)
+{
+    sets[i].reasons |= reason;
+    keep_needed(sets, i + 1);
+}
+
 void retention_decide(const RetentionRule *rule, int64_t now_s, RetentionSet *sets, size_t count)
 {
     bool any = rule->keep > 0 || rule->keep_daily > 0 || rule->keep_weekly > 0 ||
@@ -72,9 +88,11 @@ void retention_decide(const RetentionRule *rule, int64_t now_s, RetentionSet *se
         bool young = rule->older_than_days > 0 &&
                      now_s - sets[i].seconds <= rule->older_than_days * DAY_S;
         sets[i].reasons = (any ? 0U : (unsigned) RETENTION_NO_RULE) |
-                          (young ? (unsigned) RETENTION_YOUNG : 0U);
+                          (young ? (unsigned) RETENTION_YOUNG : 0U) |
+                          (sets[i].needed ? (unsigned) RETENTION_NEEDED : 0U);
         groups = sets[i].group >= groups ? sets[i].group + 1 : groups;
     }
     for (size_t g = 0; g < groups; g++)
         decide_group(rule, sets, count, g);
+    keep_needed(sets, count);
 }

@@ -26,18 +26,25 @@ typedef enum RetentionReason
     RETENTION_WEEKLY = 1 << 3,
     RETENTION_MONTHLY = 1 << 4,
     RETENTION_YOUNG = 1 << 5,
-    RETENTION_NO_RULE = 1 << 6, /* nothing was asked for */
+    RETENTION_NEEDED = 1 << 6,  /* by a set that stays */
+    RETENTION_NO_RULE = 1 << 7, /* nothing was asked for */
 } RetentionReason;
 
 typedef struct RetentionSet
 {
-    int64_t seconds; /* when it was taken, since 1970 UTC */
-    size_t group;    /* sets are compared within theirs only */
+    int64_t seconds;     /* when it was taken, since 1970 UTC */
+    size_t group;        /* sets are compared within theirs only */
+    bool needed;         /* by something that stays, and is none of these sets */
+    const size_t *needs; /* sets that it cannot do without: positions, lower than its own */
+    size_t need_count;
     unsigned reasons;
 } RetentionSet;
 
 /* retention_decide fills in the reasons of all sets, which come oldest first. Days, weeks and months are
- * those of UTC, as in keys. now_s: the wall clock. */
+ * those of UTC, as in keys. now_s: the wall clock. What a set needs that stays, stays. */
 void retention_decide(const RetentionRule *rule, int64_t now_s, RetentionSet *sets, size_t count);
+
+/* retention_keep makes a set stay that was to go, and all that it needs. */
+void retention_keep(RetentionSet *sets, size_t i, unsigned reason);
 
 #endif

@@ -232,7 +232,8 @@ static bool look_elsewhere(Verify *v, const ChunkRecord *chunk, bool *ret_there,
     if (i == set->depends_count)
     {
         verify_problem(v->problems,
-                       "table oid %" PRIu32 ", chunk %" PRIu32 ": it refers to set %s, of which the "
+                       "table oid %" PRIu32 ", chunk %" PRIu32
+                       ": it refers to set %s, of which the "
                        "manifest says nothing",
                        chunk->table_oid, chunk->chunk, chunk->set);
         return true;

@@ -130,8 +130,8 @@ static const char *check_sum(const TableSum *sum)
         if (!sum->ranges[i].seen)
             return "a chunk is missing";
     }
-    if (sum->rows != table->rows || sum->logical != table->logical || sum->stored != table->stored ||
-        sum->referenced != table->referenced)
+    if (sum->rows != table->rows || sum->logical != table->logical ||
+        sum->stored != table->stored || sum->referenced != table->referenced)
         return "its chunks do not add up to what the manifest says";
     return check_ranges(sum);
 }

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/str.h"
+#include "repo/base.h"
 #include "repo/large_object_tables.h"
 
 typedef struct Finder
@@ -23,6 +24,18 @@ static const TableRecord *find_table(const Manifest *m, const NodeRecord *node, 
     return NULL;
 }
 
+static void note_share(const Finder *f, const ChunkRecord *chunk)
+{
+    const SetRecord *set = &f->m->set;
+    for (size_t i = 0; chunk->set[0] != '\0' && i < set->depends_count; i++)
+    {
+        if (strcmp(set->depends_on[i], chunk->set) != 0)
+            continue;
+        f->detail->shares[i].chunks++;
+        f->detail->shares[i].stored += chunk->stored;
+    }
+}
+
 static bool note_chunk(void *arg, const ChunkRecord *chunk, uint64_t offset, uint32_t len,
                        Error *err)
 {
@@ -32,6 +45,7 @@ static bool note_chunk(void *arg, const ChunkRecord *chunk, uint64_t offset, uin
     (void) len;
     (void) err;
     size_t at = d->slow_count;
+    note_share(f, chunk);
     while (at > 0 && d->slow[at - 1].chunk.us < chunk->us)
         at--;
     if (at == SLOW_CHUNKS || chunk->rows == 0)
@@ -46,10 +60,44 @@ static bool note_chunk(void *arg, const ChunkRecord *chunk, uint64_t offset, uin
     return true;
 }
 
-bool set_report_detail(Storage *st, const char *set_dir, const Manifest *m, SetDetail *ret,
-                       Error *err)
+/* A base need not be there any more: what a set depends on is another question. */
+static void find_chain(Repo *repo, void *ctx, const SetRecord *set, SetDetail *ret)
 {
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "chain");
+    SetRecord one = *set;
+    while (one.base[0] != '\0')
+    {
+        *mem_push(ctx, ret->chain, ret->chain_count, ret->chain_capacity,
+                  char *) = mem_strdup(ctx, one.base);
+        /* Every base is older: this comes to an end. */
+        if (!manifest_peek(repo->storage, tmp, repo_set_dir(tmp, one.base), &one, NULL) ||
+            strcmp(one.key, ret->chain[ret->chain_count - 1]) != 0)
+            return;
+    }
+    ret->chain_whole = true;
+}
+
+static void find_shares(Repo *repo, void *ctx, const SetRecord *set, SetDetail *ret)
+{
+    SetRecord one = *set;
+    ret->shares = mem_array(ctx, SetShare, set->depends_count);
+    ret->share_count = set->depends_count;
+    for (size_t i = 0; i < set->depends_count; i++)
+    {
+        Error why = ERROR_INIT;
+        one.depends_on = &set->depends_on[i];
+        one.depends_count = 1;
+        ret->shares[i].there = base_check_depends(repo->storage, &one, &why);
+    }
+}
+
+bool set_report_detail(Repo *repo, void *ctx, const char *set_dir, const Manifest *m,
+                       SetDetail *ret, Error *err)
+{
+    Storage *st = repo->storage;
     memset(ret, 0, sizeof(*ret));
+    find_shares(repo, ctx, &m->set, ret);
+    find_chain(repo, ctx, &m->set, ret);
     for (size_t i = 0; i < m->node_count; i++)
     {
         AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "detail");
@@ -74,6 +122,35 @@ static int64_t elapsed_ms(const Manifest *m)
 
 static const TableRecord **biggest(void *ctx, const Manifest *m, size_t *ret_count);
 
+static void text_base(FILE *out, const Manifest *m)
+{
+    const SetRecord *set = &m->set;
+    if (set->base[0] == '\0')
+        return;
+    fprintf(out, "base        %s\ndepends on ", set->base);
+    for (size_t i = 0; i < set->depends_count; i++)
+        fprintf(out, " %s", set->depends_on[i]);
+    fprintf(out, "%s\n", set->depends_count == 0 ? " no other set" : "");
+}
+
+/* Which sets stand behind it: what it was compared with, and where its chunks lie. */
+static void text_chain(FILE *out, const Manifest *m, const SetDetail *d)
+{
+    if (m->set.base[0] == '\0')
+        return;
+    fprintf(out, "\nchain       %s", m->set.key);
+    for (size_t i = 0; i < d->chain_count; i++)
+        fprintf(out, " -> %s", d->chain[i]);
+    fprintf(out, "%s\n", d->chain_whole ? " (full)" : " (gone)");
+    for (size_t i = 0; i < d->share_count; i++)
+    {
+        char stored[STR_BYTES_LEN];
+        const SetShare *s = &d->shares[i];
+        fprintf(out, "  in %s  %" PRIu64 " chunks, %s%s\n", m->set.depends_on[i], s->chunks,
+                str_format_bytes(stored, s->stored), s->there ? "" : "  (missing)");
+    }
+}
+
 static void text_head(FILE *out, const char *repo_uri, const Manifest *m)
 {
     char started[CLOCK_ISO_LEN];
@@ -84,6 +161,7 @@ static void text_head(FILE *out, const char *repo_uri, const Manifest *m)
             m->node_count == 1 ? "" : "s");
     if (m->set.prefix != NULL)
         fprintf(out, "prefix      %s\n", m->set.prefix);
+    text_base(out, m);
     fprintf(out, "started     %s, took %s with %d jobs per node\n",
             clock_iso(started, m->set.started_us), str_format_duration(duration, elapsed_ms(m)),
             m->set.jobs);
@@ -165,6 +243,8 @@ static void text_totals(FILE *out, const Manifest *m)
             " objects (%s, %s)\n",
             str_format_bytes(logical, t->logical), t->chunks, str_format_bytes(stored, t->stored),
             t->objects, compress_name(m->set.compress.method), m->set.format);
+    if (m->set.base[0] != '\0')
+        fprintf(out, "referenced  %s in other sets\n", str_format_bytes(stored, t->referenced));
     fprintf(out, "rate        %s/s\n",
             str_format_bytes(rate, t->logical * 1000 / (uint64_t) elapsed_ms(m)));
 }
@@ -257,6 +337,8 @@ void set_report_text(FILE *out, const char *repo_uri, const Manifest *m, int64_t
         text_tables(out, m, tables);
     if (detail != NULL)
         text_slow(out, m, detail);
+    if (detail != NULL)
+        text_chain(out, m, detail);
 }
 
 static int bigger(const void *a, const void *b)
@@ -341,12 +423,13 @@ static json_t *tables_json(const Manifest *m, int64_t limit)
         const TableRecord *t = list[i];
         json_array_append_new(
             tables,
-            json_pack("{s:i, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:s}", "content", t->content,
-                      "database", set_report_string(t->database), "schema",
+            json_pack("{s:i, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:s}", "content",
+                      t->content, "database", set_report_string(t->database), "schema",
                       set_report_string(t->schema), "name", set_report_string(t->name), "rows",
                       (json_int_t) t->rows, "bytes", (json_int_t) t->logical, "stored",
-                      (json_int_t) t->stored, "chunks", (json_int_t) t->chunks, "worker_us",
-                      (json_int_t) t->worker_us, "format", t->binary ? "binary" : "text"));
+                      (json_int_t) t->stored, "referenced", (json_int_t) t->referenced, "chunks",
+                      (json_int_t) t->chunks, "worker_us", (json_int_t) t->worker_us, "format",
+                      t->binary ? "binary" : "text"));
         const DistributionRecord *d = manifest_distribution(m, t);
         if (d != NULL)
             json_object_set_new(json_array_get(tables, json_array_size(tables) - 1), "distribution",
@@ -371,6 +454,34 @@ static json_t *slow_json(const SetDetail *d)
     return slow;
 }
 
+static json_t *depends_json(const SetRecord *set)
+{
+    json_t *keys = json_array();
+    for (size_t i = 0; i < set->depends_count; i++)
+        json_array_append_new(keys, json_string(set->depends_on[i]));
+    return keys;
+}
+
+static json_t *chain_json(const Manifest *m, const SetDetail *d)
+{
+    json_t *keys = json_array();
+    json_array_append_new(keys, json_string(m->set.key));
+    for (size_t i = 0; i < d->chain_count; i++)
+        json_array_append_new(keys, json_string(d->chain[i]));
+    return keys;
+}
+
+static json_t *shares_json(const Manifest *m, const SetDetail *d)
+{
+    json_t *shares = json_array();
+    for (size_t i = 0; i < d->share_count; i++)
+        json_array_append_new(shares, json_pack("{s:s, s:I, s:I, s:b}", "key", m->set.depends_on[i],
+                                                "chunks", (json_int_t) d->shares[i].chunks, "bytes",
+                                                (json_int_t) d->shares[i].stored, "there",
+                                                (int) d->shares[i].there));
+    return shares;
+}
+
 json_t *set_report_json(const Manifest *m, int64_t tables, const SetDetail *detail)
 {
     const TotalsRecord *t = &m->totals;
@@ -383,17 +494,21 @@ json_t *set_report_json(const Manifest *m, int64_t tables, const SetDetail *deta
         compress_name(m->set.compress.method), "compress_level", m->set.compress.level, "format",
         m->set.format, "chunk_size", (json_int_t) m->set.chunk_size, "jobs", m->set.jobs);
     json_object_set_new(object, "elapsed_ms", json_integer(elapsed_ms(m)));
+    json_object_set_new(object, "base",
+                        m->set.base[0] == '\0' ? json_null() : json_string(m->set.base));
+    json_object_set_new(object, "depends_on", depends_json(&m->set));
     json_object_set_new(object, "cut",
                         json_pack("{s:s, s:i, s:I, s:I, s:o}", "method", m->cut.method, "tries",
                                   m->cut.tries, "window_us", (json_int_t) m->cut.window_us,
                                   "stall_us", (json_int_t) m->cut.stall_us, "at",
                                   time_json(m->cut.at_us)));
     json_object_set_new(object, "totals",
-                        json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "tables",
+                        json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "tables",
                                   (json_int_t) t->tables, "sequences", (json_int_t) t->sequences,
                                   "chunks", (json_int_t) t->chunks, "objects",
                                   (json_int_t) t->objects, "rows", (json_int_t) t->rows, "bytes",
-                                  (json_int_t) t->logical, "stored", (json_int_t) t->stored));
+                                  (json_int_t) t->logical, "stored", (json_int_t) t->stored,
+                                  "referenced", (json_int_t) t->referenced));
     LargeObjectTotals large = large_object_totals(m);
     json_t *totals = json_object_get(object, "totals");
     /* A list reads no tables. */
@@ -411,7 +526,11 @@ json_t *set_report_json(const Manifest *m, int64_t tables, const SetDetail *deta
     if (tables >= 0)
         json_object_set_new(object, "tables", tables_json(m, tables));
     if (detail != NULL)
+    {
         json_object_set_new(object, "slowest_chunks", slow_json(detail));
+        json_object_set_new(object, "chain", chain_json(m, detail));
+        json_object_set_new(object, "stored_in", shares_json(m, detail));
+    }
     return object;
 }
 
@@ -460,11 +579,12 @@ void set_report_line(FILE *out, const char *key, const Manifest *m)
     char stored[STR_BYTES_LEN];
     char duration[STR_BYTES_LEN];
     fprintf(out,
-            "%s  %-28s  %-7s %2zu node%s %8" PRIu64 " tables %12" PRIu64 " rows %10s  %s%s%s\n",
+            "%s  %-28s  %-7s %2zu node%s %8" PRIu64 " tables %12" PRIu64 " rows %10s  %s%s%s%s%s\n",
             key, m->set.fleet, m->set.topology, m->node_count, m->node_count == 1 ? " " : "s",
             m->totals.tables, m->totals.rows, str_format_bytes(stored, m->totals.stored),
             str_format_duration(duration, elapsed_ms(m)), m->set.prefix == NULL ? "" : "  prefix ",
-            m->set.prefix == NULL ? "" : m->set.prefix);
+            m->set.prefix == NULL ? "" : m->set.prefix, m->set.base[0] == '\0' ? "" : "  base ",
+            m->set.base);
 }
 
 void set_report_print(FILE *out, json_t *object)

@@ -18,15 +18,28 @@ typedef struct SlowChunk
     ChunkRecord chunk; /* without strings */
 } SlowChunk;
 
+/* What of a set lies in another one. */
+typedef struct SetShare
+{
+    uint64_t chunks;
+    uint64_t stored;
+    bool there; /* the other set is */
+} SetShare;
+
 typedef struct SetDetail
 {
     SlowChunk slow[SLOW_CHUNKS]; /* slowest first */
     size_t slow_count;
+    SetShare *shares; /* one for each set that it depends on, in that order */
+    size_t share_count;
+    char **chain; /* its base, the base of that one, ... as far as they are there */
+    size_t chain_count, chain_capacity;
+    bool chain_whole; /* the last of them has no base */
 } SetDetail;
 
-/* set_report_detail reads the chunk files of a set. */
-bool set_report_detail(Storage *st, const char *set_dir, const Manifest *m, SetDetail *ret,
-                       Error *err) MUST_CHECK;
+/* set_report_detail reads the chunk files of a set, and who its bases are; below ctx. */
+bool set_report_detail(Repo *repo, void *ctx, const char *set_dir, const Manifest *m,
+                       SetDetail *ret, Error *err) MUST_CHECK;
 
 /* set_report_text prints header, nodes, cut, totals; with tables >= 0 the biggest tables (0: all),
  * with detail (may be NULL) the slowest chunks. */
