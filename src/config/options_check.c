@@ -119,6 +119,9 @@ static bool check_need(const Options *o, const Need *need, Error *err)
 {
     if (!is_set(o, need->id))
         return true;
+    /* A file or an environment may tell once how mail is sent, and somebody else to whom. */
+    if (need->one_of[0] == OPT_MAIL_TO && o->values[need->id].source < SOURCE_COMMAND_LINE)
+        return true;
     for (size_t i = 0; i < LENGTH_OF(need->one_of); i++)
     {
         if (is_set(o, need->one_of[i]))

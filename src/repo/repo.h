@@ -72,6 +72,9 @@ void repo_key_from_seconds(char key[SET_KEY_LEN], int64_t seconds);
 /* repo_set_dir: "sets/YYYYMMDD/KEY", or "YYYYMMDD/KEY", below ctx. */
 char *repo_set_dir(const Repo *repo, void *ctx, const char *key);
 
+/* repo_set_dir_like is that of another set in the repository where set_dir is one's. */
+char *repo_set_dir_like(void *ctx, const char *set_dir, const char *key);
+
 /* repo_next_key is the key that a set begun now would be given. */
 bool repo_next_key(Repo *repo, char ret_key[SET_KEY_LEN], Error *err) MUST_CHECK;
 

@@ -80,6 +80,13 @@ char *repo_set_dir(const Repo *repo, void *ctx, const char *key)
     return mem_printf(ctx, "%s%.8s/%s", repo->layout == LAYOUT_DAYS ? "" : "sets/", key, key);
 }
 
+char *repo_set_dir_like(void *ctx, const char *set_dir, const char *key)
+{
+    size_t len = strlen(set_dir);
+    size_t end = strlen("YYYYMMDD/") + SET_KEY_LEN - 1;
+    return mem_printf(ctx, "%.*s%.8s/%s", (int) (len > end ? len - end : 0), set_dir, key, key);
+}
+
 /* A key is no part of a longer number. */
 bool repo_is_beside(const char *name, const char *key)
 {
