@@ -29,7 +29,7 @@ static void check_kind(const char *kind)
                         errhint("A kind is a word of lower-case letters.")));
 }
 
-static void check_key(const char *key)
+void launch_check_key(const char *key)
 {
     if (strlen(key) != KEY_LEN || strspn(key, "0123456789") != KEY_LEN)
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -131,6 +131,14 @@ static Datum run_agent(const char *kind, const char *key, Jsonb *job)
     return DirectFunctionCall1(jsonb_in, CStringGetDatum(to_server(result.out->data)));
 }
 
+Datum launch_agent(const char *kind, const char *key, Jsonb *job)
+{
+    check_server();
+    program_check(pgark_program);
+    lock_key(kind, key);
+    return run_agent(kind, key, job);
+}
+
 Datum pgark_launch(PG_FUNCTION_ARGS)
 {
     char *kind = text_to_cstring(PG_GETARG_TEXT_PP(0));
@@ -138,15 +146,12 @@ Datum pgark_launch(PG_FUNCTION_ARGS)
     Jsonb *job = PG_GETARG_JSONB_P(2);
 
     check_kind(kind);
-    check_key(key);
+    launch_check_key(key);
     if (!JB_ROOT_IS_OBJECT(job))
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                         errmsg("the job of an agent must be a JSON object")));
     if (VARSIZE(job) > JOB_MAX)
         ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
                         errmsg("the job of an agent must not be longer than %d bytes", JOB_MAX)));
-    check_server();
-    program_check(pgark_program);
-    lock_key(kind, key);
-    PG_RETURN_DATUM(run_agent(kind, key, job));
+    PG_RETURN_DATUM(launch_agent(kind, key, job));
 }

@@ -142,3 +142,32 @@ GRANT EXECUTE ON FUNCTION pgark.launch(text, text, jsonb), pgark.begin(text, tex
     pgark.proceed(text, text, integer), pgark.cancel(text)
     TO pgark_backup;
 GRANT SELECT ON pgark.task TO pgark_backup;
+
+/* The functions of Greenplum's gp_dump and gp_restore, for who calls them by hand: where they are looked for
+ * without naming a schema, which is public, or where that is gone, with the others. An object of the same name that
+ * is there already is not replaced. */
+DO $$
+DECLARE
+    place text := CASE WHEN to_regnamespace('public') IS NULL THEN 'pgark' ELSE 'public' END;
+    signature text;
+BEGIN
+    EXECUTE format($f$
+        CREATE FUNCTION %1$I.gp_backup_launch(directory text, key text, compressor text, passthrough text,
+                                              credentials text) RETURNS text
+            AS 'MODULE_PATHNAME', 'gp_backup_launch' LANGUAGE C VOLATILE;
+        CREATE FUNCTION %1$I.gp_restore_launch(directory text, key text, decompressor text, passthrough text,
+                                               credentials text, target_info text, target_dbid integer,
+                                               on_error_stop boolean) RETURNS text
+            AS 'MODULE_PATHNAME', 'gp_restore_launch' LANGUAGE C VOLATILE;
+        CREATE FUNCTION %1$I.gp_read_backup_file(directory text, key text, filetype integer) RETURNS text
+            AS 'MODULE_PATHNAME', 'gp_read_backup_file' LANGUAGE C VOLATILE
+        $f$, place);
+    FOREACH signature IN ARRAY ARRAY['gp_backup_launch(text, text, text, text, text)',
+        'gp_restore_launch(text, text, text, text, text, text, integer, boolean)',
+        'gp_read_backup_file(text, text, integer)']
+    LOOP
+        EXECUTE format('REVOKE ALL ON FUNCTION %1$I.%2$s FROM PUBLIC; GRANT EXECUTE ON FUNCTION %1$I.%2$s TO pgark_backup',
+            place, signature);
+    END LOOP;
+END
+$$;

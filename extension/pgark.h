@@ -18,6 +18,11 @@
 /* Settings, superusers' only. */
 extern char *pgark_program; /* "" when nobody has set it */
 
+/* launch_check_key ends with an ERROR unless key is one. launch_agent starts the agent of a kind that is one,
+ * waits for it, and gives its result, a jsonb; its failure is an ERROR. */
+extern void launch_check_key(const char *key);
+extern Datum launch_agent(const char *kind, const char *key, Jsonb *job);
+
 /* program_check ends with an ERROR unless path is a program that may be started as the server's own
  * user: an absolute path of a regular file that can be executed, that belongs to root or to the server's
  * user, and that nobody else may write. */

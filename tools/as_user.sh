@@ -54,6 +54,11 @@ for program in src/cli/pgark test/tools/money test/tools/runstat; do
     cp "$source_dir/$build/$program" "$scratch/bin/"
 done
 
+# Its other names.
+for name in $(sed -n "s/^  '\(gp[a-z_]*\)',$/\1/p" "$source_dir/src/compat/meson.build"); do
+    ln -s pgark "$scratch/bin/$name"
+done
+
 # The extension's regression tests run where they are written.
 [ ! -d "$source_dir/extension" ] || cp -r "$source_dir/extension" "$scratch/"
 

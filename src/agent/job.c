@@ -125,6 +125,20 @@ bool agent_job_read(void *ctx, const AgentOrder *order, AgentJob *ret, Error *er
     return read_texts(ctx, arguments, &ret->arguments, &ret->argument_count, err);
 }
 
+bool agent_job_read_plain(void *ctx, const AgentOrder *order, AgentJob *ret, Error *err)
+{
+    json_error_t why;
+    json_t *arguments;
+    memset(ret, 0, sizeof(*ret));
+    ret->content = order->server.content;
+    if (json_unpack_ex(order->job, &why, JSON_STRICT, "{s?s, s:o, s:o}", "password", &ret->password,
+                       "arguments", &arguments, "more", &ret->more) != 0)
+        return bad_job(err, why.text);
+    if (!json_is_array(arguments) || !json_is_object(ret->more))
+        return bad_job(err, "\"arguments\" must be a list and \"more\" an object");
+    return read_texts(ctx, arguments, &ret->arguments, &ret->argument_count, err);
+}
+
 /* ---- the scope of a backup ---- */
 
 static json_t *parts_json(const NodeScope *scope)

@@ -24,7 +24,7 @@
  * sees it do nothing for long, knows that nobody waits for it. */
 typedef struct AgentWatch
 {
-    int pid;
+    int pid;             /* 0: there is no coordinator, only the session that waits for the agent */
     const char *started; /* pg_stat_activity.backend_start, as text */
 } AgentWatch;
 
@@ -46,6 +46,10 @@ char *agent_job_write(void *ctx, const AgentJob *job, Error *err);
 /* agent_job_read reads the job of an order, below ctx; strings live with the order. ERR_USAGE names what
  * is wrong, also when it comes from another version of pgark. */
 bool agent_job_read(void *ctx, const AgentOrder *order, AgentJob *ret, Error *err) MUST_CHECK;
+
+/* agent_job_read_plain reads the job of an agent that no coordinator asked for, but an SQL function
+ * (extension/gp.c): arguments, password and more. */
+bool agent_job_read_plain(void *ctx, const AgentOrder *order, AgentJob *ret, Error *err) MUST_CHECK;
 
 /* What AGENT_BACKUP has more. */
 typedef struct AgentBackupJob

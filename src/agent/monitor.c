@@ -64,33 +64,45 @@ static void stop(AgentMonitor *m, ErrorCode code, const char *why)
 
 /* ---- reports ---- */
 
-/* One statement: the report, and for how many seconds the coordinator has been silent (NULL: its session
- * is gone). */
+/* For how many seconds the coordinator has been silent (NULL: its session is gone). */
+static char *silence_sql(AgentMonitor *m, void *ctx, Error *err)
+{
+    const AgentWatch *watch = &m->spec.job->watch;
+    if (watch->pid == 0)
+        return mem_strdup(ctx, "0");
+    const char *started = pg_quote_literal(ctx, m->conn, watch->started, err);
+    if (started == NULL)
+        return NULL;
+    return mem_printf(
+        ctx,
+        "(SELECT coalesce(extract(epoch FROM pg_catalog.clock_timestamp() - a.state_change)::int, "
+        "0)"
+        " FROM pg_catalog.pg_stat_activity a WHERE a.pid = %d"
+        " AND extract(epoch FROM a.backend_start)::text = %s)",
+        watch->pid, started);
+}
+
+/* One statement: the report, and what is heard of the coordinator. */
 static char *report_sql(AgentMonitor *m, void *ctx, const char *message, const char *outcome,
                         Error *err)
 {
     const ProgressNode *p = atomic_load(&m->progress);
-    const AgentWatch *watch = &m->spec.job->watch;
     char *phase = pg_quote_literal(ctx, m->conn, atomic_load(&m->phase), err);
     char *text = message == NULL ? mem_strdup(ctx, "NULL")
                                  : pg_quote_literal(ctx, m->conn, message, err);
-    char *started = pg_quote_literal(ctx, m->conn, watch->started, err);
-    if (phase == NULL || text == NULL || started == NULL)
+    char *silence = silence_sql(m, ctx, err);
+    if (phase == NULL || text == NULL || silence == NULL)
         return NULL;
     return mem_printf(
         ctx,
         "SELECT pgark.report('%s', '%s', %d, %s, '{%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64
-        ",%" PRIu64 "}', %s, %s%s%s, %s),"
-        " (SELECT coalesce(extract(epoch FROM pg_catalog.clock_timestamp() - a.state_change)::int, "
-        "0)"
-        " FROM pg_catalog.pg_stat_activity a WHERE a.pid = %d"
-        " AND extract(epoch FROM a.backend_start)::text = %s)",
+        ",%" PRIu64 "}', %s, %s%s%s, %s), %s",
         m->spec.order->key, m->spec.order->kind, m->spec.job->content, phase,
         (uint64_t) atomic_load(&p->bytes_done), (uint64_t) atomic_load(&p->bytes_total),
         (uint64_t) atomic_load(&p->rows_done), (uint64_t) atomic_load(&p->chunks_done),
         (uint64_t) atomic_load(&p->chunks_total), text, outcome == NULL ? "" : "'",
         outcome == NULL ? "NULL" : outcome, outcome == NULL ? "" : "'", m->quiet ? "false" : "true",
-        watch->pid, started);
+        silence);
 }
 
 static void send_report(AgentMonitor *m, const char *message, const char *outcome)

@@ -15,13 +15,18 @@ static void make_spec(AgentProcess *p)
                            .password = p->job.password};
 }
 
-bool agent_process_begin(AgentProcess *p, bool (*supervised)(const char *kind), Error *err)
+bool agent_process_begin(AgentProcess *p, AgentManner (*manner)(const void *arg, const char *kind),
+                         const void *arg, Error *err)
 {
     p->progress_all = progress_new(p->ctx, PROGRESS_NONE, "agent", 1, 1);
     p->progress = progress_node(p->progress_all, 0);
     p->cancel = cancel_new(err);
-    if (p->cancel == NULL || !agent_order_read(STDIN_FILENO, p->ctx, &p->order, err) ||
-        !agent_job_read(p->ctx, &p->order, &p->job, err))
+    if (p->cancel == NULL || !agent_order_read(STDIN_FILENO, p->ctx, &p->order, err))
+        return false;
+    AgentManner how = manner(arg, p->order.kind);
+    bool read = how.plain ? agent_job_read_plain(p->ctx, &p->order, &p->job, err)
+                          : agent_job_read(p->ctx, &p->order, &p->job, err);
+    if (!read)
         return false;
     make_spec(p);
     const AgentMonitorSpec spec = {.spec = &p->spec,
@@ -29,7 +34,7 @@ bool agent_process_begin(AgentProcess *p, bool (*supervised)(const char *kind), 
                                    .job = &p->job,
                                    .progress = p->progress,
                                    .input = STDIN_FILENO,
-                                   .cancel = supervised(p->order.kind) ? NULL : p->cancel};
+                                   .cancel = how.supervised ? NULL : p->cancel};
     p->monitor = agent_monitor_start(&spec, err);
     return p->monitor != NULL;
 }

@@ -22,11 +22,17 @@ typedef struct AgentProcess
     ProgressNode *progress;
 } AgentProcess;
 
-/* agent_process_begin reads order and job from standard input, and connects the monitor. supervised: what
- * is done runs under a supervisor, which looks at signals. false with err; agent_process_end is to be
- * called in any case. */
-bool agent_process_begin(AgentProcess *p, bool (*supervised)(const char *kind), Error *err)
-    MUST_CHECK;
+/* What is to be known of a kind before its work begins. */
+typedef struct AgentManner
+{
+    bool supervised; /* what is done runs under a supervisor, which looks at signals */
+    bool plain;      /* no coordinator asks for it: agent_job_read_plain */
+} AgentManner;
+
+/* agent_process_begin reads order and job from standard input, and connects the monitor. manner tells the kind's;
+ * arg is the caller's. false with err; agent_process_end is to be called in any case. */
+bool agent_process_begin(AgentProcess *p, AgentManner (*manner)(const void *arg, const char *kind),
+                         const void *arg, Error *err) MUST_CHECK;
 
 /* agent_process_end tells the outcome everywhere, and gives the exit code. result is given up; NULL with
  * failure set. */

@@ -72,8 +72,8 @@ static void become(const ProcSpec *spec, const char **env, int out_w, int err_w,
         _exit(127);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    if (null >= 0 && dup2(null, 0) == 0 && dup2(out_w, 1) == 1 && dup2(err_w, 2) == 2)
+    int in = spec->input != NULL ? *spec->input : open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (in >= 0 && dup2(in, 0) == 0 && dup2(out_w, 1) == 1 && dup2(err_w, 2) == 2)
         execvpe(spec->argv[0], (char *const *) (uintptr_t) spec->argv,
                 (char *const *) (uintptr_t) env);
 }
@@ -110,21 +110,33 @@ static int spawn(Child *child, const ProcSpec *spec, int out_w, int err_w)
     return failure;
 }
 
+static void close_input(const ProcSpec *spec)
+{
+    if (spec->input != NULL)
+        close(*spec->input);
+}
+
 static bool child_start(Child *child, const ProcSpec *spec, Error *err)
 {
     int out[2] = {-1, -1};
     int errs[2] = {-1, -1};
     if (pipe2(out, O_CLOEXEC) != 0)
-        return error_errno(err, ERR_INTERNAL, "could not create a pipe");
+    {
+        error_errno(err, ERR_INTERNAL, "could not create a pipe");
+        close_input(spec);
+        return false;
+    }
     if (pipe2(errs, O_CLOEXEC) != 0)
     {
         close(out[0]);
         close(out[1]);
+        close_input(spec);
         return error_errno(err, ERR_INTERNAL, "could not create a pipe");
     }
     int rc = spawn(child, spec, out[1], errs[1]);
     close(out[1]);
     close(errs[1]);
+    close_input(spec);
     child->out = out[0];
     child->err = errs[0];
     if (rc == 0)
@@ -214,7 +226,12 @@ static bool child_pump(Child *child, const ProcSpec *spec, char *buf, size_t siz
                 *(i == 0 ? &child->out : &child->err) = -1;
             }
             else if (i == 1)
+            {
                 keep_stderr(child, buf, (size_t) n);
+                if (spec->errors != NULL && write(*spec->errors, buf, (size_t) n) != n)
+                    return error_errno(err, ERR_STORAGE, "could not write down what \"%s\" said",
+                                       spec->argv[0]);
+            }
             else if (spec->on_stdout != NULL && !spec->on_stdout(spec->arg, buf, (size_t) n, err))
                 return false;
         }

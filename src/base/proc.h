@@ -13,6 +13,9 @@ typedef struct ProcSpec
     /* stdout of the child, block by block; NULL: it goes to /dev/null. false ends the child. */
     bool (*on_stdout)(void *arg, const void *data, size_t len, Error *err);
     void *arg;
+    const int
+        *input; /* descriptor for the child's stdin, closed here once it has it; NULL: /dev/null */
+    const int *errors;    /* one that its stderr is copied to; NULL: none */
     const Cancel *cancel; /* may be NULL; when raised the child gets SIGTERM, then SIGKILL */
     int64_t timeout_ms;   /* likewise when the child has not ended then; 0: for ever */
 } ProcSpec;

@@ -45,11 +45,6 @@ bool cmd_backup_run(void *ctx, const Options *o, const BackupRequest *request,
 bool cmd_restore_request(void *ctx, const Options *o, RestoreRequest *ret, Error *err) MUST_CHECK;
 const OptionId *cmd_restore_agent_options(size_t *ret_count);
 
-/* cmd_agent is the process that the extension starts as "pgark agent KIND KEY", with its order on standard
- * input; returns the exit code. The words are for who looks at processes. */
-#define AGENT_COMMAND "agent"
-int cmd_agent(void *ctx);
-
 /* cli_fleet makes the fleet from -d, --node, --fleet and friends, and prompts for passwords. */
 Fleet *cli_fleet(void *ctx, const Options *o, Error *err);
 

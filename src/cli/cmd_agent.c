@@ -7,10 +7,12 @@
 #include "agent/part.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "cli/agent_kind.h"
 #include "cli/cli.h"
 #include "cli/restore_report.h"
 #include "fleet/agent_call.h"
 #include "fleet/restore_run.h"
+#include "repo/part.h"
 
 /* Options that a job may have: what is stored and how, but no program and no file of this host. */
 static const OptionId backup_options[] = {
@@ -62,16 +64,6 @@ static const OptionId selection_options[] = {
     OPT_NO_SECURITY_LABELS,
     OPT_NO_SUBSCRIPTIONS,
 };
-
-typedef struct AgentKind
-{
-    const char *kind;
-    const char *command; /* whose options the job has; NULL: it has none */
-    bool keyed;          /* that command has a KEY */
-    bool selects;        /* and options that choose objects */
-    const OptionId *(*options)(size_t *ret_count);
-    bool (*work)(AgentProcess *p, const Options *o, json_t **ret, Error *err);
-} AgentKind;
 
 static const OptionId *list_backup(size_t *ret_count)
 {
@@ -126,15 +118,6 @@ static bool meet(void *arg, ProgressNode *progress, Cancel *cancel, Error *err)
     return true;
 }
 
-/* A literal "%" of a path that is expanded already. */
-static const char *escape_percent(void *ctx, const char *uri)
-{
-    Str *s = str_new(ctx);
-    for (const char *c = uri; *c != '\0'; c++)
-        str_add(s, *c == '%' ? "%%" : (char[]){*c, '\0'});
-    return s->data;
-}
-
 /* A database's name, whatever it is, as a conninfo. */
 static const char *name_database(void *ctx, const char *name)
 {
@@ -163,7 +146,7 @@ static bool work_restore(AgentProcess *p, const Options *o, json_t **ret, Error 
     const Repo *repo = agent_part_open(p, repo_id, err);
     if (repo == NULL || !cmd_restore_request(p->ctx, o, &request, err))
         return false;
-    request.repo = escape_percent(p->ctx, storage_uri(repo->storage));
+    request.repo = repo_place_escape(p->ctx, storage_uri(repo->storage));
     request.targets[0].spec = p->spec;
     request.targets[0].spec.conninfo = name_database(p->ctx, database);
     request.targets[0].spec.database = NULL;
@@ -182,23 +165,28 @@ static bool work_expire(AgentProcess *p, const Options *o UNUSED, json_t **ret, 
 }
 
 static const AgentKind kinds[] = {
-    {AGENT_BACKUP, "backup", false, true, list_backup, work_backup},
-    {AGENT_PUBLISH, NULL, false, false, list_none, work_publish},
-    {AGENT_DISCARD, NULL, false, false, list_none, work_discard},
-    {AGENT_VERIFY, "verify", true, false, list_verify, work_verify},
-    {AGENT_RESTORE, "restore", true, true, cmd_restore_agent_options, work_restore},
-    {AGENT_EXPIRE, NULL, false, false, list_none, work_expire},
+    {AGENT_BACKUP, "backup", false, true, false, false, list_backup, work_backup},
+    {AGENT_PUBLISH, NULL, false, false, false, false, list_none, work_publish},
+    {AGENT_DISCARD, NULL, false, false, false, false, list_none, work_discard},
+    {AGENT_VERIFY, "verify", true, false, false, false, list_verify, work_verify},
+    {AGENT_RESTORE, "restore", true, true, true, false, cmd_restore_agent_options, work_restore},
+    {AGENT_EXPIRE, NULL, false, false, false, false, list_none, work_expire},
 };
 
-static const AgentKind *find_kind(const char *name, Error *err)
+static const AgentKind *look_up(const AgentKind *all, size_t count, const char *name)
 {
-    for (size_t i = 0; i < LENGTH_OF(kinds); i++)
+    for (size_t i = 0; i < count; i++)
     {
-        if (str_equal(kinds[i].kind, name))
-            return &kinds[i];
+        if (str_equal(all[i].kind, name))
+            return &all[i];
     }
-    error_set(err, ERR_USAGE, "there is no kind of agent \"%s\"", name);
     return NULL;
+}
+
+static const AgentKind *find_kind(const AgentKinds *more, const char *name)
+{
+    const AgentKind *kind = look_up(kinds, LENGTH_OF(kinds), name);
+    return kind != NULL ? kind : look_up(more->items, more->count, name);
 }
 
 /* ---- options ---- */
@@ -220,6 +208,8 @@ static bool check_arguments(const AgentProcess *p, const AgentKind *kind, Error 
 {
     size_t count;
     char shown[160];
+    if (kind->plain)
+        return true; /* it has options of its own */
     const OptionId *ids = kind->options(&count);
     for (size_t i = 0; i < p->job.argument_count; i++)
     {
@@ -262,28 +252,32 @@ static bool parse_options(AgentProcess *p, const AgentKind *kind, const Options 
 
 /* ---- the process ---- */
 
-static bool supervised(const char *kind)
+static AgentManner manner(const void *arg, const char *name)
 {
-    return str_equal(kind, AGENT_RESTORE);
+    const AgentKind *kind = find_kind(arg, name);
+    return kind == NULL ? (AgentManner){.plain = false}
+                        : (AgentManner){.supervised = kind->supervised, .plain = kind->plain};
 }
 
-static bool run(AgentProcess *p, json_t **ret, Error *err)
+static bool run(AgentProcess *p, const AgentKinds *more, json_t **ret, Error *err)
 {
     const Options *o;
-    if (!agent_process_begin(p, supervised, err))
+    if (!agent_process_begin(p, manner, more, err))
         return false;
-    const AgentKind *kind = find_kind(p->order.kind, err);
-    return kind != NULL && parse_options(p, kind, &o, err) && kind->work(p, o, ret, err);
+    const AgentKind *kind = find_kind(more, p->order.kind);
+    if (kind == NULL)
+        return error_set(err, ERR_USAGE, "there is no kind of agent \"%s\"", p->order.kind);
+    return parse_options(p, kind, &o, err) && kind->work(p, o, ret, err);
 }
 
-int cmd_agent(void *ctx)
+int cmd_agent(void *ctx, const AgentKinds *more)
 {
     Error err = ERROR_INIT;
     AgentProcess p = {.ctx = ctx};
     json_t *result = NULL;
     supervise_block_signals();
     log_setup(LOG_WARNING, false);
-    if (!run(&p, &result, &err) && !error_is_set(&err))
+    if (!run(&p, more, &result, &err) && !error_is_set(&err))
         error_set(&err, ERR_INTERNAL, "the agent failed without a reason");
     return agent_process_end(&p, result, &err);
 }

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/priority.h"
 #include "base/str.h"
+#include "cli/agent_kind.h"
 #include "cli/cli.h"
 #include "compat/programs.h"
 #include "fleet/keeper.h"
@@ -102,7 +103,7 @@ int main(int argc, char **argv)
     if (argc > 1 && str_equal(argv[1], KEEPER_COMMAND))
         return keeper_main();
     if (argc > 1 && str_equal(argv[1], AGENT_COMMAND))
-        return cmd_agent(ctx);
+        return cmd_agent(ctx, programs_agents());
     supervise_block_signals();
     ProgramRun *program = argc < 1 ? NULL : programs_find(argv[0]);
     if (program != NULL)

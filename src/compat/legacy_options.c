@@ -85,11 +85,11 @@ static void print_option(FILE *out, const LegacyOption *option, const LegacyOpti
     if (option->arg != NULL)
     {
         bool optional = option->type == LEGACY_OPTIONAL;
-        str_addf(left, "%s%s%s",
-                 optional               ? " ["
-                 : option->name != NULL ? "="
-                                        : " ",
-                 option->arg, optional ? "]" : "");
+        bool attached = option->name != NULL && option->words == NULL;
+        const char *before = !optional  ? (option->name != NULL ? "=" : " ")
+                             : attached ? "[="
+                                        : " [";
+        str_addf(left, "%s%s%s", before, option->arg, optional ? "]" : "");
     }
     if (next != NULL && option->id != 0 && next->id == option->id && next->help == NULL &&
         next->name != NULL)

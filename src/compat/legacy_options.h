@@ -16,11 +16,11 @@
 typedef enum LegacyType
 {
     LEGACY_FLAG,
-    LEGACY_VALUE,    /* given twice: an error */
-    LEGACY_LAST,     /* given twice: the last one counts */
-    LEGACY_LIST,     /* repeated */
-    LEGACY_OPTIONAL, /* the next word is its value only if it is one of words; else without */
-    LEGACY_IGNORED,  /* a flag that does nothing, which is said */
+    LEGACY_VALUE, /* given twice: an error */
+    LEGACY_LAST,  /* given twice: the last one counts */
+    LEGACY_LIST,  /* repeated */
+    LEGACY_OPTIONAL, /* the next word is its value only if it is one of words; --name=VALUE otherwise */
+    LEGACY_IGNORED, /* a flag that does nothing, which is said */
     LEGACY_IGNORED_VALUE,
     LEGACY_REFUSED, /* whatever its value */
 } LegacyType;

@@ -1,11 +1,19 @@
 /* compat/programs.c - which program is called; the contract is in programs.h. */
 #include "compat/programs.h"
 
+#include "compat/gp_dump.h"
+#include "compat/gp_restore.h"
+#include "compat/launched.h"
+
 static const struct
 {
     const char *name;
     ProgramRun *run;
 } programs[] = {
+    {"gp_dump", gp_dump},
+    {"gp_dump_agent", gp_dump_agent},
+    {"gp_restore", gp_restore},
+    {"gp_restore_agent", gp_restore_agent},
     {NULL, NULL}, /* behind the last */
 };
 
@@ -19,4 +27,14 @@ ProgramRun *programs_find(const char *argv0)
             return programs[i].run;
     }
     return NULL;
+}
+
+const AgentKinds *programs_agents(void)
+{
+    static const AgentKind kinds[] = {
+        {.kind = "gp_dump", .supervised = true, .plain = true, .work = launched_dump},
+        {.kind = "gp_restore", .supervised = true, .plain = true, .work = launched_restore},
+    };
+    static const AgentKinds all = {.items = kinds, .count = LENGTH_OF(kinds)};
+    return &all;
 }

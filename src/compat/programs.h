@@ -4,6 +4,7 @@
 #ifndef PGARK_COMPAT_PROGRAMS_H
 #define PGARK_COMPAT_PROGRAMS_H
 
+#include "cli/agent_kind.h"
 #include "fleet/supervise.h"
 
 /* A program returns its exit code, which is the old program's; on failure err may be set, and is to be logged
@@ -12,5 +13,8 @@ typedef int ProgramRun(void *ctx, int argc, char **argv, Supervisor *supervisor,
 
 /* programs_find: the program that a file of that name is, whatever its directory; NULL: it is pgark. */
 ProgramRun *programs_find(const char *argv0);
+
+/* programs_agents: the agents behind the SQL functions gp_backup_launch and gp_restore_launch. */
+const AgentKinds *programs_agents(void);
 
 #endif

@@ -1,6 +1,8 @@
 /* export/plain.c - the contract is in plain.h. */
 #include "export/plain.h"
 
+#include <openssl/rand.h>
+
 #include "base/str.h"
 #include "export/large_objects.h"
 #include "export/rows.h"
@@ -28,8 +30,10 @@ typedef struct Plain
     const DdlPlan *ddl;
     Output *out;
     TableData *data;
-    PlainPass pass;  /* that is being written */
-    uint64_t pieces; /* of large objects, so far */
+    PlainPass pass;             /* that is being written */
+    uint64_t pieces;            /* of large objects, so far */
+    char mark[EXPORT_MARK_LEN]; /* "": none are asked for */
+    bool in_rows;
     StringPool pool; /* of the entry's text */
     DdlText text;
     /* What the reader's session has been set to: */
@@ -203,16 +207,55 @@ static bool write_entry(Plain *p, const ExportEntry *e, Error *err)
     return write_definition(p, e, err);
 }
 
+static bool write_mark(Plain *p, bool rows, Error *err)
+{
+    char line[EXPORT_MARK_LEN + 32];
+    if (p->mark[0] == '\0')
+        return true;
+    p->in_rows = rows;
+    snprintf(line, sizeof(line), "-- %s %s\n", p->mark,
+             rows ? EXPORT_MARK_ROWS : EXPORT_MARK_DEFINITIONS);
+    return output_text(p->out, line, err);
+}
+
+/* An entry of no section belongs to what it stands behind. */
+static bool is_of_part(const ExportRequest *r, const ExportEntry *e, TocSection *section)
+{
+    if (e->toc.section != TOC_SECTION_NONE)
+        *section = e->toc.section;
+    switch (r->part)
+    {
+    case EXPORT_FIRST:
+        return *section != TOC_SECTION_POST_DATA &&
+               (e->kind != EXPORT_ROWS || e->chunk_count > 0 || !r->split_rows);
+    case EXPORT_REST:
+        return *section == TOC_SECTION_POST_DATA;
+    case EXPORT_DATA:
+        return e->kind == EXPORT_ROWS && e->chunk_count > 0;
+    case EXPORT_CREATION:
+        return false;
+    case EXPORT_WHOLE:
+        break;
+    }
+    return true;
+}
+
 static bool write_pass(Plain *p, PlainPass pass, Error *err)
 {
+    TocSection section = TOC_SECTION_PRE_DATA;
     p->pass = pass;
     for (size_t i = 0; i < p->plan->entry_count; i++)
     {
         const ExportEntry *e = &p->plan->entries[i];
+        if (!is_of_part(p->request, e, &section))
+            continue;
         bool privileges = e->kind == EXPORT_OBJECTS && pass == PASS_ACL &&
                           (p->request->selection->without & WITHOUT_PRIVILEGES) == 0;
-        if ((pass_of(&e->toc) == pass || privileges) &&
-            (!cancel_check(p->cancel, err) || !write_entry(p, e, err)))
+        bool rows = section == TOC_SECTION_DATA;
+        if (pass_of(&e->toc) != pass && !privileges)
+            continue;
+        if ((rows != p->in_rows && !write_mark(p, rows, err)) || !cancel_check(p->cancel, err) ||
+            !write_entry(p, e, err))
             return false;
     }
     return true;
@@ -246,13 +289,14 @@ static bool write_connect(Plain *p, const char *database, Error *err)
 static bool write_create(Plain *p, Error *err)
 {
     const char *sql = p->ddl->create_database;
-    if (!p->request->create)
+    bool alone = p->request->part == EXPORT_CREATION;
+    if (!p->request->create && !alone)
         return true;
     if (sql == NULL)
         return error_set(err, ERR_NOT_FOUND, "the set does not say how its database is created");
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "create");
     Str *s = str_new(tmp);
-    if (p->request->clean)
+    if (p->request->clean && !alone)
     {
         str_addf(s, "DROP DATABASE %s", p->request->if_exists ? "IF EXISTS " : "");
         sql_text_add_name(s, p->plan->toc->database);
@@ -260,6 +304,8 @@ static bool write_create(Plain *p, Error *err)
     }
     str_add(s, sql);
     str_add(s, sql_text_is_ended(sql, true) ? "\n\n" : ";\n\n");
+    if (alone)
+        return output_text(p->out, s->data, err);
     return output_text(p->out, s->data, err) && write_connect(p, p->plan->toc->database, err) &&
            output_text(p->out, p->ddl->session_setup, err) && output_text(p->out, "\n", err);
 }
@@ -267,7 +313,8 @@ static bool write_create(Plain *p, Error *err)
 /* At the end: a setting of the database (read only, a role) could stop what is before it. */
 static bool write_properties(Plain *p, Error *err)
 {
-    for (size_t i = 0; p->request->create && i < p->ddl->database_property_count; i++)
+    bool wanted = p->request->create || p->request->part == EXPORT_CREATION;
+    for (size_t i = 0; wanted && i < p->ddl->database_property_count; i++)
     {
         const char *sql = p->ddl->database_properties[i];
         if (!output_text(p->out, sql, err) ||
@@ -298,7 +345,8 @@ static bool write_drop(void *arg, const TocEntry *e, Error *err)
 /* What is made last is dropped first. A new database has nothing to drop. */
 static bool write_drops(Plain *p, Error *err)
 {
-    if (!p->request->clean || p->request->create)
+    bool wanted = p->request->part == EXPORT_WHOLE || p->request->part == EXPORT_FIRST;
+    if (!p->request->clean || p->request->create || !wanted)
         return true;
     for (size_t i = p->plan->entry_count; i > 0; i--)
     {
@@ -312,6 +360,25 @@ static bool write_drops(Plain *p, Error *err)
     return output_text(p->out, "\n\n", err);
 }
 
+/* Nothing in the database can know it, so nothing else in the script looks like a mark. */
+static bool make_mark(Plain *p, Error *err)
+{
+    unsigned char bytes[(EXPORT_MARK_LEN - 1) / 2];
+    if (!p->request->marks)
+        return true;
+    if (RAND_bytes(bytes, sizeof(bytes)) != 1)
+        return error_set(err, ERR_INTERNAL, "no random bytes are to be had");
+    str_hex(p->mark, bytes, sizeof(bytes));
+    return true;
+}
+
+static bool write_mark_line(Plain *p, Error *err)
+{
+    char line[EXPORT_MARK_LEN + 64];
+    snprintf(line, sizeof(line), "%s%s\n\n", EXPORT_MARK_HEAD, p->mark);
+    return output_text(p->out, p->mark[0] == '\0' ? "\n" : line, err);
+}
+
 static bool write_head(Plain *p, const Manifest *m, Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "head");
@@ -320,10 +387,11 @@ static bool write_head(Plain *p, const Manifest *m, Error *err)
     return output_text(p->out,
                        mem_printf(tmp,
                                   "--\n-- PostgreSQL database, set %s of pgark, node %d\n--\n\n"
-                                  "-- Backed up from server version %s\n\n",
+                                  "-- Backed up from server version %s\n",
                                   m->set.key, p->plan->node->content, version),
                        err) &&
-           output_text(p->out, p->ddl->session_setup, err) && output_text(p->out, "\n", err);
+           write_mark_line(p, err) && output_text(p->out, p->ddl->session_setup, err) &&
+           output_text(p->out, "\n", err) && write_mark(p, false, err);
 }
 
 static bool has_search_path(const ArchiveToc *toc)
@@ -368,8 +436,8 @@ bool export_plain(const ExportSource *source, const ExportPlan *plan, const Expo
                        .buffer = str_new(ctx),
                        .std_strings = std_strings(plan->toc),
                        .qualified = has_search_path(plan->toc)};
-    return p.ddl != NULL && write_head(&p, source->manifest, err) && write_create(&p, err) &&
-           write_drops(&p, err) && write_pass(&p, PASS_MAIN, err) &&
+    return p.ddl != NULL && make_mark(&p, err) && write_head(&p, source->manifest, err) &&
+           write_create(&p, err) && write_drops(&p, err) && write_pass(&p, PASS_MAIN, err) &&
            write_pass(&p, PASS_ACL, err) && write_pass(&p, PASS_LAST, err) &&
            write_properties(&p, err) &&
            output_text(out, "--\n-- pgark: export complete\n--\n", err) && output_commit(out, err);

@@ -7,6 +7,14 @@
 #include "base/cancel.h"
 #include "export/plan.h"
 
+/* With request->marks lines of the script say which part of it begins: the first lines name a mark that nothing
+ * else in the script can hold, "-- MARK definitions" and "-- MARK rows" begin such parts, and what is before
+ * the first of them, settings, belongs to both. */
+#define EXPORT_MARK_LEN         33 /* 32 hex digits and NUL */
+#define EXPORT_MARK_HEAD        "-- The parts of this script are marked by "
+#define EXPORT_MARK_ROWS        "rows"
+#define EXPORT_MARK_DEFINITIONS "definitions"
+
 /* export_plain writes what pg_restore would run, in its order (RestoreArchive in
  * pg_backup_archiver.c): definitions with the data between pre-data and post-data, then privileges,
  * then refreshes of materialized views and event triggers. The text is for psql: data follows COPY

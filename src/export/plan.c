@@ -190,6 +190,25 @@ static bool wants_rows(const Planner *p, size_t i)
     return p->filter->data[i] && t->kind != 'm' && t->chunks > 0;
 }
 
+/* Those that the wanted node has stored. */
+static void choose_chunks(const Planner *p, ExportEntry *e)
+{
+    const Manifest *m = p->source->manifest;
+    if (!p->request->split_rows)
+        return;
+    ChunkPlace *chosen = mem_array(p->plan, ChunkPlace, e->chunk_count);
+    size_t count = 0;
+    for (size_t i = 0; i < e->chunk_count; i++)
+    {
+        const FoldedPart *part = e->chunks[i].part;
+        const NodeRecord *node = part == NULL ? p->source->node : &m->nodes[part->node];
+        if (node->content == p->request->rows_of)
+            chosen[count++] = e->chunks[i];
+    }
+    e->chunks = chosen;
+    e->chunk_count = count;
+}
+
 static void add_table(Planner *p, ThroughRoot *routes, const TableRecord *t)
 {
     ExportPlan *plan = p->plan;
@@ -214,6 +233,7 @@ static void add_table(Planner *p, ThroughRoot *routes, const TableRecord *t)
         e->toc.defn = mem_printf(plan, "-- load via partition root %s\n", e->into);
     e->file = mem_printf(plan, "%d.dat", e->toc.dump_id);
     e->chunks = chunk_index_table(plan->chunks, t->oid, &e->chunk_count);
+    choose_chunks(p, e);
     plan->tables++;
     plan->rows += t->rows;
     plan->logical += t->logical;

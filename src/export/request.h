@@ -20,6 +20,16 @@ typedef enum ExportRows
     ROWS_INSERTS, /* INSERT INTO t (a, b) VALUES */
 } ExportRows;
 
+/* What of it is written: a plain export can be several scripts, to be run one after another. */
+typedef enum ExportPart
+{
+    EXPORT_WHOLE,
+    EXPORT_FIRST, /* definitions before the rows, rows, sequences' values; with clean all that is dropped */
+    EXPORT_REST,     /* what comes behind the rows: indexes, constraints, triggers ... */
+    EXPORT_DATA,     /* rows alone */
+    EXPORT_CREATION, /* CREATE DATABASE and the database's settings */
+} ExportPart;
+
 #define EXPORT_ANY_CONTENT (-2)
 
 typedef struct ExportRequest
@@ -33,6 +43,10 @@ typedef struct ExportRequest
     bool no_sync;
     ProgressNode *progress; /* its bytes are counted, as stored before compression; NULL: not */
     const Selection *selection;
+    ExportPart part; /* plain */
+    bool split_rows; /* only rows that the node rows_of, a content id, has stored */
+    int rows_of;
+    bool marks; /* lines say where rows and definitions begin: see export/plain.h */
     ExportRows rows;
     int rows_per_insert; /* 1 and up */
     bool on_conflict_do_nothing;

@@ -50,6 +50,18 @@ char *repo_place(void *ctx, const char *pattern, int content, Error *err)
     return s->data;
 }
 
+char *repo_place_escape(void *ctx, const char *uri)
+{
+    Str *s = str_new(ctx);
+    for (const char *c = uri; *c != '\0'; c++)
+    {
+        str_addc(s, *c);
+        if (*c == '%')
+            str_addc(s, '%');
+    }
+    return s->data;
+}
+
 bool repo_place_is_absolute(const char *pattern)
 {
     return pattern[0] == '/' || strncmp(pattern, "file:///", 8) == 0;

@@ -25,6 +25,9 @@
  * or "home"; %h this host's name, %% a percent sign. ERR_USAGE: another letter behind %. */
 char *repo_place(void *ctx, const char *pattern, int content, Error *err);
 
+/* repo_place_escape: the pattern, below ctx, that means just this URI. */
+char *repo_place_escape(void *ctx, const char *uri);
+
 /* repo_place_is_absolute: it does not depend on where a process works. */
 bool repo_place_is_absolute(const char *pattern);
 

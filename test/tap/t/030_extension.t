@@ -16,7 +16,7 @@ my $out  = PostgreSQL::Test::Utils::tempdir('regress');
 my $plain = make_server('plain', install_path => $ENV{PGARK_PG_AGENTS});
 my @regress = ($ENV{PG_REGRESS}, "--bindir=$ENV{PGARK_PG_AGENTS}/bin",
     "--inputdir=$ENV{PGARK_SCRATCH}/extension", "--outputdir=$out", '--host', $plain->host, '--port',
-    $plain->port, '--dbname=contrib_regression', 'pgark', 'privileges');
+    $plain->port, '--dbname=contrib_regression', 'pgark', 'privileges', 'gp');
 my $regress_ok = PostgreSQL::Test::Utils::system_log(@regress) == 0;
 ok($regress_ok, 'the regression tests of the extension pass');
 diag(slurp_bytes("$out/regression.diffs")) if !$regress_ok && -e "$out/regression.diffs";

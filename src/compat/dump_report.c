@@ -1,0 +1,112 @@
+/* compat/dump_report.c - the contract is in dump_report.h. */
+#include "compat/dump_report.h"
+
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/str.h"
+
+#define LINE_MAX_BYTES 1024
+
+static const char *one_line(char buf[LINE_MAX_BYTES], const char *text)
+{
+    return str_one_line(buf, LINE_MAX_BYTES, text == NULL ? "" : text);
+}
+
+static void add_who(Str *s, const DumpNode *node)
+{
+    char host[LINE_MAX_BYTES];
+    char database[LINE_MAX_BYTES];
+    if (node->content < 0)
+        str_add(s, "\tMaster");
+    else
+        str_addf(s, "\tsegment %d", node->content);
+    str_addf(s, " (dbid %d) Host %s Port %d Database %s", node->dbid, one_line(host, node->host),
+             node->port, one_line(database, node->database));
+}
+
+static void add_file(Str *s, const DumpNode *node, const char *path, const Error *failure)
+{
+    char shown[LINE_MAX_BYTES];
+    if (path == NULL)
+        return;
+    add_who(s, node);
+    str_addf(s, " BackupFile %s: ", one_line(shown, path));
+    if (failure == NULL)
+        str_add(s, "Succeeded\n");
+    else
+        str_addf(s, "Failed {%s%s%s}\n", failure->node, failure->node[0] == '\0' ? "" : ": ",
+                 one_line(shown, failure->message));
+}
+
+static size_t count_files(const DumpResult *result)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < result->node_count; i++)
+        count += (result->nodes[i].script != NULL ? 1 : 0) +
+                 (result->nodes[i].post_data != NULL ? 1 : 0);
+    return count;
+}
+
+char *dump_report_text(void *ctx, const DumpRequest *request, const DumpResult *result,
+                       const Error *failure)
+{
+    char shown[LINE_MAX_BYTES];
+    Str *s = str_new(ctx);
+    str_addf(s, "Greenplum Database Backup Report\nTimestamp Key: %s\n", result->key);
+    str_addf(s, "gp_dump Command Line: %s\n", request->line);
+    str_addf(s, "Pass through Command Line Options: %s\n",
+             request->passed[0] == '\0' ? "None" : request->passed);
+    str_addf(s, "Compression Program: %s\nBackup Type: Full\n\nIndividual Results\n",
+             request->gzip ? "gzip" : "None");
+    for (size_t i = 0; i < result->node_count; i++)
+    {
+        add_file(s, &result->nodes[i], result->nodes[i].script, failure);
+        add_file(s, &result->nodes[i], result->nodes[i].post_data, failure);
+    }
+    if (failure == NULL)
+        str_add(s, "\ngp_dump utility finished successfully.\n");
+    else
+    {
+        size_t count = count_files(result);
+        str_addf(s, "\n%s\n", one_line(shown, failure->message));
+        str_addf(s, "gp_dump utility finished unsuccessfully with %zu failures.\n",
+                 count == 0 ? 1 : count);
+    }
+    return s->data;
+}
+
+static void add_status_line(Str *s, const char *program, const char *level, const char *text)
+{
+    char time_text[32];
+    char shown[LINE_MAX_BYTES];
+    struct tm tm;
+    time_t now = (time_t) (clock_wall_us() / 1000000);
+    gmtime_r(&now, &tm);
+    strftime(time_text, sizeof(time_text), "%Y%m%d:%H:%M:%S", &tm);
+    str_addf(s, "%s|%s-[%s]:-%s\n", time_text, program, level, one_line(shown, text));
+}
+
+char *dump_status_text(void *ctx, const char *program, const char *const *lines, size_t count,
+                       const Error *failure)
+{
+    Str *s = str_new(ctx);
+    for (size_t i = 0; i < count; i++)
+        add_status_line(s, program, "INFO", lines[i]);
+    if (failure == NULL)
+        add_status_line(s, program, "INFO", "Finished successfully");
+    else
+        add_status_line(s, program, "ERROR", failure->message);
+    return s->data;
+}
+
+bool dump_file_write(const char *dir, const char *name, const char *text, Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "file");
+    Storage *st = storage_open(tmp, dir, err);
+    AUTO(storage_writer_free)
+    StorageWriter *w = st == NULL ? NULL : storage_write_open(st, name, STORAGE_WRITE_ATOMIC, err);
+    if (w != NULL && storage_write(w, text, strlen(text), err) && storage_writer_commit(w, err))
+        return true;
+    return error_prefix(err, "could not write \"%s/%s\"", dir, name);
+}

@@ -1,0 +1,71 @@
+/*
+ * compat/dump_run.h - one dump as gp_dump makes it: plain SQL scripts, per node, of one cut.
+ *
+ * A set of pgark is taken into a place beside the files, as pgark backup would: that is where the cut, the
+ * parallel copying and every check come from. Scripts are written from it, each chunk proven on its way, and
+ * the set is removed. Only when all files are complete and durable the report says so; of a dump that failed,
+ * report and status files stay, and no script.
+ *
+ *   gp_dump_N_D_KEY[.gz]             definitions and rows; of a segment rows alone, which psql loads through
+ *                                    the coordinator
+ *   gp_dump_N_D_KEY_post_data[.gz]   indexes, constraints, triggers, views' contents
+ *   gp_cdatabase_N_D_KEY             CREATE DATABASE
+ *   gp_dump_status_N_D_KEY           what was done
+ *   gp_dump_KEY.rpt                  the report
+ */
+#ifndef PGARK_COMPAT_DUMP_RUN_H
+#define PGARK_COMPAT_DUMP_RUN_H
+
+#include "compat/dump_names.h"
+#include "export/request.h"
+#include "fleet/supervise.h"
+#include "fleet/topology.h"
+
+typedef struct DumpRequest
+{
+    Fleet *fleet; /* with passwords, its coordinator found */
+    const char *dir;
+    const char *report_dir; /* NULL: dir */
+    const char *prefix;     /* NULL: none */
+    const char *key;        /* NULL: automatic */
+    bool gzip;
+    int jobs;                   /* per node */
+    const Selection *selection; /* with the sections that are wanted */
+    ExportRequest form; /* how the scripts are written; what part of which node is filled here */
+    const int *dbids;   /* nodes whose files are wanted; dbid_count 0: all */
+    size_t dbid_count;
+    bool by_role; /* files are named by role: of a single server */
+    int role;
+    bool no_report;   /* an agent makes none */
+    bool to_stdout;   /* the script of the only node; its other files go to dir all the same */
+    const char *line; /* command line and what agents would have been passed, for the report */
+    const char *passed;
+    ProgressMode progress;
+} DumpRequest;
+
+/* What became of a node. */
+typedef struct DumpNode
+{
+    int content; /* -1: the coordinator, or the only server */
+    int dbid;
+    const char *host;
+    int port;
+    const char *database;
+    const char *script; /* path; NULL: it has none, as nothing of it is wanted */
+    const char *post_data;
+} DumpNode;
+
+typedef struct DumpResult
+{
+    char key[SET_KEY_LEN];
+    DumpNode *nodes;
+    size_t node_count;
+    const char *report; /* path, NULL: none could be written */
+} DumpResult;
+
+/* dump_run makes the dump. Blocks; result lives below ctx, and has its nodes also where it fails, as far as
+ * they were known. */
+bool dump_run(void *ctx, const DumpRequest *request, Supervisor *supervisor, DumpResult *ret,
+              Error *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,64 @@
+/*
+ * compat/restore_run.h - the scripts of a dump, run by psql.
+ *
+ * The script of the coordinator, or of the only server, first; then those of all segments at once, through the
+ * coordinator, as their rows are those of its tables; then what comes behind the rows. Of a fleet of shards
+ * each server gets its own scripts, all of one kind at the same time. The first failure ends all.
+ */
+#ifndef PGARK_COMPAT_RESTORE_RUN_H
+#define PGARK_COMPAT_RESTORE_RUN_H
+
+#include "compat/dump_names.h"
+#include "compat/psql_run.h"
+#include "fleet/supervise.h"
+#include "fleet/topology.h"
+
+typedef struct ScriptRestore
+{
+    const Fleet *fleet; /* with passwords, its coordinator found */
+    const char *dir;
+    const char *status_dir; /* of status files; NULL: dir */
+    const char *report_dir; /* NULL: dir */
+    const char *prefix;
+    const char *key;
+    const char *file; /* only this one, of the coordinator; NULL: those of the key in dir */
+    bool definitions; /* -s */
+    bool rows;        /* -a */
+    bool post_data; /* -P: with definitions, all but what comes behind the rows; alone, that only */
+    bool no_post_data; /* what comes behind the rows stays away */
+    bool go_on;        /* --gp-i */
+    bool by_role;      /* status files are named by role */
+    bool no_report;
+    bool must_restrict; /* psql must not run commands of scripts */
+    const int *dbids;   /* whose scripts; dbid_count 0: all */
+    size_t dbid_count;
+    const char *line; /* command line, for the report */
+} ScriptRestore;
+
+typedef struct RestoredScript
+{
+    int content; /* -1: the coordinator's, or the only server's */
+    int dbid;
+    const char *path;
+    const char *database; /* "", host "", port 0: not connected to */
+    const char *host;
+    int port;
+    bool run;
+    bool ok;
+} RestoredScript;
+
+typedef struct ScriptRestoreResult
+{
+    RestoredScript *scripts;
+    size_t count;
+} ScriptRestoreResult;
+
+/* restore_scripts runs them. Blocks; result lives below ctx. ERR_NOT_FOUND: there are none of that key. */
+bool restore_scripts(void *ctx, const ScriptRestore *request, Supervisor *supervisor,
+                     ScriptRestoreResult *ret, Error *err) MUST_CHECK;
+
+/* restore_report_text: the report, below ctx; failure NULL: all is restored. */
+char *restore_report_text(void *ctx, const ScriptRestore *request,
+                          const ScriptRestoreResult *result, const Error *failure);
+
+#endif
