@@ -18,7 +18,8 @@ typedef struct CronPlace
     const char *dir;      /* DIR */
     const char *repo_dir; /* DIR/db_dumps */
     const char *repo;     /* the same as --repo takes it */
-    const char *host;     /* socket directory of the server whose data directory was named; NULL: libpq decides */
+    const char *
+        host; /* socket directory of the server whose data directory was named; NULL: libpq decides */
     const char *port;
 } CronPlace;
 

@@ -20,8 +20,9 @@ static bool wrong(const Reader *r, const yaml_node_t *node, const char *what)
 {
     unsigned long line = node == NULL ? 1 : (unsigned long) node->start_mark.line + 1;
     error_set(r->err, ERR_USAGE, "%s, line %lu: %s", r->name, line, what);
-    return error_hint(r->err, "Below " TOP
-                              " there is a list, each of its entries with DBNAME, FROM and SUBJECT.");
+    return error_hint(r->err,
+                      "Below " TOP
+                      " there is a list, each of its entries with DBNAME, FROM and SUBJECT.");
 }
 
 /* The text of a plain value, "" for none; NULL: it is no such one. */

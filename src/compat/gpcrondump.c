@@ -125,9 +125,9 @@ static bool dump(CronRun *run, Error *err)
             *err = why;
             return false;
         }
-        unlink(cron_place_beside(run->ctx, &run->cron->place, run->key,
-                                 cron_place_name(run->ctx, run->cron->file_prefix, run->key,
-                                                 "_table")));
+        unlink(cron_place_beside(
+            run->ctx, &run->cron->place, run->key,
+            cron_place_name(run->ctx, run->cron->file_prefix, run->key, "_table")));
     }
 }
 
@@ -160,9 +160,9 @@ static void record(CronRun *run)
 
 static int exit_of(const CronRun *run, int warnings)
 {
-    return run->manifest == NULL        ? CRON_FATAL
+    return run->manifest == NULL       ? CRON_FATAL
            : log_warnings() > warnings ? CRON_WARNINGS
-                                        : CRON_DONE;
+                                       : CRON_DONE;
 }
 
 static void end_run(CronRun *run, int warnings)
@@ -177,8 +177,8 @@ static void end_run(CronRun *run, int warnings)
         !cron_clean(run->cron, &cleared, &err))
         log_warning("Old dumps could not be removed: %s", err.message);
     run->exit = exit_of(run, warnings);
-    cron_say_report(run, cron_given(run->cron, CRON_CLEAR) ? cleared == NULL ? "none" : cleared
-                                                           : NULL);
+    cron_say_report(run,
+                    cron_given(run->cron, CRON_CLEAR) ? cleared == NULL ? "none" : cleared : NULL);
     if (!cron_mail(run))
         run->exit = exit_of(run, warnings);
 }
@@ -234,8 +234,7 @@ static bool script_work(void *arg, Error *err)
     const Script *s = arg;
     Cancel *cancel = supervise_attempt(s->cron->supervisor, err);
     const char *const argv[] = {s->cron->script, NULL};
-    const ProcSpec spec = {
-        .argv = argv, .env = s->env, .on_stdout = log_output, .cancel = cancel};
+    const ProcSpec spec = {.argv = argv, .env = s->env, .on_stdout = log_output, .cancel = cancel};
     return cancel != NULL && proc_run(&spec, err);
 }
 
@@ -274,10 +273,8 @@ static int dump_all(CronDump *cron)
     for (size_t i = 0; i < cron->database_count && !supervise_cancelled(cron->supervisor); i++)
     {
         CronRun *run = &runs[i];
-        *run = (CronRun){.cron = cron,
-                         .ctx = cron->ctx,
-                         .database = cron->databases[i],
-                         .filter = cron->filter};
+        *run = (CronRun){
+            .cron = cron, .ctx = cron->ctx, .database = cron->databases[i], .filter = cron->filter};
         run->conninfo = cron_place_conninfo(cron->ctx, &cron->place, run->database);
         run_database(run);
         code = run->exit > code ? run->exit : code;
@@ -367,8 +364,8 @@ static bool prepare(CronDump *cron, Error *err)
     bool clear_only = cron_given(cron, CRON_CLEAR_ONLY);
     cron->prefix = legacy_options_string(cron->o, CRON_PREFIX);
     cron->file_prefix = cron->prefix == NULL ? "" : mem_printf(cron->ctx, "%s_", cron->prefix);
-    if ((!clear_only && !gpcrondump_databases(cron->ctx, cron->o, &cron->databases,
-                                              &cron->database_count, err)) ||
+    if ((!clear_only &&
+         !gpcrondump_databases(cron->ctx, cron->o, &cron->databases, &cron->database_count, err)) ||
         !cron_filter_read(cron->ctx, cron->o, &cron->filter, err) ||
         !cron_place_find(cron->ctx, legacy_options_string(cron->o, CRON_DIRECTORY),
                          legacy_options_string(cron->o, CRON_DATA_DIRECTORY), &cron->place, err))
@@ -402,12 +399,15 @@ static int run_all(CronDump *cron, Error *err)
     return dump_all(cron);
 }
 
-int gpcrondump_main(void *ctx, int argc, char **argv, Supervisor *supervisor, Error *err)
+int gpcrondump(void *ctx, int argc, char **argv, Supervisor *supervisor, Error *err)
 {
     CronDump cron = {.ctx = ctx, .supervisor = supervisor};
     bool done = false;
     if (argc == 2 && strcmp(argv[1], "-v") == 0)
-        argv[1] = "--version";
+    {
+        printf("%s (pgark) %s\n", gpcrondump_program.name, PGARK_VERSION);
+        return CRON_DONE;
+    }
     LegacyOptions *o = legacy_options_parse(ctx, &gpcrondump_program, argc, argv, &done, err);
     if (o == NULL || done)
         return o == NULL ? CRON_FATAL : CRON_DONE;

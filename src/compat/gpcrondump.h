@@ -7,6 +7,6 @@
 
 #include "compat/programs.h"
 
-int gpcrondump_main(void *ctx, int argc, char **argv, Supervisor *supervisor, Error *err);
+int gpcrondump(void *ctx, int argc, char **argv, Supervisor *supervisor, Error *err);
 
 #endif

@@ -20,9 +20,9 @@ bool cron_base_find(const CronRun *run, char ret_key[SET_KEY_LEN], Error *err)
     {
         AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "set");
         Error why = ERROR_INIT;
-        const Manifest *m = sets[count].finished ? manifest_read(repo->storage, tmp,
-                                                                 sets[count].dir, true, &why)
-                                                 : NULL;
+        const Manifest *m = sets[count].finished
+                                ? manifest_read(repo->storage, tmp, sets[count].dir, true, &why)
+                                : NULL;
         if (error_is_set(&why))
             log_warning("set %s cannot be read: %s", sets[count].key, why.message);
         if (m == NULL || !is_wanted(run, m))

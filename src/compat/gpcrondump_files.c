@@ -3,6 +3,7 @@
 
 #include "base/str.h"
 #include "compat/cron_object.h"
+#include "compat/dump_dir.h"
 #include "compat/dump_report.h"
 #include "compat/gpcrondump_parts.h"
 #include "repo/archive.h"
@@ -128,9 +129,8 @@ static DumpResult report_nodes(const Files *f)
 
 static const char *compression(const CronRun *run)
 {
-    return run->manifest == NULL
-               ? cron_given(run->cron, CRON_NO_COMPRESSION) ? "none" : "zstd"
-               : compress_name(run->manifest->set.compress.method);
+    return run->manifest == NULL ? cron_given(run->cron, CRON_NO_COMPRESSION) ? "none" : "zstd"
+                                 : compress_name(run->manifest->set.compress.method);
 }
 
 static bool write_report(const Files *f, const Error *failure)
@@ -166,12 +166,12 @@ static bool write_status(const Files *f, const Error *failure)
             mem_printf(f->ctx, "%" PRIu64 " tables, %" PRIu64 " rows, %s stored", tables, rows,
                        str_format_bytes(bytes, stored)),
         };
-        if (!dump_file_write(f->dir,
-                             dump_name(f->ctx, DUMP_STATUS, f->run->cron->file_prefix, n->content,
-                                       n->dbid, f->run->key),
-                             dump_status_text(f->ctx, STATUS_PROGRAM, lines, m == NULL ? 1 : 2,
-                                              failure),
-                             f->err))
+        if (!dump_file_write(
+                f->dir,
+                dump_name(f->ctx, DUMP_STATUS, f->run->cron->file_prefix, n->content, n->dbid,
+                          f->run->key),
+                dump_status_text(f->ctx, STATUS_PROGRAM, lines, m == NULL ? 1 : 2, failure),
+                f->err))
             return false;
     }
     return true;
@@ -181,15 +181,16 @@ void cron_files_failed(const CronRun *run)
 {
     Error err = ERROR_INIT;
     Files f = files_of(run, &err);
-    if (!dump_dir_make(f.dir, &err) || !write_report(&f, &run->error) || !write_status(&f, &run->error))
+    if (!dump_dir_make(f.dir, &err) || !write_report(&f, &run->error) ||
+        !write_status(&f, &run->error))
         log_warning("no report of the dump that failed: %s", err.message);
     unlink(mem_printf(f.ctx, "%s/%s", f.dir, own_name(&f, "_table")));
 }
 
 /* ---- for incremental dumps ---- */
 
-static const char *table_lines(const Files *f, bool (*wanted)(const Manifest *base,
-                                                              const TableRecord *t),
+static const char *table_lines(const Files *f,
+                               bool (*wanted)(const Manifest *base, const TableRecord *t),
                                const Manifest *base)
 {
     const Manifest *m = f->run->manifest;
@@ -292,8 +293,9 @@ bool cron_files_write(const CronRun *run, Error *err)
 {
     Files f = files_of(run, err);
     /* A run that started over has removed the list with what it had stored. */
-    return cron_files_filter(run, err) && write_database(&f) && write_objects(&f) && write_status(&f, NULL) &&
-           write_filter(&f) && write_incremental(&f) && write_report(&f, NULL);
+    return cron_files_filter(run, err) && write_database(&f) && write_objects(&f) &&
+           write_status(&f, NULL) && write_filter(&f) && write_incremental(&f) &&
+           write_report(&f, NULL);
 }
 
 /* ---- reading ---- */
@@ -301,9 +303,9 @@ bool cron_files_write(const CronRun *run, Error *err)
 static bool read_list(CronRun *run, const char *key, const char *suffix, PatternKind kind,
                       LegacyNames *ret, Error *err)
 {
-    const char *path = cron_place_beside(run->ctx, &run->cron->place, key,
-                                         cron_place_name(run->ctx, run->cron->file_prefix, key,
-                                                         suffix));
+    const char *path = cron_place_beside(
+        run->ctx, &run->cron->place, key,
+        cron_place_name(run->ctx, run->cron->file_prefix, key, suffix));
     return access(path, F_OK) != 0 || legacy_names_path(ret, run->ctx, path, kind, err);
 }
 

@@ -21,11 +21,12 @@ static PgConn *open_conn(const CronRun *run, Error *err)
 static bool make_table(const CronRun *run, PgConn *conn, Error *err)
 {
     AUTO(PQclear)
-    PGresult *res = pg_query(conn,
-                             "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_class c JOIN"
-                             " pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname ="
-                             " 'public' AND c.relname = 'gpcrondump_history')",
-                             0, NULL, err);
+    PGresult *res = pg_query(
+        conn,
+        "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_class c JOIN"
+        " pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname ="
+        " 'public' AND c.relname = 'gpcrondump_history')",
+        0, NULL, err);
     if (res == NULL)
         return false;
     if (pg_cell_bool(res, 0, 0))

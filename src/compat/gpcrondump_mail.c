@@ -52,9 +52,12 @@ static bool read_contacts(const CronRun *run, Contacts *c, Error *err)
 /* The options that tell how mail is sent, from the environment and the configuration file. */
 static const Options *mail_options(const CronRun *run, Error *err)
 {
-    char *const argv[] = {"pgark", "backup", "--repo=.", NULL};
+    char program[] = "pgark";
+    char command[] = "backup";
+    char repo[] = "--repo=.";
+    char *argv[] = {program, command, repo, NULL};
     OptionsAction action;
-    return options_parse(run->ctx, 3, (char **) argv, &action, err);
+    return options_parse(run->ctx, 3, argv, &action, err);
 }
 
 static const char *clock_text(void *ctx, int64_t us)
@@ -117,13 +120,15 @@ bool cron_mail(const CronRun *run)
     {
         cron_log_notice("Found neither %s nor %s", c.tool, c.home);
         cron_log_notice("Unable to send dump email notification");
-        log_info("To enable email notification, create %s or %s containing required email addresses",
-                 c.tool, c.home);
+        log_info(
+            "To enable email notification, create %s or %s containing required email addresses",
+            c.tool, c.home);
         return true;
     }
     if (read_contacts(run, &c, &err) && c.count > 0 && send_mail(run, &c, &err))
     {
-        log_info("Sent dump email notification to %zu address%s", c.count, c.count == 1 ? "" : "es");
+        log_info("Sent dump email notification to %zu address%s", c.count,
+                 c.count == 1 ? "" : "es");
         return true;
     }
     log_warning("Unable to send dump email notification: %s",

@@ -10,47 +10,73 @@
 #define STORAGE_HINT "Have -u name a directory on such storage, or copy the set there with -R."
 #define DEAD         "it has had no effect for long"
 /* -h is no help here. */
-#define REFUSED(option) {.name = option, .type = LEGACY_REFUSED, .help = STORAGE_WHY, .hint = STORAGE_HINT}
-#define FLAG(i, n, l, text)      {.id = (i), .name = (n), .letter = (l), .type = LEGACY_FLAG, .help = text}
-#define VALUE(i, n, l, a, text)  {.id = (i), .name = (n), .letter = (l), .type = LEGACY_VALUE, .arg = a, .help = text}
-#define LIST(i, n, l, a, text)   {.id = (i), .name = (n), .letter = (l), .type = LEGACY_LIST, .arg = a, .help = text}
+#define REFUSED(option)                                                                            \
+    {                                                                                              \
+        .name = option, .type = LEGACY_REFUSED, .help = STORAGE_WHY, .hint = STORAGE_HINT          \
+    }
+#define FLAG(i, n, l, text)                                                                        \
+    {                                                                                              \
+        .id = (i), .name = (n), .letter = (l), .type = LEGACY_FLAG, .help = text                   \
+    }
+#define VALUE(i, n, l, a, text)                                                                    \
+    {                                                                                              \
+        .id = (i), .name = (n), .letter = (l), .type = LEGACY_VALUE, .arg = a, .help = text        \
+    }
+#define LIST(i, n, l, a, text)                                                                     \
+    {                                                                                              \
+        .id = (i), .name = (n), .letter = (l), .type = LEGACY_LIST, .arg = a, .help = text         \
+    }
 
 static const LegacyOption table[] = {
     LIST(CRON_DATABASE, NULL, 'x', "DB[,DB...]", "databases, dumped one after the other"),
     FLAG(CRON_NO_PROMPT, NULL, 'a', "do not ask before it begins"),
     LIST(CRON_SCHEMA, NULL, 's', "SCHEMA", "only these schemas"),
-    VALUE(CRON_SCHEMA_FILE, "schema-file", '\0', "FILE", "only the schemas in this file, one in each line"),
+    VALUE(CRON_SCHEMA_FILE, "schema-file", '\0', "FILE",
+          "only the schemas in this file, one in each line"),
     LIST(CRON_NOT_SCHEMA, NULL, 'S', "SCHEMA", "all but these schemas"),
-    VALUE(CRON_NOT_SCHEMA_FILE, "exclude-schema-file", '\0', "FILE", "all but the schemas in this file"),
+    VALUE(CRON_NOT_SCHEMA_FILE, "exclude-schema-file", '\0', "FILE",
+          "all but the schemas in this file"),
     LIST(CRON_TABLE, NULL, 't', "SCHEMA.TABLE", "only these tables"),
-    VALUE(CRON_TABLE_FILE, "table-file", '\0', "FILE", "only the tables in this file, one in each line"),
+    VALUE(CRON_TABLE_FILE, "table-file", '\0', "FILE",
+          "only the tables in this file, one in each line"),
     LIST(CRON_NOT_TABLE, NULL, 'T', "SCHEMA.TABLE", "all but these tables"),
-    VALUE(CRON_NOT_TABLE_FILE, "exclude-table-file", '\0', "FILE", "all but the tables in this file"),
+    VALUE(CRON_NOT_TABLE_FILE, "exclude-table-file", '\0', "FILE",
+          "all but the tables in this file"),
     VALUE(CRON_DIRECTORY, NULL, 'u', "DIR", "absolute path: sets go to DIR/db_dumps"),
-    VALUE(CRON_DATA_DIRECTORY, NULL, 'd', "DIR", "the server's data directory, where sets go without -u (default: MASTER_DATA_DIRECTORY)"),
-    FLAG(CRON_INCREMENTAL, "incremental", '\0', "store only what has changed since the last dump of the same database and prefix"),
+    VALUE(CRON_DATA_DIRECTORY, NULL, 'd', "DIR",
+          "the server's data directory, where sets go without -u (default: MASTER_DATA_DIRECTORY)"),
+    FLAG(CRON_INCREMENTAL, "incremental", '\0',
+         "store only what has changed since the last dump of the same database and prefix"),
     VALUE(CRON_KEY, NULL, 'K', "KEY", "use this key, 14 digits"),
-    FLAG(CRON_LIST_FILES, "list-backup-files", '\0', "with -K: write the lists of files that a dump with that key makes, and dump nothing"),
-    VALUE(CRON_PREFIX, "prefix", '\0', "NAME", "begins the names of all files; dumps with different prefixes know nothing of each other"),
-    FLAG(CRON_LIST_FILTER, "list-filter-tables", '\0', "with --prefix and --incremental: print which tables an incremental dump would have, and dump nothing"),
+    FLAG(CRON_LIST_FILES, "list-backup-files", '\0',
+         "with -K: write the lists of files that a dump with that key makes, and dump nothing"),
+    VALUE(
+        CRON_PREFIX, "prefix", '\0', "NAME",
+        "begins the names of all files; dumps with different prefixes know nothing of each other"),
+    FLAG(CRON_LIST_FILTER, "list-filter-tables", '\0',
+         "with --prefix and --incremental: print which tables an incremental dump would have, and "
+         "dump nothing"),
     FLAG(CRON_CLEAR, NULL, 'c', "remove the dumps of the oldest day when the dump has succeeded"),
     FLAG(CRON_CLEAR_ONLY, NULL, 'o', "remove the dumps of the oldest day, and dump nothing"),
     VALUE(CRON_CLEANUP_DATE, "cleanup-date", '\0', "YYYYMMDD", "with -c or -o: of this day"),
     VALUE(CRON_CLEANUP_TOTAL, "cleanup-total", '\0', "N", "with -c or -o: of the N oldest days"),
     FLAG(CRON_CLEAN, "clean", 'C', "a restore drops first what it makes"),
     FLAG(CRON_NO_COMPRESSION, NULL, 'z', "do not compress"),
-    VALUE(CRON_FREE_SPACE, NULL, 'f', "PERCENT", "how much of the file system shall stay free (default: 10)"),
+    VALUE(CRON_FREE_SPACE, NULL, 'f', "PERCENT",
+          "how much of the file system shall stay free (default: 10)"),
     FLAG(CRON_NO_SPACE_CHECK, NULL, 'b', "do not look whether there is room"),
     FLAG(CRON_KEEP_PARTIAL, NULL, 'r', "keep what a dump that failed has stored"),
     FLAG(CRON_VACUUM_BEFORE, NULL, 'j', "run VACUUM before the dump"),
     FLAG(CRON_VACUUM_AFTER, NULL, 'k', "run VACUUM after the dump"),
     FLAG(CRON_CONFIG_FILES, NULL, 'g', "take the servers' configuration files along"),
     FLAG(CRON_GLOBALS, NULL, 'G', "take roles and tablespaces along"),
-    FLAG(CRON_HISTORY, NULL, 'h', "record the dump in public.gpcrondump_history, which is the default"),
+    FLAG(CRON_HISTORY, NULL, 'h',
+         "record the dump in public.gpcrondump_history, which is the default"),
     FLAG(CRON_NO_HISTORY, NULL, 'H', "do not record it"),
     VALUE(CRON_SCRIPT, NULL, 'R', "PROGRAM", "run this program in the end"),
     VALUE(CRON_PARALLEL, NULL, 'B', "N", "jobs per node (default: as pgark backup has it)"),
-    VALUE(CRON_ENCODING, NULL, 'E', "ENCODING", "must be one that a restore can convert the rows to"),
+    VALUE(CRON_ENCODING, NULL, 'E', "ENCODING",
+          "must be one that a restore can convert the rows to"),
     FLAG(CRON_INSERTS, "inserts", '\0', "write a script with INSERT commands, too"),
     FLAG(CRON_COLUMN_INSERTS, "column-inserts", '\0', "likewise, with the names of the columns"),
     {.name = "oids",
@@ -58,10 +84,12 @@ static const LegacyOption table[] = {
      .help = "tables with oids are no more",
      .hint = "Leave it out."},
     FLAG(CRON_NO_OWNER, "no-owner", '\0', "a restore leaves everything to the role that runs it"),
-    FLAG(CRON_SESSION_AUTHORIZATION, "use-set-session-authorization", '\0', "a restore makes owners by SET SESSION AUTHORIZATION"),
+    FLAG(CRON_SESSION_AUTHORIZATION, "use-set-session-authorization", '\0',
+         "a restore makes owners by SET SESSION AUTHORIZATION"),
     FLAG(CRON_NO_PRIVILEGES, "no-privileges", '\0', "without GRANT and REVOKE"),
     FLAG(CRON_RSYNCABLE, "rsyncable", '\0', "files of what has not changed shall stay the same"),
-    VALUE(CRON_EMAIL_FILE, "email-file", '\0', "FILE", "YAML: sender and subject of mail, for each database"),
+    VALUE(CRON_EMAIL_FILE, "email-file", '\0', "FILE",
+          "YAML: sender and subject of mail, for each database"),
     FLAG(CRON_STATISTICS, "dump-stats", '\0', "write the planner's statistics, too"),
     VALUE(CRON_LOG_DIRECTORY, NULL, 'l', "DIR", "where the log file is (default: ~/gpAdminLogs)"),
     FLAG(CRON_VERBOSE, "verbose", 'v', "say more; alone: show the version"),
@@ -92,7 +120,9 @@ static const LegacyOption table[] = {
 
 #define SCHEMAS CRON_SCHEMA, CRON_NOT_SCHEMA, CRON_SCHEMA_FILE, CRON_NOT_SCHEMA_FILE
 #define TABLES  CRON_TABLE, CRON_NOT_TABLE, CRON_TABLE_FILE, CRON_NOT_TABLE_FILE
-#define CHAIN   "An incremental dump has what the one it builds on has; choose objects for that, with --prefix."
+#define CHAIN                                                                                      \
+    "An incremental dump has what the one it builds on has; choose objects for that, with "        \
+    "--prefix."
 
 static const LegacyExclusion excluded[] = {
     {.first_only = true, .ids = {CRON_INCREMENTAL, SCHEMAS}, .hint = CHAIN},
@@ -114,9 +144,11 @@ static const LegacyExclusion excluded[] = {
 const LegacyProgram gpcrondump_program = {
     .name = "gpcrondump",
     .synopsis = "-x DB [OPTION]...",
-    .about = "Dumps databases of a server, a Citus or a Greenplum cluster, as pgark backup does, and leaves "
+    .about = "Dumps databases of a server, a Citus or a Greenplum cluster, as pgark backup does, "
+             "and leaves "
              "files, log lines and exit codes as the classic gpcrondump did: 0 done, 1 done with "
-             "warnings, 2 failed. gpdbrestore brings a dump back. PGARK_JOBS and the other variables of pgark "
+             "warnings, 2 failed. gpdbrestore brings a dump back. PGARK_JOBS and the other "
+             "variables of pgark "
              "backup, and a configuration file that PGARK_CONFIG names, are heard as well.",
     .options = table,
     .excluded = excluded,

@@ -52,12 +52,12 @@ bool cron_filter_read(void *ctx, const LegacyOptions *o, CronFilter *ret, Error 
         if (!legacy_names_option(parts[i].names, ctx, o, parts[i].option, parts[i].kind, err) ||
             !legacy_names_file(parts[i].names, ctx, o, parts[i].file, parts[i].kind, err))
             return false;
-        const char *system = legacy_names_catalog(parts[i].names);
-        if (system == NULL || parts[i].kind != PATTERN_SCHEMA)
+        const char *catalog = legacy_names_catalog(parts[i].names);
+        if (catalog == NULL || parts[i].kind != PATTERN_SCHEMA)
             continue;
         int given = legacy_options_given(o, parts[i].option) ? parts[i].option : parts[i].file;
         return error_set(err, ERR_USAGE, "%s: %s is a schema of the system",
-                         legacy_options_called(o, given), system);
+                         legacy_options_called(o, given), catalog);
     }
     return true;
 }
@@ -89,14 +89,10 @@ static void add_flags(Arguments *a, const CronDump *cron)
         CronOption id;
         const char *text;
     } flags[] = {
-        {CRON_INCREMENTAL, "--incremental"},
-        {CRON_NO_COMPRESSION, "--compress=none"},
-        {CRON_KEEP_PARTIAL, "--keep-partial"},
-        {CRON_VACUUM_BEFORE, "--vacuum=before"},
-        {CRON_VACUUM_AFTER, "--vacuum=after"},
-        {CRON_CONFIG_FILES, "--config-files"},
-        {CRON_GLOBALS, "--globals"},
-        {CRON_NO_PRIVILEGES, "--no-privileges"},
+        {CRON_INCREMENTAL, "--incremental"},   {CRON_NO_COMPRESSION, "--compress=none"},
+        {CRON_KEEP_PARTIAL, "--keep-partial"}, {CRON_VACUUM_BEFORE, "--vacuum=before"},
+        {CRON_VACUUM_AFTER, "--vacuum=after"}, {CRON_CONFIG_FILES, "--config-files"},
+        {CRON_GLOBALS, "--globals"},           {CRON_NO_PRIVILEGES, "--no-privileges"},
     };
     for (size_t i = 0; i < LENGTH_OF(flags); i++)
     {

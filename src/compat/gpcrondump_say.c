@@ -11,13 +11,13 @@ void cron_say_configuration(const CronRun *run)
     const CronFilter *f = &run->filter;
     log_info("Configuring for %s-database, %s dump",
              run->cron->database_count > 1 ? "multiple" : "single",
-             f->schemas.count > 1       ? "multiple-schema"
-             : f->schemas.count > 0     ? "single-schema"
-             : f->not_schemas.count > 0 ? "exclude-schema"
-             : f->tables.count > 0      ? "include-table"
-             : f->not_tables.count > 0  ? "exclude-table"
+             f->schemas.count > 1                      ? "multiple-schema"
+             : f->schemas.count > 0                    ? "single-schema"
+             : f->not_schemas.count > 0                ? "exclude-schema"
+             : f->tables.count > 0                     ? "include-table"
+             : f->not_tables.count > 0                 ? "exclude-table"
              : cron_given(run->cron, CRON_INCREMENTAL) ? "incremental"
-                                        : "full");
+                                                       : "full");
 }
 
 void cron_say_command(const CronRun *run, char *const *argv, size_t count)

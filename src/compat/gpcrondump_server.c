@@ -36,13 +36,14 @@ static PGresult *missing(const CronRun *run, PgConn *conn, const LegacyNames *na
                         1, params, err);
     }
     const char *params[] = {array_text(run->ctx, names, true), array_text(run->ctx, names, false)};
-    return pg_query(conn,
-                    "SELECT s.a[i], t.a[i] FROM (SELECT $1::text[] AS a) s, (SELECT $2::text[] AS a) t,"
-                    " pg_catalog.generate_series(1, pg_catalog.array_upper($1::text[], 1)) i"
-                    " WHERE NOT EXISTS (SELECT 1 FROM pg_catalog.pg_class c JOIN"
-                    " pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = s.a[i]"
-                    " AND c.relname = t.a[i] AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S'))",
-                    2, params, err);
+    return pg_query(
+        conn,
+        "SELECT s.a[i], t.a[i] FROM (SELECT $1::text[] AS a) s, (SELECT $2::text[] AS a) t,"
+        " pg_catalog.generate_series(1, pg_catalog.array_upper($1::text[], 1)) i"
+        " WHERE NOT EXISTS (SELECT 1 FROM pg_catalog.pg_class c JOIN"
+        " pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = s.a[i]"
+        " AND c.relname = t.a[i] AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S'))",
+        2, params, err);
 }
 
 /* Whoever wants what is not there shall know before anything is done; whoever wants to be without it has
@@ -89,7 +90,8 @@ static bool check_encoding(const CronRun *run, PgConn *conn, Error *err)
     if (!pg_cell_bool(res, 0, 0))
         return error_set(err, ERR_USAGE, "%s: there is no encoding \"%s\"",
                          legacy_options_called(run->cron->o, CRON_ENCODING), shown);
-    log_info("Rows are stored in the database's encoding, %s; a restore converts them to that of its database",
+    log_info("Rows are stored in the database's encoding, %s; a restore converts them to that of "
+             "its database",
              pg_cell(res, 0, 1));
     return true;
 }

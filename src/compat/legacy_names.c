@@ -152,16 +152,16 @@ char *legacy_names_lines(void *ctx, const LegacyNames *names)
 
 const char *legacy_names_catalog(const LegacyNames *names)
 {
-    static const char *const system[] = {"gp_toolkit",     "information_schema", "pg_aoseg",
-                                         "pg_bitmapindex", "pg_catalog",         "pg_toast"};
+    static const char *const catalogs[] = {"gp_toolkit",     "information_schema", "pg_aoseg",
+                                           "pg_bitmapindex", "pg_catalog",         "pg_toast"};
     for (size_t i = 0; i < names->count; i++)
     {
         const LegacyName *n = &names->items[i];
         const char *schema = n->schema != NULL ? n->schema : n->name;
-        for (size_t s = 0; s < LENGTH_OF(system); s++)
+        for (size_t s = 0; s < LENGTH_OF(catalogs); s++)
         {
-            if (strcmp(schema, system[s]) == 0)
-                return system[s];
+            if (strcmp(schema, catalogs[s]) == 0)
+                return catalogs[s];
         }
     }
     return NULL;
