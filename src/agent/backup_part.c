@@ -39,7 +39,7 @@ static bool open_place(Part *part, Error *err)
     part->repo = repo_open_at(p->ctx, p->job.repo, p->job.content, true, err);
     if (part->repo == NULL)
         return error_prefix(err, "on the host of the agent");
-    part->dir = repo_set_dir(p->ctx, p->order.key);
+    part->dir = repo_set_dir(part->repo, p->ctx, p->order.key);
     if (str_equal(part->repo->id, part->job.home))
         return true;
     part->set = repo_set_begin(part->repo, p->ctx, part->job.fleet, p->order.key, err);

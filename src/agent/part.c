@@ -88,7 +88,8 @@ bool agent_discard(AgentProcess *p, json_t **ret_result, Error *err)
                        &home) != 0)
         return bad_job(err, why.text);
     Repo *repo = agent_part_open(p, repo_id, err);
-    if (repo == NULL || !part_remove(repo, repo_set_dir(p->ctx, p->order.key), home, &removed, err))
+    if (repo == NULL ||
+        !part_remove(repo, repo_set_dir(repo, p->ctx, p->order.key), home, &removed, err))
         return false;
     *ret_result = json_object();
     return true;

@@ -21,6 +21,8 @@ static struct
     void (*before)(void *);
     void (*after)(void *);
     void *arg;
+    LogSink *sink; /* NULL: standard error */
+    void *sink_arg;
     atomic_int warnings;
 } log_state = {.level = LOG_INFO, .mutex = PTHREAD_MUTEX_INITIALIZER};
 
@@ -41,6 +43,12 @@ bool log_to_syslog(const char *facility)
 {
     log_state.syslog = log_syslog_open(facility);
     return log_state.syslog;
+}
+
+void log_redirect(LogSink *sink, void *arg)
+{
+    log_state.sink = sink;
+    log_state.sink_arg = arg;
 }
 
 void log_hooks(void (*before)(void *), void (*after)(void *), void *arg)
@@ -103,8 +111,22 @@ static char *line_text(void *ctx, const char *before, LogLevel level, const char
                       hint ? before : "", hint ? "hint: " : "", hint ? err->hint : "");
 }
 
+static void to_sink(void *ctx, LogLevel level, const char *message, const Error *err)
+{
+    bool node = err != NULL && err->node[0] != '\0';
+    log_state.sink(log_state.sink_arg, level,
+                   node ? mem_printf(ctx, "%s: %s", err->node, message) : message);
+    if (err != NULL && err->hint[0] != '\0')
+        log_state.sink(log_state.sink_arg, level, mem_printf(ctx, "hint: %s", err->hint));
+}
+
 static void to_stderr(void *ctx, LogLevel level, const char *message, const Error *err)
 {
+    if (log_state.sink != NULL)
+    {
+        to_sink(ctx, level, message, err);
+        return;
+    }
     if (log_state.before != NULL)
         log_state.before(log_state.arg);
     fprintf(stderr, "%s\n",

@@ -27,6 +27,12 @@ void log_setup(LogLevel level, bool json);
 void log_to_file(FILE *file);
 bool log_to_syslog(const char *facility) MUST_CHECK;
 
+/* log_redirect: lines that would be printed on standard error are given to sink instead, without a level and
+ * an end; a hint is a line of its own. Called under the log's lock: sink must not log. To be called
+ * before any thread is started. */
+typedef void LogSink(void *arg, LogLevel level, const char *line);
+void log_redirect(LogSink *sink, void *arg);
+
 /* log_hooks: before/after are called, under the log's lock, around each line, so that a live
  * display can clear and redraw itself. NULL takes them away. */
 void log_hooks(void (*before)(void *arg), void (*after)(void *arg), void *arg);

@@ -29,25 +29,30 @@ static const char *host_name(void *ctx)
     return mem_strdup(ctx, host);
 }
 
-static bool read_server(BackupMail *mail, const Options *o, Error *err)
+bool backup_mail_server(void *ctx, const Options *o, MailServer *ret, Error *err)
 {
     const char *tls = options_string(o, OPT_MAIL_TLS);
     const char *file = options_string(o, OPT_MAIL_PASSWORD_FILE);
-    mail->server = (MailServer){.url = options_string(o, OPT_MAIL_SERVER),
-                                .user = options_string(o, OPT_MAIL_USER),
-                                .ca_file = options_string(o, OPT_MAIL_CA_FILE),
-                                .tls = str_equal(tls, "try")    ? MAIL_TLS_TRY
-                                       : str_equal(tls, "none") ? MAIL_TLS_NONE
-                                                                : MAIL_TLS_REQUIRE};
-    if (!mail_check_url("--mail-server", mail->server.url, err))
+    *ret = (MailServer){.url = options_string(o, OPT_MAIL_SERVER),
+                        .user = options_string(o, OPT_MAIL_USER),
+                        .ca_file = options_string(o, OPT_MAIL_CA_FILE),
+                        .tls = str_equal(tls, "try")    ? MAIL_TLS_TRY
+                               : str_equal(tls, "none") ? MAIL_TLS_NONE
+                                                        : MAIL_TLS_REQUIRE};
+    if (!mail_check_url("--mail-server", ret->url, err))
         return false;
-    if (mail->server.ca_file != NULL && access(mail->server.ca_file, R_OK) != 0)
-        return error_errno(err, ERR_USAGE, "cannot read --mail-ca-file \"%s\"",
-                           mail->server.ca_file);
+    if (ret->ca_file != NULL && access(ret->ca_file, R_OK) != 0)
+        return error_errno(err, ERR_USAGE, "cannot read --mail-ca-file \"%s\"", ret->ca_file);
     if (file == NULL)
         return true;
-    mail->server.password = mail_password(mail, file, err);
-    return mail->server.password != NULL;
+    ret->password = mail_password(ctx, file, err);
+    return ret->password != NULL;
+}
+
+const char *backup_mail_from(void *ctx, const Options *o)
+{
+    const char *from = options_string(o, OPT_MAIL_FROM);
+    return from != NULL ? from : mem_printf(ctx, "pgark@%s", host_name(ctx));
 }
 
 bool backup_mail_prepare(void *ctx, const Options *o, BackupMail **ret, Error *err)
@@ -59,13 +64,11 @@ bool backup_mail_prepare(void *ctx, const Options *o, BackupMail **ret, Error *e
     if (mail->to_count == 0)
         return true;
     mail->host = host_name(mail);
-    mail->from = options_string(o, OPT_MAIL_FROM);
-    if (mail->from == NULL)
-        mail->from = mem_printf(mail, "pgark@%s", mail->host);
+    mail->from = backup_mail_from(mail, o);
     mail->least = str_equal(on, "always")     ? RUN_DONE
                   : str_equal(on, "warnings") ? RUN_WARNINGS
                                               : RUN_FAILED;
-    if (!mail_check_address("--mail-from", mail->from, err) || !read_server(mail, o, err))
+    if (!mail_check_address("--mail-from", mail->from, err) || !backup_mail_server(mail, o, &mail->server, err))
         return false;
     for (size_t i = 0; i < mail->to_count; i++)
     {

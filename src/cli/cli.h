@@ -8,6 +8,7 @@
 
 #include "backup/request.h"
 #include "config/options.h"
+#include "fleet/backup_run.h"
 #include "fleet/supervise.h"
 #include "fleet/topology.h"
 #include "repo/repo.h"
@@ -33,6 +34,11 @@ int cmd_export(void *ctx, const Options *o, Supervisor *supervisor, Error *err);
 
 /* cmd_backup_request makes the request of a backup of its options. */
 bool cmd_backup_request(void *ctx, const Options *o, BackupRequest *ret, Error *err) MUST_CHECK;
+
+/* cmd_backup_run makes the backup that was requested, with all that goes on around it by the options, and prints
+ * nothing. Below ctx. */
+bool cmd_backup_run(void *ctx, const Options *o, const BackupRequest *request,
+                    Supervisor *supervisor, BackupResult *ret, Error *err) MUST_CHECK;
 
 /* cmd_restore_request makes that of a restore. cmd_restore_agent_options: what of the command line an agent
  * that restores a node is told. */

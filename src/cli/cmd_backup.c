@@ -247,31 +247,43 @@ static void vacuum_after(void *ctx, const Options *o, const Fleet *fleet, Superv
         log_warning("--vacuum=after: %s", err.message);
 }
 
+bool cmd_backup_run(void *ctx, const Options *o, const BackupRequest *request,
+                    Supervisor *supervisor, BackupResult *ret, Error *err)
+{
+    *ret = (BackupResult){.manifest = NULL};
+    Fleet *fleet = cli_fleet(ctx, o, err);
+    BackupEnd *end = fleet == NULL ? NULL : backup_end_prepare(ctx, o, fleet, err);
+    if (end == NULL)
+        return false;
+    bool ok = backup_end_before(end, supervisor, err) && find_nodes(ctx, o, request, fleet, err) &&
+              vacuum(ctx, o, "before", fleet, supervisor, err) &&
+              backup_run(ctx, fleet, request, supervisor, cli_progress(o), ret, err);
+    if (ok)
+        warn_left_out(ret->manifest);
+    if (ok)
+        vacuum_after(ctx, o, fleet, supervisor);
+    backup_end(end, ret, err);
+    return ok;
+}
+
+static int dry_run(void *ctx, const Options *o, const BackupRequest *request,
+                   Supervisor *supervisor, Error *err)
+{
+    Fleet *fleet = cli_fleet(ctx, o, err);
+    return fleet != NULL && find_nodes(ctx, o, request, fleet, err)
+               ? plan_only(ctx, o, request, fleet, supervisor, err)
+               : EXIT_ERROR;
+}
+
 int cmd_backup(void *ctx, const Options *o, Supervisor *supervisor, Error *err)
 {
     BackupRequest request = {.repo = NULL};
-    BackupResult result = {.manifest = NULL};
+    BackupResult result;
     if (!cmd_backup_request(ctx, o, &request, err))
         return EXIT_ERROR;
-    Fleet *fleet = cli_fleet(ctx, o, err);
-    if (fleet == NULL)
-        return EXIT_ERROR;
     if (request.dry_run)
-        return find_nodes(ctx, o, &request, fleet, err)
-                   ? plan_only(ctx, o, &request, fleet, supervisor, err)
-                   : EXIT_ERROR;
-    BackupEnd *end = backup_end_prepare(ctx, o, fleet, err);
-    if (end == NULL)
-        return EXIT_ERROR;
-    bool ok = backup_end_before(end, supervisor, err) && find_nodes(ctx, o, &request, fleet, err) &&
-              vacuum(ctx, o, "before", fleet, supervisor, err) &&
-              backup_run(ctx, fleet, &request, supervisor, cli_progress(o), &result, err);
-    if (ok)
-        warn_left_out(result.manifest);
-    if (ok)
-        vacuum_after(ctx, o, fleet, supervisor);
-    backup_end(end, &result, err);
-    if (!ok)
+        return dry_run(ctx, o, &request, supervisor, err);
+    if (!cmd_backup_run(ctx, o, &request, supervisor, &result, err))
         return EXIT_ERROR;
     if (cli_json(o))
         set_report_print(stdout, set_report_json(result.manifest, -1, NULL));

@@ -68,6 +68,7 @@ static void choose_ways(const Options *o, RestoreRequest *r)
     r->if_exists = options_flag(o, OPT_IF_EXISTS);
     r->truncate = options_flag(o, OPT_TRUNCATE);
     r->append = options_flag(o, OPT_APPEND);
+    r->keep_existing = options_flag(o, OPT_KEEP_EXISTING);
     r->resume = options_flag(o, OPT_RESUME);
     r->disable_triggers = options_flag(o, OPT_DISABLE_TRIGGERS);
     r->via_root = options_flag(o, OPT_LOAD_VIA_PARTITION_ROOT);
@@ -122,6 +123,7 @@ static const OptionId agent_options[] = {
     OPT_IF_EXISTS,
     OPT_TRUNCATE,
     OPT_APPEND,
+    OPT_KEEP_EXISTING,
     OPT_DISABLE_TRIGGERS,
     OPT_LOAD_VIA_PARTITION_ROOT,
     OPT_ON_ERROR,

@@ -57,8 +57,11 @@ char *dump_report_text(void *ctx, const DumpRequest *request, const DumpResult *
     str_addf(s, "gp_dump Command Line: %s\n", request->line);
     str_addf(s, "Pass through Command Line Options: %s\n",
              request->passed[0] == '\0' ? "None" : request->passed);
-    str_addf(s, "Compression Program: %s\nBackup Type: Full\n\nIndividual Results\n",
-             request->gzip ? "gzip" : "None");
+    str_addf(s, "Compression Program: %s\nBackup Type: %s\n\nIndividual Results\n",
+             request->compression != NULL ? request->compression
+             : request->gzip              ? "gzip"
+                                          : "None",
+             request->incremental ? "Incremental" : "Full");
     for (size_t i = 0; i < result->node_count; i++)
     {
         add_file(s, &result->nodes[i], result->nodes[i].script, failure);

@@ -266,7 +266,7 @@ static bool dump(DumpRun *run, Error *err)
     if (!make_backup(run, &backup, err))
         return false;
     run->manifest = backup.manifest;
-    run->set_dir = repo_set_dir(run->ctx, run->dir->key);
+    run->set_dir = repo_set_dir(&(const Repo){.layout = LAYOUT_SETS}, run->ctx, run->dir->key);
     list_nodes(run);
     for (size_t i = 0; i < run->manifest->node_count; i++)
     {

@@ -40,6 +40,8 @@ typedef struct DumpRequest
     bool to_stdout;   /* the script of the only node; its other files go to dir all the same */
     const char *line; /* command line and what agents would have been passed, for the report */
     const char *passed;
+    const char *compression; /* what the report calls it; NULL: as gzip says */
+    bool incremental;        /* of its kind */
     ProgressMode progress;
 } DumpRequest;
 

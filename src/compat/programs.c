@@ -3,6 +3,7 @@
 
 #include "compat/gp_dump.h"
 #include "compat/gp_restore.h"
+#include "compat/gpcrondump.h"
 #include "compat/launched.h"
 
 static const struct
@@ -10,11 +11,9 @@ static const struct
     const char *name;
     ProgramRun *run;
 } programs[] = {
-    {"gp_dump", gp_dump},
-    {"gp_dump_agent", gp_dump_agent},
-    {"gp_restore", gp_restore},
-    {"gp_restore_agent", gp_restore_agent},
-    {NULL, NULL}, /* behind the last */
+    {"gp_dump", gp_dump},       {"gp_dump_agent", gp_dump_agent},
+    {"gp_restore", gp_restore}, {"gp_restore_agent", gp_restore_agent},
+    {"gpcrondump", gpcrondump}, {NULL, NULL}, /* behind the last */
 };
 
 ProgramRun *programs_find(const char *argv0)

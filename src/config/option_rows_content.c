@@ -394,9 +394,9 @@ static const OptionSpec rows[] = {
         .group = GROUP_CONTENT,
         .commands = CMD_RESTORE,
         .help = "empty the tables before they are loaded",
-        .more =
-            "Rows only: definitions are left as they are. All tables are emptied at once; foreign "
-            "keys of other tables to them are an error.",
+        .more = "Rows only (but with --keep-existing): definitions are left as they are. All "
+                "tables are emptied at once; foreign "
+                "keys of other tables to them are an error.",
     },
     {
         .id = OPT_APPEND,
@@ -405,9 +405,20 @@ static const OptionSpec rows[] = {
         .group = GROUP_CONTENT,
         .commands = CMD_RESTORE,
         .help = "add rows to those that the tables have",
-        .more =
-            "Rows only. Without --clean, --truncate and --append a table that is not empty is an "
-            "error.",
+        .more = "Rows only (but with --keep-existing). Without --clean, --truncate and --append a "
+                "table that is not empty is an "
+                "error.",
+    },
+    {
+        .id = OPT_KEEP_EXISTING,
+        .name = "keep-existing",
+        .type = OPTION_FLAG,
+        .group = GROUP_CONTENT,
+        .commands = CMD_RESTORE,
+        .help = "leave what is there as it is, and load its tables",
+        .more = "Makes what is missing. A table that is there keeps its indexes, constraints, "
+                "triggers and "
+                "privileges, and must be empty; --truncate empties it first, --append adds to it.",
     },
     {
         .id = OPT_ON_ERROR,

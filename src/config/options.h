@@ -161,6 +161,7 @@ typedef enum OptionId
     OPT_IF_EXISTS, /* and export */
     OPT_TRUNCATE,
     OPT_APPEND,
+    OPT_KEEP_EXISTING,
     OPT_ON_ERROR,         /* --on-error=stop|continue, default stop */
     OPT_DISABLE_TRIGGERS, /* and export */
     OPT_LOAD_VIA_PARTITION_ROOT,

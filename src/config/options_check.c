@@ -38,6 +38,8 @@ static const Exclusion exclusions[] = {
     {OPT_CLEAN, OPT_TRUNCATE},
     {OPT_CLEAN, OPT_APPEND},
     {OPT_TRUNCATE, OPT_APPEND},
+    {OPT_CLEAN, OPT_KEEP_EXISTING},
+    {OPT_CREATE, OPT_KEEP_EXISTING},
     {OPT_CREATE, OPT_TRUNCATE},
     {OPT_CREATE, OPT_APPEND},
     {OPT_NO_OWNER, OPT_USE_SET_SESSION_AUTHORIZATION},
@@ -116,6 +118,9 @@ static bool check_exclusion(Options *o, OptionId a, OptionId b, Error *err)
 static bool check_need(const Options *o, const Need *need, Error *err)
 {
     if (!is_set(o, need->id))
+        return true;
+    /* A file or an environment may tell once how mail is sent, and somebody else to whom. */
+    if (need->one_of[0] == OPT_MAIL_TO && o->values[need->id].source < SOURCE_COMMAND_LINE)
         return true;
     for (size_t i = 0; i < LENGTH_OF(need->one_of); i++)
     {

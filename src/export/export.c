@@ -81,7 +81,7 @@ bool export_set(Repo *repo, const char *set_dir, const ExportRequest *request, C
                            .progress = request->progress};
     Manifest *manifest = manifest_read(repo->storage, ctx, set_dir, false, err);
     source.manifest = manifest;
-    if (manifest != NULL && !base_check_depends(repo->storage, &manifest->set, err))
+    if (manifest != NULL && !base_check_depends(repo->storage, set_dir, &manifest->set, err))
         return false;
     source.fold = manifest == NULL ? NULL : fold_manifest(manifest, err);
     source.node = source.fold == NULL ? NULL : find_node(manifest, request, err);

@@ -186,9 +186,11 @@ static const Fleet *only_held(void *ctx, const Fleet *fleet, const HoldFile *fil
 bool resume_open(void *ctx, const BackupRequest *request, const Fleet **fleet, Repo **ret_repo,
                  HoldFile **ret_file, Error *err)
 {
-    const char *dir = repo_set_dir(ctx, request->key);
     *ret_repo = repo_open(ctx, request->repo, err);
-    if (*ret_repo == NULL || !check_set(*ret_repo, request->key, dir, err))
+    if (*ret_repo == NULL)
+        return false;
+    const char *dir = repo_set_dir(*ret_repo, ctx, request->key);
+    if (!check_set(*ret_repo, request->key, dir, err))
         return false;
     *ret_file = read_hold(ctx, *ret_repo, request->key, dir, err);
     if (*ret_file == NULL || !same_request(*ret_file, request, err))

@@ -9,15 +9,16 @@
 
 char *base_chunk_dir(void *ctx, const char *set_dir, const ChunkRecord *chunk)
 {
-    return chunk->set[0] == '\0' ? mem_strdup(ctx, set_dir) : repo_set_dir(ctx, chunk->set);
+    return chunk->set[0] == '\0' ? mem_strdup(ctx, set_dir)
+                                 : repo_set_dir_like(ctx, set_dir, chunk->set);
 }
 
-bool base_check_depends(Storage *st, const SetRecord *set, Error *err)
+bool base_check_depends(Storage *st, const char *set_dir, const SetRecord *set, Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "depends");
     for (size_t i = 0; i < set->depends_count; i++)
     {
-        const char *dir = repo_set_dir(tmp, set->depends_on[i]);
+        const char *dir = repo_set_dir_like(tmp, set_dir, set->depends_on[i]);
         StorageInfo info;
         if (!storage_stat(st, repo_path_in(tmp, dir, "manifest.jsonl"), &info, err))
             return false;
@@ -117,7 +118,7 @@ static bool check_here(const Base *base, Error *err)
 /* Under its lock: until then it may be removed. */
 static bool take(Base *base, const SetRecord *peeked, Error *err)
 {
-    base->dir = repo_set_dir(base, peeked->key);
+    base->dir = repo_set_dir(base->repo, base, peeked->key);
     memcpy(base->key, peeked->key, SET_KEY_LEN);
     base->locks = mem_array(base, StorageLock *, peeked->depends_count + 1);
     base->sets = mem_array(base, char *, peeked->depends_count + 1);

@@ -43,7 +43,8 @@ size_t base_set_index(const Base *base, const char *key);
 
 /* base_check_depends finds out whether the sets are there that a set depends on: ERR_NOT_FOUND names
  * the first that is not. For readers, before they begin. */
-bool base_check_depends(Storage *st, const SetRecord *set, Error *err) MUST_CHECK;
+bool base_check_depends(Storage *st, const char *set_dir, const SetRecord *set, Error *err)
+    MUST_CHECK;
 
 /* base_chunk_dir gives the directory, below ctx, of the set that stores a chunk of set_dir. */
 char *base_chunk_dir(void *ctx, const char *set_dir, const ChunkRecord *chunk);

@@ -16,6 +16,8 @@
 #define MARKER_ID_LEN  (2 * ID_BYTES)
 #define FORMAT_CURRENT REPO_FORMAT
 
+#define LAYOUT_DAYS_NAME "days"
+
 /* ---- the marker ---- */
 
 static bool bad_marker(const Repo *repo, const char *why, Error *err)
@@ -24,8 +26,19 @@ static bool bad_marker(const Repo *repo, const char *why, Error *err)
                      storage_uri(repo->storage), why);
 }
 
+/* Only the other layout is named: a repository without a name is readable by any pgark. */
+static bool parse_layout(Repo *repo, const json_t *root, Error *err)
+{
+    json_t *layout = json_object_get(root, "layout");
+
+    repo->layout = layout == NULL ? LAYOUT_SETS : LAYOUT_DAYS;
+    return layout == NULL || str_equal(json_string_value(layout), LAYOUT_DAYS_NAME) ||
+           bad_marker(repo, "an unknown layout", err);
+}
+
 static bool parse_marker(Repo *repo, json_t *root, Error *err)
 {
+    size_t fields = json_object_get(root, "layout") == NULL ? 2 : 3;
     json_t *format = json_object_get(root, "format");
     const char *id = json_string_value(json_object_get(root, "id"));
 
@@ -40,10 +53,10 @@ static bool parse_marker(Repo *repo, json_t *root, Error *err)
         return error_hint(err, "Use a newer pgark for this repository.");
     }
     if (id == NULL || strlen(id) != MARKER_ID_LEN ||
-        strspn(id, "0123456789abcdef") != MARKER_ID_LEN || json_object_size(root) != 2)
+        strspn(id, "0123456789abcdef") != MARKER_ID_LEN || json_object_size(root) != fields)
         return bad_marker(repo, "no id, or unknown fields", err);
     memcpy(repo->id, id, MARKER_ID_LEN + 1);
-    return true;
+    return parse_layout(repo, root, err);
 }
 
 static bool read_marker(Repo *repo, Error *err)
@@ -75,7 +88,9 @@ static bool write_marker(Repo *repo, Error *err)
     if (RAND_bytes(id, sizeof(id)) != 1)
         return error_set(err, ERR_INTERNAL, "no random numbers to be had");
     str_hex(repo->id, id, sizeof(id));
-    len = snprintf(text, sizeof(text), "{\"format\":%d,\"id\":\"%s\"}\n", FORMAT_CURRENT, repo->id);
+    len = snprintf(text, sizeof(text), "{\"format\":%d,\"id\":\"%s\"%s}\n", FORMAT_CURRENT,
+                   repo->id,
+                   repo->layout == LAYOUT_DAYS ? ",\"layout\":\"" LAYOUT_DAYS_NAME "\"" : "");
     w = storage_write_open(repo->storage, MARKER, STORAGE_WRITE_ATOMIC, err);
     return w != NULL && storage_write(w, text, (size_t) len, err) && storage_writer_commit(w, err);
 }
@@ -88,11 +103,24 @@ static bool is_harmless(const char *name)
     return strcmp(name, "lost+found") == 0 || strncmp(name, "." MARKER, strlen(MARKER) + 1) == 0;
 }
 
-static bool note_content(void *arg, const char *name, const StorageInfo *info UNUSED,
-                         Error *err UNUSED)
+/* What the layout "days" has at its root is what older programs have there, too. */
+static bool is_day(const char *name)
 {
-    if (!is_harmless(name))
-        *(bool *) arg = true;
+    return strlen(name) == 8 && strspn(name, "0123456789") == 8;
+}
+
+typedef struct Content
+{
+    bool days; /* they are no reason not to make a repository */
+    bool any;
+} Content;
+
+static bool note_content(void *arg, const char *name, const StorageInfo *info, Error *err UNUSED)
+{
+    Content *c = arg;
+
+    c->any = c->any ||
+             !(is_harmless(name) || (c->days && info->kind == STORAGE_DIR && is_day(name)));
     return true;
 }
 
@@ -108,7 +136,7 @@ static bool look_at_root(Repo *repo, RootState *ret_state, Error *err)
 {
     const char *uri = storage_uri(repo->storage);
     StorageInfo root, marker;
-    bool has_content = false;
+    Content content = {.days = repo->layout == LAYOUT_DAYS};
 
     *ret_state = ROOT_MISSING;
     if (!storage_stat(repo->storage, "", &root, err))
@@ -122,9 +150,9 @@ static bool look_at_root(Repo *repo, RootState *ret_state, Error *err)
     *ret_state = marker.kind == STORAGE_MISSING ? ROOT_EMPTY : ROOT_REPOSITORY;
     if (*ret_state == ROOT_REPOSITORY)
         return true;
-    if (!storage_list(repo->storage, "", note_content, &has_content, err))
+    if (!storage_list(repo->storage, "", note_content, &content, err))
         return false;
-    if (has_content)
+    if (content.any)
         return error_set(err, ERR_USAGE, "%s is not a pgark repository and not empty", uri);
     return true;
 }
@@ -186,7 +214,7 @@ static bool open_or_create(Repo *repo, Error *err)
         return false;
     if (state != ROOT_REPOSITORY && !(write_marker(repo, err) && read_marker(repo, err)))
         return false;
-    return storage_make_dir(repo->storage, "sets", false, err) &&
+    return (repo->layout == LAYOUT_DAYS || storage_make_dir(repo->storage, "sets", false, err)) &&
            storage_make_dir(repo->storage, "locks", false, err);
 }
 
@@ -197,6 +225,22 @@ Repo *repo_open_at(void *ctx, const char *pattern, int content, bool create, Err
     Repo *repo = uri == NULL ? NULL : new_repo(ctx, uri, err);
 
     if (repo == NULL || (create ? open_or_create(repo, err) : open_existing(repo, err)))
+        return repo;
+    mem_free(repo);
+    return NULL;
+}
+
+Repo *repo_open_or_make_days(void *ctx, const char *uri, Error *err)
+{
+    Repo *repo = new_repo(ctx, uri, err);
+
+    if (repo == NULL)
+        return NULL;
+    repo->layout = LAYOUT_DAYS;
+    if (open_or_create(repo, err) &&
+        (repo->layout == LAYOUT_DAYS ||
+         error_set(err, ERR_USAGE, "the repository at %s has its sets below sets/",
+                   storage_uri(repo->storage))))
         return repo;
     mem_free(repo);
     return NULL;

@@ -11,6 +11,8 @@
  *   sets/YYYYMMDD/KEY/node<content>.jsonl
  *   sets/YYYYMMDD/KEY/db/<db>/node<content>/schema.dump
  *   sets/YYYYMMDD/KEY/db/<db>/node<content>/<oid>.<chunk>.<txt|bin><suffix>, bundle-<n>
+ *
+ * In the layout "days" the directories YYYYMMDD lie at the root, and files beside the sets belong to them.
  */
 #ifndef PGARK_REPO_REPO_H
 #define PGARK_REPO_REPO_H
@@ -24,10 +26,17 @@
 #define SET_REPORT_TEXT "report.txt"
 #define SET_REPORT_JSON "report.json"
 
+typedef enum RepoLayout
+{
+    LAYOUT_SETS, /* sets/YYYYMMDD/KEY */
+    LAYOUT_DAYS, /* YYYYMMDD/KEY, with others' files beside */
+} RepoLayout;
+
 typedef struct Repo
 {
     Storage *storage;
     char id[33];
+    RepoLayout layout;
 } Repo;
 
 /* repo_open opens an existing repository (ERR_NOT_FOUND when there is none, ERR_USAGE when the path
@@ -37,7 +46,11 @@ typedef struct Repo
 Repo *repo_open(void *ctx, const char *uri, Error *err);
 Repo *repo_open_or_create(void *ctx, const char *uri, Error *err);
 
-/* Both take a pattern, too (repo_place in repo/part.h), and open the home; repo_open_at opens the place of
+/* repo_open_or_make_days is repo_open_or_create for the layout "days": a new one may be made in a directory that
+ * has days already. ERR_USAGE: there is a repository of the other layout. */
+Repo *repo_open_or_make_days(void *ctx, const char *uri, Error *err);
+
+/* The first two take a pattern, too (repo_place in repo/part.h), and open the home; repo_open_at opens the place of
  * a node, or of PLACE_HOME. */
 Repo *repo_open_at(void *ctx, const char *pattern, int content, bool create, Error *err);
 
@@ -56,8 +69,14 @@ bool repo_key_is_date(const char *text);
 int64_t repo_key_seconds(const char *key);
 void repo_key_from_seconds(char key[SET_KEY_LEN], int64_t seconds);
 
-/* repo_set_dir: "sets/YYYYMMDD/KEY" below ctx. */
-char *repo_set_dir(void *ctx, const char *key);
+/* repo_set_dir: "sets/YYYYMMDD/KEY", or "YYYYMMDD/KEY", below ctx. */
+char *repo_set_dir(const Repo *repo, void *ctx, const char *key);
+
+/* repo_set_dir_like is that of another set in the repository where set_dir is one's. */
+char *repo_set_dir_like(void *ctx, const char *set_dir, const char *key);
+
+/* repo_next_key is the key that a set begun now would be given. */
+bool repo_next_key(Repo *repo, char ret_key[SET_KEY_LEN], Error *err) MUST_CHECK;
 
 /* repo_path_in is the path of what has that name in a directory; below ctx. */
 static inline char *repo_path_in(void *ctx, const char *dir, const char *name)
@@ -95,8 +114,13 @@ RepoSet *repo_set_take(Repo *repo, void *ctx, const char *fleet, const char *key
 void repo_set_end(RepoSet *set);
 
 /* repo_remove_set removes a set's directory, its manifest first, and the date's directory when it
- * is empty then. The caller holds the set's run.lock exclusively. */
+ * is empty then. In the layout "days" what repo_is_beside finds next to it goes, too. The caller holds the set's
+ * run.lock exclusively. */
 bool repo_remove_set(Repo *repo, const char *dir, Error *err) MUST_CHECK;
+
+/* repo_is_beside tells by its name whether a file of a date's directory belongs to the set of that key: it
+ * has the key in it, and "gp_" somewhere before. */
+bool repo_is_beside(const char *name, const char *key);
 
 /* repo_lock_is_held tells whether somebody holds the lock on path exclusively. A lock that cannot
  * even be looked at (no right to read it) counts as not held. */

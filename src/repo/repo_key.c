@@ -1,6 +1,7 @@
 /*
  * repo/repo_key.c - the keys of sets, and names made of other text.
  */
+#include <ctype.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -74,9 +75,29 @@ bool repo_key_parse(const char *text, Error *err)
     return true;
 }
 
-char *repo_set_dir(void *ctx, const char *key)
+char *repo_set_dir(const Repo *repo, void *ctx, const char *key)
 {
-    return mem_printf(ctx, "sets/%.8s/%s", key, key);
+    return mem_printf(ctx, "%s%.8s/%s", repo->layout == LAYOUT_DAYS ? "" : "sets/", key, key);
+}
+
+char *repo_set_dir_like(void *ctx, const char *set_dir, const char *key)
+{
+    size_t len = strlen(set_dir);
+    size_t end = strlen("YYYYMMDD/") + SET_KEY_LEN - 1;
+    return mem_printf(ctx, "%.*s%.8s/%s", (int) (len > end ? len - end : 0), set_dir, key, key);
+}
+
+/* A key is no part of a longer number. */
+bool repo_is_beside(const char *name, const char *key)
+{
+    const char *dump = strstr(name, "gp_");
+    for (const char *at = dump; at != NULL && (at = strstr(at, key)) != NULL; at++)
+    {
+        if ((at == name || !isdigit((unsigned char) at[-1])) &&
+            !isdigit((unsigned char) at[strlen(key)]))
+            return true;
+    }
+    return false;
 }
 
 char *repo_escape(void *ctx, const char *text)

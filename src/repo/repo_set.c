@@ -57,7 +57,7 @@ static bool add_day(void *arg, const char *name, const StorageInfo *info, Error 
     if (info->kind == STORAGE_DIR && strlen(name) == 8 && strspn(name, "0123456789") == 8)
         *mem_push(l->ctx, l->days, l->day_count, l->day_capacity, char *) = mem_strdup(l->ctx,
                                                                                        name);
-    else
+    else if (l->repo->layout == LAYOUT_SETS)
         note_strange(l, name);
     return true;
 }
@@ -69,12 +69,13 @@ static bool add_set(void *arg, const char *name, const StorageInfo *info, Error 
 
     if (info->kind != STORAGE_DIR || !repo_key_is_date(name) || strncmp(name, l->day, 8) != 0)
     {
-        note_strange(l, name);
+        if (info->kind == STORAGE_DIR || l->repo->layout == LAYOUT_SETS)
+            note_strange(l, name);
         return true;
     }
     set = mem_push(l->ctx, l->sets, l->count, l->capacity, RepoSetInfo);
     memcpy(set->key, name, SET_KEY_LEN);
-    set->dir = repo_set_dir(l->ctx, name);
+    set->dir = repo_set_dir(l->repo, l->ctx, name);
     return true;
 }
 
@@ -109,14 +110,17 @@ static int compare_sets(const void *a, const void *b)
 
 static bool list_keys(Listing *l, Error *err)
 {
-    if (!storage_list(l->repo->storage, "sets", add_day, l, err))
+    bool days = l->repo->layout == LAYOUT_DAYS;
+
+    if (!storage_list(l->repo->storage, days ? "" : "sets", add_day, l, err))
         return false;
     for (size_t i = 0; i < l->day_count; i++)
     {
         AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "day");
 
         l->day = l->days[i];
-        if (!storage_list(l->repo->storage, repo_path_in(ctx, "sets", l->day), add_set, l, err))
+        if (!storage_list(l->repo->storage, days ? l->day : repo_path_in(ctx, "sets", l->day),
+                          add_set, l, err))
             return false;
     }
     if (l->count > 1)
@@ -134,7 +138,8 @@ bool repo_list_sets(Repo *repo, void *ctx, RepoSetInfo **ret_sets, size_t *ret_c
         return false;
     if (l.strange_count > 0)
         log_warning("ignoring %zu name%s in %s that no set has, as \"%s\"", l.strange_count,
-                    l.strange_count == 1 ? "" : "s", "sets/", l.strange);
+                    l.strange_count == 1 ? "" : "s", repo->layout == LAYOUT_DAYS ? "days" : "sets/",
+                    l.strange);
     for (size_t i = 0; i < l.count; i++)
     {
         if (!look_at_set(repo, &l.sets[i], err))
@@ -204,6 +209,16 @@ static bool first_free_key(Repo *repo, int64_t *ret_seconds, Error *err)
     return true;
 }
 
+bool repo_next_key(Repo *repo, char ret_key[SET_KEY_LEN], Error *err)
+{
+    int64_t seconds;
+
+    if (!first_free_key(repo, &seconds, err))
+        return false;
+    repo_key_from_seconds(ret_key, seconds);
+    return true;
+}
+
 static bool make_dir_given(RepoSet *set, const char *key, Error *err)
 {
     Error why = ERROR_INIT;
@@ -211,7 +226,7 @@ static bool make_dir_given(RepoSet *set, const char *key, Error *err)
     if (!repo_key_parse(key, err))
         return false;
     memcpy(set->key, key, SET_KEY_LEN);
-    set->dir = repo_set_dir(set, set->key);
+    set->dir = repo_set_dir(set->repo, set, set->key);
     if (storage_make_dir(set->repo->storage, set->dir, true, &why))
         return true;
     if (why.code == ERR_EXISTS)
@@ -232,7 +247,7 @@ static bool make_dir_free(RepoSet *set, Error *err)
 
         repo_key_from_seconds(set->key, seconds);
         mem_free(set->dir);
-        set->dir = repo_set_dir(set, set->key);
+        set->dir = repo_set_dir(set->repo, set, set->key);
         if (storage_make_dir(set->repo->storage, set->dir, true, &why))
             return true;
         if (why.code != ERR_EXISTS)
@@ -321,7 +336,7 @@ RepoSet *repo_set_take(Repo *repo, void *ctx, const char *fleet, const char *key
     set->repo = repo;
     set->kept = true;
     memcpy(set->key, key, SET_KEY_LEN);
-    set->dir = repo_set_dir(set, set->key);
+    set->dir = repo_set_dir(repo, set, set->key);
     owner_line(owner, sizeof(owner));
     /* Once more under its lock: it may have been removed before we had that. */
     if (check_unfinished(set, err) && lock_fleet(set, fleet, owner, err) &&
@@ -343,17 +358,38 @@ RepoSet *repo_set_begin(Repo *repo, void *ctx, const char *fleet, const char *ke
     return NULL;
 }
 
+typedef struct Beside
+{
+    Repo *repo;
+    const char *day;
+    const char *key;
+} Beside;
+
+static bool remove_beside(void *arg, const char *name, const StorageInfo *info, Error *err)
+{
+    const Beside *b = arg;
+    AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "beside");
+
+    return info->kind != STORAGE_FILE || !repo_is_beside(name, b->key) ||
+           storage_remove(b->repo->storage, repo_path_in(ctx, b->day, name), err);
+}
+
 bool repo_remove_set(Repo *repo, const char *dir, Error *err)
 {
     AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "remove");
     char *day = mem_strdup(ctx, dir);
+    Beside beside = {.repo = repo, .day = day, .key = strrchr(dir, '/') + 1};
+
+    *strrchr(day, '/') = '\0';
 
     /* Without its manifest the rest counts for nothing, wherever the removal stops; and that must
      * hold after a power failure, too. */
     if (!storage_remove(repo->storage, repo_path_in(ctx, dir, "manifest.jsonl"), err) ||
-        !storage_sync_dir(repo->storage, dir, err) || !storage_remove_tree(repo->storage, dir, err))
+        !storage_sync_dir(repo->storage, dir, err) ||
+        (repo->layout == LAYOUT_DAYS &&
+         !storage_list(repo->storage, day, remove_beside, &beside, err)) ||
+        !storage_remove_tree(repo->storage, dir, err))
         return false;
-    *strrchr(day, '/') = '\0';
     return storage_remove_dir(repo->storage, day, err);
 }
 
@@ -500,7 +536,7 @@ bool repo_resolve(Repo *repo, void *ctx, const char *key_or_latest, const char *
             return false;
         memcpy(ret_key, key_or_latest, SET_KEY_LEN);
     }
-    dir = repo_set_dir(ctx, ret_key);
+    dir = repo_set_dir(repo, ctx, ret_key);
     if (!check_finished(repo, dir, ret_key, err) ||
         !lock_for_reading(repo, dir, ret_key, ret_lock, err))
         return false;

@@ -313,6 +313,8 @@ static const char *why_removed(const RetentionRule *rule)
 {
     bool periods = rule->keep_daily > 0 || rule->keep_weekly > 0 || rule->keep_monthly > 0;
 
+    if (rule->day_count > 0)
+        return "of that day";
     if (!periods && rule->older_than_days == 0)
         return "beyond --keep";
     if (!periods && rule->keep == 0)
@@ -324,7 +326,7 @@ static const char *why_kept(void *ctx, unsigned reasons)
 {
     static const char *const names[] = {
         "newest",         "--keep",           "--keep-daily",     "--keep-weekly",
-        "--keep-monthly", "not --older-than", "needed by others",
+        "--keep-monthly", "not --older-than", "needed by others", "of another day",
     };
     Str *s = str_new(ctx);
 
@@ -434,8 +436,8 @@ bool retention_expire(Repo *repo, void *ctx, const ExpireRequest *request, Expir
             return false;
     }
     /* Without a rule there is no need to read any manifest. */
-    if (rule->keep <= 0 && rule->keep_daily <= 0 && rule->keep_weekly <= 0 &&
-        rule->keep_monthly <= 0 && rule->older_than_days <= 0)
+    if (rule->day_count == 0 && rule->keep <= 0 && rule->keep_daily <= 0 &&
+        rule->keep_weekly <= 0 && rule->keep_monthly <= 0 && rule->older_than_days <= 0)
         return true;
     return expire_finished(&e, sets, count, err);
 }

@@ -19,7 +19,8 @@ typedef struct ExpireRequest
 typedef struct ExpireSet
 {
     char key[SET_KEY_LEN];
-    const char *why; /* it goes: "beyond --keep", "older than --older-than", "kept by no rule",
+    const char *
+        why; /* it goes: "beyond --keep", "older than --older-than", "of that day", "kept by no rule",
                         "unfinished"; it stays: "newest", "--keep, --keep-daily", ...,
                         "needed by others" */
 } ExpireSet;

@@ -78,17 +78,34 @@ void retention_keep(RetentionSet *sets, size_t i, unsigned reason)
     keep_needed(sets, i + 1);
 }
 
+static bool is_of_days(const RetentionRule *rule, int64_t seconds)
+{
+    char day[16];
+    time_t t = (time_t) seconds;
+    struct tm tm;
+    gmtime_r(&t, &tm);
+    strftime(day, sizeof(day), "%Y%m%d", &tm);
+    for (size_t i = 0; i < rule->day_count; i++)
+    {
+        if (strcmp(rule->days[i], day) == 0)
+            return true;
+    }
+    return false;
+}
+
 void retention_decide(const RetentionRule *rule, int64_t now_s, RetentionSet *sets, size_t count)
 {
-    bool any = rule->keep > 0 || rule->keep_daily > 0 || rule->keep_weekly > 0 ||
-               rule->keep_monthly > 0 || rule->older_than_days > 0;
+    bool any = rule->day_count > 0 || rule->keep > 0 || rule->keep_daily > 0 ||
+               rule->keep_weekly > 0 || rule->keep_monthly > 0 || rule->older_than_days > 0;
     size_t groups = 0;
     for (size_t i = 0; i < count; i++)
     {
         bool young = rule->older_than_days > 0 &&
                      now_s - sets[i].seconds <= rule->older_than_days * DAY_S;
+        bool other = rule->day_count > 0 && !is_of_days(rule, sets[i].seconds);
         sets[i].reasons = (any ? 0U : (unsigned) RETENTION_NO_RULE) |
                           (young ? (unsigned) RETENTION_YOUNG : 0U) |
+                          (other ? (unsigned) RETENTION_OTHER_DAY : 0U) |
                           (sets[i].needed ? (unsigned) RETENTION_NEEDED : 0U);
         groups = sets[i].group >= groups ? sets[i].group + 1 : groups;
     }

@@ -10,11 +10,13 @@
  * one more rule never removes more. */
 typedef struct RetentionRule
 {
-    int keep;            /* the newest N */
-    int keep_daily;      /* the newest set of each of the last N days that have one */
-    int keep_weekly;     /* the same of weeks, from Monday to Sunday */
-    int keep_monthly;    /* the same of months */
-    int older_than_days; /* all that are not older */
+    int keep;                /* the newest N */
+    int keep_daily;          /* the newest set of each of the last N days that have one */
+    int keep_weekly;         /* the same of weeks, from Monday to Sunday */
+    int keep_monthly;        /* the same of months */
+    int older_than_days;     /* all that are not older */
+    const char *const *days; /* YYYYMMDD: all that are not of these days */
+    size_t day_count;
 } RetentionRule;
 
 /* Why a set stays: bits. None: it goes. */
@@ -26,8 +28,9 @@ typedef enum RetentionReason
     RETENTION_WEEKLY = 1 << 3,
     RETENTION_MONTHLY = 1 << 4,
     RETENTION_YOUNG = 1 << 5,
-    RETENTION_NEEDED = 1 << 6,  /* by a set that stays */
-    RETENTION_NO_RULE = 1 << 7, /* nothing was asked for */
+    RETENTION_NEEDED = 1 << 6, /* by a set that stays */
+    RETENTION_OTHER_DAY = 1 << 7,
+    RETENTION_NO_RULE = 1 << 8, /* nothing was asked for */
 } RetentionReason;
 
 typedef struct RetentionSet

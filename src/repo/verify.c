@@ -209,7 +209,7 @@ static bool look_for_depends(Verify *v, Error *err)
 
         one.depends_on = &set->depends_on[i];
         one.depends_count = 1;
-        v->depends_there[i] = base_check_depends(v->st, &one, &why);
+        v->depends_there[i] = base_check_depends(v->st, v->set_dir, &one, &why);
         if (!v->depends_there[i] && why.code != ERR_NOT_FOUND)
             return error_set(err, why.code, "%s", why.message);
         if (!v->depends_there[i])

@@ -12,6 +12,7 @@
 
 #define CONNECT_S   20L
 #define SEND_S      60L
+#define SILENCE_S   20L /* without a byte from the server */
 #define ADDRESS_MAX 254 /* RFC 5321, 4.5.3.1.3 */
 
 /* ---- what was asked for ---- */
@@ -171,6 +172,7 @@ static void set_server(const Mail *m, const MailServer *s)
     curl_easy_setopt(m->curl, CURLOPT_PROTOCOLS_STR, "smtp,smtps");
     curl_easy_setopt(m->curl, CURLOPT_CONNECTTIMEOUT, CONNECT_S);
     curl_easy_setopt(m->curl, CURLOPT_TIMEOUT, SEND_S);
+    curl_easy_setopt(m->curl, CURLOPT_SERVER_RESPONSE_TIMEOUT, SILENCE_S);
     curl_easy_setopt(m->curl, CURLOPT_NOSIGNAL, 1L);
 }
 

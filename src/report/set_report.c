@@ -70,7 +70,7 @@ static void find_chain(Repo *repo, void *ctx, const SetRecord *set, SetDetail *r
         *mem_push(ctx, ret->chain, ret->chain_count, ret->chain_capacity,
                   char *) = mem_strdup(ctx, one.base);
         /* Every base is older: this comes to an end. */
-        if (!manifest_peek(repo->storage, tmp, repo_set_dir(tmp, one.base), &one, NULL) ||
+        if (!manifest_peek(repo->storage, tmp, repo_set_dir(repo, tmp, one.base), &one, NULL) ||
             strcmp(one.key, ret->chain[ret->chain_count - 1]) != 0)
             return;
     }
@@ -87,7 +87,8 @@ static void find_shares(Repo *repo, void *ctx, const SetRecord *set, SetDetail *
         Error why = ERROR_INIT;
         one.depends_on = &set->depends_on[i];
         one.depends_count = 1;
-        ret->shares[i].there = base_check_depends(repo->storage, &one, &why);
+        ret->shares[i].there = base_check_depends(repo->storage, repo_set_dir(repo, ctx, set->key),
+                                                   &one, &why);
     }
 }
 

@@ -54,8 +54,8 @@ static const char *list_text(List *l)
 static bool is_whole(const RestoreNode *node)
 {
     const RestoreRequest *r = node->request;
-    return selection_is_all(&node->selection) && !r->clean && r->schema_map_count == 0 &&
-           (node->selection.sections & SELECT_PRE_DATA) != 0;
+    return selection_is_all(&node->selection) && !r->clean && !r->keep_existing &&
+           r->schema_map_count == 0 && (node->selection.sections & SELECT_PRE_DATA) != 0;
 }
 
 static bool is_kept_relation(const TocEntry *e)
@@ -100,7 +100,7 @@ static void mark_definitions(RestoreNode *node, const PGresult *present, const P
         else if (is_kept_relation(e) && !is_drop_wanted(node, i) && !is_made(node, e) &&
                  pg_find_named(present, e->schema == NULL ? "" : e->schema, e->tag) >= 0)
         {
-            node->filter->keep[i] = !node->filter->needed[i];
+            node->filter->keep[i] = !node->filter->needed[i] && !node->request->keep_existing;
             if (node->filter->keep[i])
                 list_add(in_way, e->desc, e->schema, e->tag);
         }
@@ -124,7 +124,8 @@ static bool has_sequence(const RestoreNode *node, const TocEntry **list, size_t 
            bsearch(&key, list, count, sizeof(*list), name_order) != NULL; /* NOLINT: pointers */
 }
 
-/* Rows of a table that stays are not restored, nor are values of such a sequence. */
+/* Rows of a table that stays are not restored, nor are values of such a sequence; with
+ * keep_existing those are that something asked for. */
 static void drop_data(RestoreNode *node)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "stays");
@@ -138,7 +139,8 @@ static void drop_data(RestoreNode *node)
     for (size_t i = 0; i < n; i++)
     {
         const TocEntry *e = &node->toc->entries[i];
-        if (node->filter->keep[i] || owner_role(e) != ROLE_RELATION || !entry_has_schema(e))
+        if (node->filter->keep[i] || owner_role(e) != ROLE_RELATION || !entry_has_schema(e) ||
+            (node->request->keep_existing && !node->filter->needed[i]))
             continue;
         if (entry_is(e, "SEQUENCE"))
             sequences[sequence_count++] = e;
@@ -154,6 +156,13 @@ static void drop_data(RestoreNode *node)
     for (size_t i = 0; i < m->sequence_count; i++)
         if (has_sequence(node, sequences, sequence_count, &m->sequences[i]))
             node->filter->sequences[i] = false;
+}
+
+/* Whatever else is there already, a function or a type, stays, too (Outcome). */
+static void let_all_stay(RestoreNode *node)
+{
+    for (size_t i = 0; node->request->keep_existing && i < node->toc->entry_count; i++)
+        node->filter->needed[i] = true;
 }
 
 static bool check_definitions(RestoreNode *node, Error *err)
@@ -173,12 +182,15 @@ static bool check_definitions(RestoreNode *node, Error *err)
     mark_definitions(node, present, schemas, &in_way);
     drop_data(node);
     filter_apply(node->filter, node->toc);
+    let_all_stay(node);
     if (in_way.count == 0)
         return true;
     error_set(err, ERR_EXISTS, "database \"%s\" has already what would be made: %s", node->database,
               list_text(&in_way));
-    return error_hint(err, "Use --clean to drop them first, -a with --truncate or --append to "
-                           "restore their rows only, or --schema-map to restore beside them.");
+    return error_hint(
+        err, "Use --clean to drop them first, --keep-existing to leave them as they are, -a with "
+             "--truncate or --append to restore their rows only, or --schema-map to restore "
+             "beside them.");
 }
 
 static bool is_there(void *arg, const TocEntry *table)

@@ -8,6 +8,8 @@
  *     depends on it (Filter.needed);
  *   - tables that it does not make must be there, with the columns that the rows have, and be
  *     empty, unless --truncate or --append say otherwise.
+ * With --keep-existing nothing is in the way: what is there stays, with all that belongs to it, its tables
+ * are loaded as those that are not made are, and what is missing is made.
  * Everything that is wrong is named before anything is changed.
  */
 #ifndef PGARK_RESTORE_EXISTING_H

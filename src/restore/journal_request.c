@@ -73,6 +73,7 @@ JournalTerm *journal_terms(const RestoreNode *node, void *ctx, size_t *ret_count
     add_flag(&t, "--clean", r->clean);
     add_flag(&t, "--truncate", r->truncate);
     add_flag(&t, "--append", r->append);
+    add_flag(&t, "--keep-existing", r->keep_existing);
     add_flag(&t, "--no-owner", r->no_owner);
     add_flag(&t, "--no-tablespaces", r->no_tablespaces);
     add_flag(&t, "--no-table-access-method", r->no_table_am);

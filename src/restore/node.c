@@ -35,7 +35,7 @@ static void set_sections(RestoreNode *node)
 {
     const RestoreRequest *r = node->request;
     node->selection = *r->selection;
-    if (r->truncate || r->append)
+    if ((r->truncate || r->append) && !r->keep_existing)
         node->selection.sections &= SELECT_DATA;
     node->selection.sections &= (unsigned) node->manifest->set.sections;
 }

@@ -69,11 +69,15 @@ typedef struct RestoreRequest
     bool session_authorization;
     bool enable_row_security;
 
-    /* Into what: at most one of clean, truncate and append; the last two are for rows only. */
+    /* Into what: at most one of clean, truncate and append; the last two are for rows only, but with
+     * keep_existing. */
     bool clean;     /* drop first what will be made */
     bool if_exists; /* where it is there */
     bool truncate;  /* empty the tables first */
     bool append;    /* add to the rows that are there */
+    bool
+        keep_existing; /* what is there stays as it is, and its tables get their rows; with clean or create
+                           it says nothing */
     bool disable_triggers;
     bool resume;   /* go on with a restore that is not complete */
     bool via_root; /* load partitions through the root of their tree */

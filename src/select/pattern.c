@@ -336,3 +336,8 @@ const char *pattern_literal(const Pattern *p)
 {
     return p->name.literal;
 }
+
+const char *pattern_literal_schema(const Pattern *p)
+{
+    return p->schema.literal;
+}

@@ -57,6 +57,7 @@ bool pattern_has_schema(const Pattern *p); /* a table's: it names a schema, too 
 
 /* pattern_literal: the only name the last part matches, NULL when it may match several. */
 const char *pattern_literal(const Pattern *p);
+const char *pattern_literal_schema(const Pattern *p); /* likewise, of the part before it */
 
 /* pattern_quote gives, below ctx, the pattern that matches exactly these names: "schema"."name"
  * (schema NULL: "name"). */

@@ -143,7 +143,7 @@ void selection_describe(const Selection *s, void *ctx, char ***ret, size_t *ret_
  * several lines. selection_file_list reads one of --table-file and --exclude-table-file
  * (PATTERN_TABLE: "schema.table") or of --schema-file and --exclude-schema-file (PATTERN_SCHEMA: a
  * name) into list: one exact name in each line, as gpcrondump has it, in double quotes where a name
- * holds a dot or a blank at an end; lines that begin with # are comments.
+ * holds a dot, a blank at an end or the end of a line; lines that begin with # are comments.
  * Both take CRLF and a BOM; path "-" is standard input. ERR_USAGE names file and line; a line of
  * more than SELECTION_LINE_MAX bytes, a file of more than SELECTION_FILE_MAX, a NUL, an
  * unterminated quote are errors. What an object is named in indexes, functions and triggers is
@@ -153,6 +153,11 @@ void selection_describe(const Selection *s, void *ctx, char ***ret, size_t *ret_
 bool selection_file_filter(Selection *s, const char *path, Error *err) MUST_CHECK;
 bool selection_file_list(PatternList *list, void *ctx, PatternKind kind, const char *path,
                          Error *err) MUST_CHECK;
+
+/* selection_add_name adds one name to list as a line of such a file would; text is all of it. Where
+ * ret_schema and ret_name are not NULL they get the names, below ctx (PATTERN_TABLE: both). */
+bool selection_add_name(PatternList *list, void *ctx, PatternKind kind, const char *text,
+                        const char **ret_schema, const char **ret_name, Error *err) MUST_CHECK;
 
 /* The part of both that is fuzzed: text of len bytes, named name in messages. */
 bool selection_parse_filter(Selection *s, const char *name, const char *text, size_t len,

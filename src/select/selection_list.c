@@ -2,7 +2,9 @@
 #include "select/selection.h"
 #include "select/text_lines.h"
 
-#define BLANKS " \t\v\f\r"
+#define BLANKS     " \t\v\f\r"
+#define QUOTED_MAX 2048 /* bytes of names that go over several lines */
+#define NOT_CLOSED "a quote is not closed"
 
 /* A name at *at: in double quotes, or up to stop (0: the end). Leaves *at behind it. */
 static bool read_name(const char **at, char stop, Str *name, Error *err)
@@ -27,7 +29,8 @@ static bool read_name(const char **at, char stop, Str *name, Error *err)
         if (*c == '"')
             c++;
     }
-    return error_set(err, ERR_USAGE, "a quote is not closed");
+    *at = c;
+    return error_set(err, ERR_USAGE, NOT_CLOSED);
 }
 
 static bool read_table(const char *text, Str *schema, Str *table, Error *err)
@@ -50,13 +53,61 @@ static bool read_schema(const char *text, Str *schema, Error *err)
     return *text == '\0' || error_set(err, ERR_USAGE, "text behind the name");
 }
 
+bool selection_add_name(PatternList *list, void *ctx, PatternKind kind, const char *text,
+                        const char **ret_schema, const char **ret_name, Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "name");
+    Str *schema = str_new(tmp);
+    Str *name = str_new(tmp);
+    bool table = kind == PATTERN_TABLE;
+    if (!(table ? read_table(text, schema, name, err) : read_schema(text, name, err)))
+        return false;
+    pattern_add_exact(list, ctx, table ? schema->data : NULL, name->data);
+    if (ret_schema != NULL)
+        *ret_schema = table ? mem_strdup(ctx, schema->data) : NULL;
+    if (ret_name != NULL)
+        *ret_name = mem_strdup(ctx, name->data);
+    return true;
+}
+
+/* Adds the name that begins in line. One that ends in another has the lines between, too. */
+static bool take_line(PatternList *list, void *ctx, PatternKind kind, TextLines *lines, Str *line,
+                      Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "line");
+    Str *more = str_new(tmp);
+    for (;;)
+    {
+        bool end = false;
+        Error why = ERROR_INIT;
+        size_t len = line->len;
+        while (len > 0 && strchr(BLANKS, line->data[len - 1]) != NULL)
+            len--;
+        const char *text = mem_strndup(tmp, line->data, len);
+        text += strspn(text, BLANKS);
+        if (*text == '\0' || *text == '#' ||
+            selection_add_name(list, ctx, kind, text, NULL, NULL, &why))
+            return true;
+        if (strcmp(why.message, NOT_CLOSED) == 0 && line->len < QUOTED_MAX)
+        {
+            if (!text_lines_read(lines, more, &end, err))
+                return false;
+            str_addc(line, '\n');
+            str_addn(line, more->data, more->len);
+            if (!end)
+                continue;
+        }
+        if (err != NULL)
+            *err = why;
+        return false;
+    }
+}
+
 bool selection_parse_list(PatternList *list, void *ctx, PatternKind kind, const char *name,
                           const char *text, size_t len, Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "list");
     Str *line = str_new(tmp);
-    Str *schema = str_new(tmp);
-    Str *table = str_new(tmp);
     TextLines lines = text_lines_new(name, text, len, SELECTION_LINE_MAX);
     for (;;)
     {
@@ -65,18 +116,8 @@ bool selection_parse_list(PatternList *list, void *ctx, PatternKind kind, const 
             return text_lines_fail(&lines, err);
         if (end)
             return true;
-        while (line->len > 0 && strchr(BLANKS, line->data[line->len - 1]) != NULL)
-            line->data[--line->len] = '\0';
-        const char *start = line->data + strspn(line->data, BLANKS);
-        if (*start == '\0' || *start == '#')
-            continue;
-        bool table_line = kind == PATTERN_TABLE;
-        bool done = table_line ? read_table(start, schema, table, err)
-                               : read_schema(start, schema, err);
-        if (!done)
+        if (!take_line(list, ctx, kind, &lines, line, err))
             return text_lines_fail(&lines, err);
-        pattern_add_exact(list, ctx, table_line ? schema->data : NULL,
-                          table_line ? table->data : schema->data);
     }
 }
 

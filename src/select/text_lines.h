@@ -1,7 +1,7 @@
 /*
  * select/text_lines.h - a text file of the user, line by line.
  *
- * Internal to select. Lines end with LF or CRLF, a BOM at the start is skipped.
+ * Lines end with LF or CRLF, a BOM at the start is skipped.
  */
 #ifndef PGARK_SELECT_TEXT_LINES_H
 #define PGARK_SELECT_TEXT_LINES_H

@@ -371,7 +371,7 @@ void sample_write(Sample *s, const char *fleet, const char *key, Compress compre
     m.set = repo_set_begin(s->repo, s, fleet, key, &err);
     must(m.set != NULL, &err);
     memcpy(s->key, m.set->key, SET_KEY_LEN);
-    s->dir = repo_set_dir(s, s->key);
+    s->dir = repo_set_dir(s->repo, s, s->key);
     memcpy(set.key, s->key, SET_KEY_LEN);
     for (int content = 0; content < SAMPLE_NODES; content++)
     {

@@ -117,12 +117,39 @@ static void test_full(void **state)
     fclose(file);
 }
 
+static char heard[200];
+
+static void hear(void *arg, LogLevel level, const char *line)
+{
+    char *at = strchr(heard, '\0');
+    assert_string_equal(arg, "sink");
+    snprintf(at, sizeof(heard) - (size_t) (at - heard), "%d %s\n", level, line);
+}
+
+static void test_redirect(void **state)
+{
+    (void) state;
+    static char arg[] = "sink";
+    Error err = ERROR_INIT;
+    log_setup(LOG_INFO, false);
+    log_redirect(hear, arg);
+    log_debug("nobody hears this");
+    log_info("one");
+    error_set(&err, ERR_STORAGE, "two");
+    error_node(&err, "node 1");
+    error_hint(&err, "Three.");
+    log_error_value(&err);
+    log_redirect(NULL, NULL);
+    assert_string_equal(heard, "1 one\n3 node 1: two\n3 hint: Three.\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_syslog),
         cmocka_unit_test(test_file),
         cmocka_unit_test(test_full),
+        cmocka_unit_test(test_redirect),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

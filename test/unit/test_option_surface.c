@@ -382,6 +382,7 @@ static const struct
     {CMD_RESTORE, "--resume", NULL, OPT_RESUME},
     {CMD_RESTORE, "--truncate", NULL, OPT_TRUNCATE},
     {CMD_RESTORE, "--append", NULL, OPT_APPEND},
+    {CMD_RESTORE, "--keep-existing", NULL, OPT_KEEP_EXISTING},
     {CMD_RESTORE, "--on-error", "continue", OPT_ON_ERROR},
     {CMD_RESTORE, "--memory", "1GB", OPT_MEMORY},
     {CMD_RESTORE, "--direct", NULL, OPT_DIRECT},

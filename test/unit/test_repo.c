@@ -255,6 +255,62 @@ static void test_given_key(void **state)
     assert_int_equal(err.code, ERR_USAGE);
 }
 
+/* ---- the layout "days" ---- */
+
+static void test_days(void **state)
+{
+    Sample *s = *state;
+    Error err = ERROR_INIT;
+    const char *uri = mem_printf(s, "%s/db_dumps", s->root);
+    RepoSetInfo *sets;
+    size_t count;
+    char key[SET_KEY_LEN];
+
+    assert_int_equal(mkdir(uri, 0700), 0);
+    assert_int_equal(mkdir(mem_printf(s, "%s/20240102", uri), 0700), 0);
+    touch(mem_printf(s, "%s/20240102/gp_dump_20240102030405.rpt", uri), "of another program\n");
+    refuse_create(s, uri, ERR_USAGE, "not empty");
+    s->repo = repo_open_or_make_days(s, uri, &err);
+    assert_non_null(s->repo);
+    assert_true(repo_next_key(s->repo, key, &err));
+    assert_true(repo_key_parse(key, &err));
+    assert_false(is_there(s, "sets"));
+
+    sample_write(s, "f", "20240102030406", none, NULL);
+    assert_string_equal(s->dir, "20240102/20240102030406");
+    s->repo = repo_open(s, uri, &err);
+    assert_non_null(s->repo);
+    assert_int_equal(s->repo->layout, LAYOUT_DAYS);
+    assert_true(repo_list_sets(s->repo, s, &sets, &count, &err));
+    assert_int_equal(count, 1);
+    assert_true(sets[0].finished);
+
+    touch(mem_printf(s, "%s/20240102/x_gp_dump_20240102030406_table", uri), "public.t\n");
+    assert_true(repo_remove_set(s->repo, s->dir, &err));
+    assert_false(is_there(s, s->dir));
+    assert_false(is_there(s, "20240102/x_gp_dump_20240102030406_table"));
+    assert_true(is_there(s, "20240102/gp_dump_20240102030405.rpt"));
+
+    assert_null(repo_open_or_make_days(s, s->uri, &err));
+    assert_non_null(strstr(err.message, "below sets/"));
+    touch(mem_printf(s, "%s/pgark.repo", uri),
+          mem_printf(s, "{\"format\":1,\"id\":\"%s\",\"layout\":\"years\"}\n", s->repo->id));
+    refuse_open(s, uri, ERR_CORRUPT, "unknown layout");
+}
+
+static void test_beside(void **state UNUSED)
+{
+    const char *key = "20240102030406";
+
+    assert_true(repo_is_beside("gp_dump_20240102030406.rpt", key));
+    assert_true(repo_is_beside("20240102030406_gp_cdatabase_-1_1_20240102030406", key));
+    assert_false(repo_is_beside("gp_dump_20240102030405.rpt", key));
+    assert_false(repo_is_beside("gp_dump_120240102030406.rpt", key));
+    assert_false(repo_is_beside("gp_dump_202401020304060", key));
+    assert_false(repo_is_beside("notes_20240102030406", key));
+    assert_false(repo_is_beside("20240102030406_gp_dump_20240102030405.rpt", key));
+}
+
 /* A clock that went backwards must not make a set that is older than the newest. */
 static void test_clock_backwards(void **state)
 {
@@ -266,7 +322,7 @@ static void test_clock_backwards(void **state)
 
     repo_key_from_seconds(key, ahead);
     repo_key_from_seconds(next, ahead + 1);
-    assert_true(storage_make_dir(s->repo->storage, repo_set_dir(s, key), true, &err));
+    assert_true(storage_make_dir(s->repo->storage, repo_set_dir(s->repo, s, key), true, &err));
     set = repo_set_begin(s->repo, s, "f", NULL, &err);
     assert_non_null(set);
     assert_string_equal(set->key, next);
@@ -694,6 +750,8 @@ int main(void)
         TEST(test_not_writable),
         TEST(test_begin_end),
         TEST(test_given_key),
+        TEST(test_days),
+        TEST(test_beside),
         TEST(test_clock_backwards),
         TEST(test_list),
         TEST(test_resolve),

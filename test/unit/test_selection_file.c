@@ -120,6 +120,8 @@ static const Case lists[] = {
     {"a.b*", "--table=\"a\".\"b*\""},
     {"a.b c", "--table=\"a\".\"b c\""},
     {"a b.#c", "--table=\"a b\".\"#c\""},
+    {"a,b.c:d", "--table=\"a,b\".\"c:d\""},
+    {"a.\"b\n\nc\"\n\"x\r\ny\".z\n", "--table=\"a\".\"b\n\nc\" --table=\"x\ny\".\"z\""},
 };
 
 static const Case bad_lists[] = {
@@ -127,6 +129,7 @@ static const Case bad_lists[] = {
     {"a.b\n.c", "l, line 2: a name is missing"},
     {"a.", "a name is missing"},
     {"\"a.b", "a quote is not closed"},
+    {"a.b\n\"a.b\nc.d\n", "l, line 3: a quote is not closed"},
     {"\"\".b", "an empty name"},
     {"\"a\"b.c", "expected \"schema.table\""},
     {"a.\"b\"c", "text behind the name"},

@@ -115,6 +115,32 @@ is(query($db, "SELECT nextval('customer_id_seq')"), 5001, 'append: a sequence do
 pgark_fails(arguments($db, '--append', '-t', 'customer'), qr/duplicate key|23505/, 'append: a key is there already');
 is(query($db, 'SELECT count(*) FROM customer'), 150, 'append: nothing of what failed is left');
 
+# ---- --keep-existing
+$db = copy();
+$source->safe_psql('shop', 'CREATE FUNCTION twice(int) RETURNS int LANGUAGE sql AS $$ SELECT 2 * $1 $$');
+my $first_key = $key;
+$key = backup($repo, '-d', conninfo($source, 'shop'));
+query($db, q{DROP TABLE line; DROP VIEW v; TRUNCATE customer, orders, p; DROP INDEX orders_n_idx; ALTER TABLE p1 ADD CHECK (b >= 0);
+    SELECT setval('customer_id_seq', 7); CREATE FUNCTION twice(int) RETURNS int LANGUAGE sql AS $$ SELECT 3 * $1 $$});
+pgark_ok(arguments($db, '--keep-existing'), 'keep existing');
+same_rows($source, 'shop', $target, $db, 'keep existing');
+is(query($db, 'SELECT twice(2)'), 6, 'keep existing: a function stays as it is');
+is(query($db, 'SELECT count FROM v'), 1000, 'keep existing: what is missing is made');
+is(query($db, q{SELECT count(*) FROM pg_constraint WHERE conrelid = 'line'::regclass AND contype = 'f'}), 1, 'keep existing: with its keys');
+is(query($db, q{SELECT count(*) FROM pg_indexes WHERE indexname = 'orders_n_idx'}), 0, 'keep existing: what belongs to a table that stays does not');
+unchanged($db, 'keep existing: tables with rows', qr/not empty: .*customer/, '--keep-existing');
+query($db, 'DROP TABLE line, p1');
+pgark_ok(arguments($db, '--keep-existing', '--truncate'), 'keep existing: emptied first');
+same_rows($source, 'shop', $target, $db, 'keep existing: emptied first');
+is(query($db, 'SELECT count(*) FROM p'), 1000, 'keep existing: a partition that was missing is one');
+query($db, 'DROP TABLE line; TRUNCATE p');
+pgark_ok(arguments($db, '--keep-existing', '--append', '-t', 'line', '-t', 'p', '-t', 'p1', '-t', 'p2'), 'keep existing: a part, added to');
+pgark_ok(arguments($db, '--keep-existing', '--append', '-t', 'p1'), 'keep existing: added to');
+is(query($db, 'SELECT (SELECT count(*) FROM line), (SELECT count(*) FROM p)'), '3000|1500', 'keep existing: rows were added');
+pgark_fails(arguments($db, '--keep-existing', $_), qr/--keep-existing/, "keep existing excludes $_") for '--clean', '--create';
+$source->safe_psql('shop', 'DROP FUNCTION twice(int)');
+$key = $first_key;
+
 # ---- rows into tables that are there and empty: in the order of foreign keys
 $db = copy();
 query($db, 'TRUNCATE customer, orders, line, p');
