@@ -80,7 +80,9 @@ bool export_set(Repo *repo, const char *set_dir, const ExportRequest *request, C
                            .progress = request->progress};
     Manifest *manifest = manifest_read(repo->storage, ctx, set_dir, false, err);
     source.manifest = manifest;
-    source.fold = manifest == NULL ? NULL : fold_manifest(manifest, err);
+    if (manifest == NULL || !manifest_want_rows(manifest, "export", err))
+        return false;
+    source.fold = fold_manifest(manifest, err);
     source.node = source.fold == NULL ? NULL : find_node(manifest, request, err);
     bool here = source.node != NULL && check_here(repo, set_dir, &source, err);
     ExportPlan *plan = here ? export_plan_make(ctx, &source, request, cancel, err) : NULL;

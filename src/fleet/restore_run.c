@@ -63,6 +63,8 @@ static bool open_set(RestoreRun *run, Error *err)
     run->result->manifest = manifest_read(run->repo->storage, run->ctx, run->set_dir, false, err);
     if (run->result->manifest == NULL)
         return error_prefix(err, "set %s", run->key);
+    if (!manifest_want_rows(run->result->manifest, "load", err))
+        return false;
     run->fold = fold_manifest(run->result->manifest, err);
     return run->fold != NULL || error_prefix(err, "set %s", run->key);
 }

@@ -12,7 +12,7 @@
 
 static bool is_alike(const SetRecord *set, const BackupRequest *request, const char *fleet)
 {
-    return strcmp(set->fleet, fleet) == 0 && str_equal(set->prefix, request->prefix) &&
+    return strcmp(set->fleet, fleet) == 0 && set->kind == NULL && str_equal(set->prefix, request->prefix) &&
            set->compress.method == request->compress.method;
 }
 

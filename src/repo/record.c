@@ -3,6 +3,7 @@
  */
 #include "repo/record.h"
 
+#include "base/lsn.h"
 #include "base/str.h"
 #include "repo/record_fields.h"
 #include "repo/repo.h"
@@ -52,8 +53,6 @@ static json_t *encode_number(const Field *f, const void *member)
 
     switch (f->kind)
     {
-    case FIELD_FORMAT:
-        return json_integer(MANIFEST_FORMAT);
     case FIELD_INT:
         value = *(const int *) member;
         break;
@@ -84,6 +83,18 @@ static json_t *encode_compress(const Compress *compress)
     if (compress->method == COMPRESS_NONE)
         return json_string("none");
     return json_sprintf("%s:%d", compress_name(compress->method), compress->level);
+}
+
+static json_t *encode_lsn(uint64_t lsn)
+{
+    char text[LSN_TEXT_LEN];
+    return json_string(lsn_format(text, lsn));
+}
+
+static int64_t format_number(const Field *f, const char *record)
+{
+    const void *other = record + f->other_offset;
+    return f->other_offset == NO_OTHER || *(char *const *) other == NULL ? f->min : f->max;
 }
 
 static json_t *encode_fields(const Field *fields, size_t count, json_t *object, const char *record,
@@ -119,6 +130,10 @@ static json_t *encode_field(const Field *f, const char *record, const char **ret
         return encode_hex(member, RECORD_XXH3_HEX);
     case FIELD_LETTER:
         return json_stringn(member, 1);
+    case FIELD_LSN:
+        return encode_lsn(*(const uint64_t *) member);
+    case FIELD_FORMAT:
+        return json_integer(format_number(f, record));
     case FIELD_COMPRESS:
         return encode_compress(member);
     case FIELD_OBJECT:
@@ -235,8 +250,6 @@ static bool decode_number(const Field *f, json_t *value, void *member)
         return false;
     switch (f->kind)
     {
-    case FIELD_FORMAT:
-        break;
     case FIELD_INT:
         *(int *) member = (int) number;
         break;
@@ -322,6 +335,10 @@ static bool decode_field(void *ctx, const Field *f, json_t *value, char *record,
         return decode_hex(value, RECORD_XXH3_HEX, member);
     case FIELD_LETTER:
         return decode_letter(value, member);
+    case FIELD_LSN:
+        return json_is_string(value) && lsn_parse(json_string_value(value), member);
+    case FIELD_FORMAT:
+        return json_is_integer(value) && json_integer_value(value) == format_number(f, record);
     case FIELD_COMPRESS:
         return json_is_string(value) && compress_parse(json_string_value(value), member, NULL);
     case FIELD_OBJECT:

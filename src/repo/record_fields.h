@@ -9,9 +9,12 @@
 #define RECORD_SHA256_HEX 64
 #define RECORD_XXH3_HEX   32
 
+#define NO_OTHER SIZE_MAX /* of other_offset */
+
 typedef enum FieldKind
 {
-    FIELD_FORMAT, /* the format's number: no member of the record */
+    FIELD_FORMAT, /* the format's number: no member of the record; with an other_offset min where
+                     that text is NULL, else max */
     FIELD_INT,
     FIELD_I64,
     FIELD_U32,
@@ -26,6 +29,7 @@ typedef enum FieldKind
     FIELD_SHA256,   /* char[TAP_HEX_LEN], "" is null */
     FIELD_XXH3,     /* the same */
     FIELD_LETTER,   /* char */
+    FIELD_LSN,      /* uint64_t, as PostgreSQL writes it: "0/1A2B3C" */
     FIELD_COMPRESS, /* Compress */
     FIELD_OBJECT,   /* ObjectRecord */
 } FieldKind;
