@@ -32,8 +32,11 @@ typedef enum DataFormat
     FORMAT_BINARY,
 } DataFormat;
 
+struct PhysicalRequest;
+
 typedef struct BackupRequest
 {
+    const struct PhysicalRequest *physical; /* base backups (physical/request.h); NULL: rows */
     const char *repo; /* URI, or a pattern of such (repo/part.h) */
     AgentsMode agents;
     const char *key;    /* NULL: automatic */

@@ -3,7 +3,24 @@
 #include "base/str.h"
 #include "cli/backup_end.h"
 #include "fleet/vacuum.h"
+#include "physical/request.h"
+#include "physical/tar_stream.h"
 #include "report/set_report.h"
+
+/* NULL: rows are wanted. */
+static const PhysicalRequest *physical_request(void *ctx, const Options *o)
+{
+    const char *bad = options_string(o, OPT_BAD_PAGES);
+    if (!options_flag(o, OPT_PHYSICAL))
+        return NULL;
+    PhysicalRequest *r = mem_new(ctx, PhysicalRequest);
+    r->fast_checkpoint = str_equal(options_string(o, OPT_CHECKPOINT), "fast");
+    r->part_size = (uint64_t) options_int(o, OPT_PART_SIZE) / TAR_BLOCK * TAR_BLOCK;
+    r->bad_pages = str_equal(bad, "warn")     ? BAD_PAGES_WARN
+                   : str_equal(bad, "ignore") ? BAD_PAGES_IGNORE
+                                              : BAD_PAGES_FAIL;
+    return r;
+}
 
 bool cmd_backup_request(void *ctx, const Options *o, BackupRequest *r, Error *err)
 {
@@ -11,6 +28,7 @@ bool cmd_backup_request(void *ctx, const Options *o, BackupRequest *r, Error *er
     const char *cut = options_string(o, OPT_CUT);
     const char *agents = options_string(o, OPT_AGENT);
     r->repo = options_string(o, OPT_REPO);
+    r->physical = physical_request(ctx, o);
     r->agents = str_equal(agents, "yes")    ? AGENTS_YES
                 : str_equal(agents, "auto") ? AGENTS_AUTO
                                             : AGENTS_NO;
@@ -53,10 +71,16 @@ bool cmd_backup_request(void *ctx, const Options *o, BackupRequest *r, Error *er
     /* These are done by this process alone, or not at all. */
     if (r->agents == AGENTS_AUTO &&
         (r->hold_ms > 0 || r->resume || r->all_databases || r->pg_dump != NULL || r->keep_partial ||
-         r->incremental || options_given(o, OPT_NICE) || options_flag(o, OPT_IO_IDLE)))
+         r->incremental || options_given(o, OPT_NICE) || options_flag(o, OPT_IO_IDLE) ||
+         r->physical != NULL))
         r->agents = AGENTS_NO;
     if (r->selection == NULL)
         return false;
+    if (r->physical != NULL && !selection_is_all(r->selection))
+    {
+        error_set(err, ERR_USAGE, "--physical excludes all options that choose objects");
+        return error_hint(err, "A base backup is a whole server, as it is.");
+    }
     if (r->key != NULL && !repo_key_parse(r->key, err))
         return error_prefix(err, "--key");
     return compress_parse(options_string(o, OPT_COMPRESS), &r->compress, err);

@@ -16,7 +16,7 @@ int cmd_show(void *ctx, const Options *o, Error *err)
         return EXIT_ERROR;
     Manifest *m = manifest_read(repo->storage, ctx, dir, false, err);
     if (m == NULL || !set_report_detail(repo, ctx, dir, m, &detail, err) ||
-        fold_manifest(m, err) == NULL)
+        (!manifest_is_physical(m) && fold_manifest(m, err) == NULL))
     {
         error_prefix(err, "set %s", key);
         return EXIT_ERROR;

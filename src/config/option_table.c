@@ -9,6 +9,7 @@ static const OptionRows *const parts[] = {
     &option_rows_content,
     &option_rows_select,
     &option_rows_definition,
+    &option_rows_physical,
 };
 
 static const char *const group_names[GROUP_COUNT] = {
@@ -17,6 +18,7 @@ static const char *const group_names[GROUP_COUNT] = {
     [GROUP_CONTENT] = "What is done",
     [GROUP_SELECTION] = "Which objects",
     [GROUP_DEFINITION] = "How definitions are written",
+    [GROUP_PHYSICAL] = "Physical backups",
     [GROUP_CUT] = "Locks and the consistent cut",
     [GROUP_WORK] = "Work",
     [GROUP_OUTPUT] = "Output",

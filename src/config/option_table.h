@@ -30,6 +30,7 @@ typedef enum OptionGroup
     GROUP_CONTENT,
     GROUP_SELECTION,
     GROUP_DEFINITION,
+    GROUP_PHYSICAL,
     GROUP_CUT,
     GROUP_WORK,
     GROUP_OUTPUT,

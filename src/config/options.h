@@ -180,6 +180,11 @@ typedef enum OptionId
     OPT_COLUMN_INSERTS,
     OPT_ROWS_PER_INSERT,
     OPT_ON_CONFLICT_DO_NOTHING,
+    /* physical backups */
+    OPT_PHYSICAL,
+    OPT_CHECKPOINT, /* --checkpoint=fast|spread */
+    OPT_PART_SIZE,  /* bytes */
+    OPT_BAD_PAGES,  /* --bad-pages=fail|warn|ignore */
     /* answered by options_parse itself */
     OPT_HELP,       /* -? --help */
     OPT_VERSION,    /* -V --version */

@@ -192,9 +192,34 @@ static bool check_agent(const Options *o, Error *err)
     return true;
 }
 
+/* A base backup is all of a server, as it is. */
+static bool check_physical(const Options *o, Error *err)
+{
+    static const OptionId others[] = {
+        OPT_AGENT,         OPT_HOLD,         OPT_RESUME,       OPT_ALL_DATABASES,
+        OPT_GLOBALS,       OPT_CONFIG_FILES, OPT_DRY_RUN,      OPT_DATA_ONLY,
+        OPT_SCHEMA_ONLY,   OPT_SECTION,      OPT_NO_DATA,      OPT_NO_SCHEMA,
+        OPT_LARGE_OBJECTS, OPT_NO_LARGE_OBJECTS};
+    static const OptionId own[] = {OPT_CHECKPOINT, OPT_PART_SIZE, OPT_BAD_PAGES};
+    bool physical = is_set(o, OPT_PHYSICAL);
+    for (size_t i = 0; !physical && i < LENGTH_OF(own); i++)
+    {
+        if (o->values[own[i]].source == SOURCE_COMMAND_LINE)
+            return error_set(err, ERR_USAGE, "%s needs --physical", o->values[own[i]].origin);
+    }
+    for (size_t i = 0; physical && i < LENGTH_OF(others); i++)
+    {
+        bool agent = others[i] == OPT_AGENT && strcmp(options_string(o, OPT_AGENT), "yes") != 0;
+        if (is_set(o, others[i]) && !agent)
+            return error_set(err, ERR_USAGE, "%s and %s exclude each other",
+                             o->values[OPT_PHYSICAL].origin, o->values[others[i]].origin);
+    }
+    return true;
+}
+
 static bool check_backup(const Options *o, Error *err)
 {
-    if (!check_agent(o, err))
+    if (!check_agent(o, err) || !check_physical(o, err))
         return false;
     if (!options_flag(o, OPT_RESUME))
         return true;

@@ -81,9 +81,10 @@ bool export_set(Repo *repo, const char *set_dir, const ExportRequest *request, C
                            .progress = request->progress};
     Manifest *manifest = manifest_read(repo->storage, ctx, set_dir, false, err);
     source.manifest = manifest;
-    if (manifest != NULL && !base_check_depends(repo->storage, set_dir, &manifest->set, err))
+    if (manifest == NULL || !manifest_want_rows(manifest, "export", err) ||
+        !base_check_depends(repo->storage, set_dir, &manifest->set, err))
         return false;
-    source.fold = manifest == NULL ? NULL : fold_manifest(manifest, err);
+    source.fold = fold_manifest(manifest, err);
     source.node = source.fold == NULL ? NULL : find_node(manifest, request, err);
     bool here = source.node != NULL && check_here(repo, set_dir, &source, err);
     ExportPlan *plan = here ? export_plan_make(ctx, &source, request, cancel, err) : NULL;

@@ -38,6 +38,8 @@ bool agent_restore_wanted(const RestoreRequest *request, bool *ret_wanted, Error
         !repo_resolve(repo, tmp, request->key, request->prefix, key, &dir, &lock, err))
         return false;
     const Manifest *m = manifest_read(repo->storage, tmp, dir, true, err);
+    if (m != NULL && !manifest_want_rows(m, "load", err))
+        return false;
     for (size_t i = 0; m != NULL && i < m->node_count; i++)
     {
         bool here;

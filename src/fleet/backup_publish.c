@@ -17,6 +17,8 @@ const char *backup_publish_fleet(const BackupRun *run, void *ctx)
 static void fill_totals(const BackupRun *run, Manifest *m)
 {
     TotalsRecord *t = &m->totals;
+    if (run->bases != NULL)
+        return; /* backup_physical_records has filled them */
     for (size_t i = 0; i < run->count; i++)
     {
         BackupNode *node = &run->nodes[i];
@@ -204,14 +206,23 @@ static Manifest *make_manifest(const BackupRun *run)
     backup_publish_set(run, m, &m->set);
     fill_depends(run, m);
     m->cut = run->cut;
+    if (run->bases != NULL)
+    {
+        set->kind = mem_strdup(m, SET_PHYSICAL);
+        set->chunk_size = run->request->physical->part_size;
+    }
     for (size_t i = 0; i < run->count; i++)
     {
         copy_node(m, mem_push(m, m->nodes, m->node_count, m->node_capacity, NodeRecord),
                   &run->nodes[i].record);
+        if (run->bases != NULL)
+            continue;
         take_tables(m, &run->nodes[i]);
         copy_parts(m, &run->nodes[i]);
     }
-    if (run->map != NULL)
+    if (run->bases != NULL)
+        backup_physical_records(run, m);
+    else if (run->map != NULL)
         copy_map(m, run);
     fill_totals(run, m);
     return m;
@@ -235,13 +246,21 @@ static bool write_manifest(ManifestWriter *w, const Manifest *m, Error *err)
         ok = manifest_write_distributed_schema(w, &m->schemas[i], err);
     for (size_t i = 0; ok && i < m->function_count; i++)
         ok = manifest_write_distributed_function(w, &m->functions[i], err);
+    for (size_t i = 0; ok && i < m->physical_count; i++)
+        ok = manifest_write_physical(w, &m->physicals[i], err);
+    for (size_t i = 0; ok && i < m->tablespace_count; i++)
+        ok = manifest_write_tablespace(w, &m->tablespaces[i], err);
+    for (size_t i = 0; ok && i < m->part_count; i++)
+        ok = manifest_write_part(w, &m->parts[i], err);
+    for (size_t i = 0; ok && i < m->wal_count; i++)
+        ok = manifest_write_wal(w, &m->wals[i], err);
     return ok && manifest_write_totals(w, &m->totals, err);
 }
 
 /* The report tells of tables, so it needs the manifest folded: that has been written, but not published. */
 static bool write_report(const BackupRun *run, Manifest *m, Error *err)
 {
-    return fold_manifest(m, err) != NULL &&
+    return (manifest_is_physical(m) || fold_manifest(m, err) != NULL) &&
            set_report_store(run->repo->storage, run->set->dir, m, run->request->asked,
                             run->request->no_sync, err);
 }
@@ -249,6 +268,8 @@ static bool write_report(const BackupRun *run, Manifest *m, Error *err)
 /* The directories whose entries must last before the manifest may say that they exist. */
 static bool sync_directories(BackupRun *run, Error *err)
 {
+    if (run->bases != NULL)
+        return backup_physical_sync(run, err);
     for (size_t i = 0; i < run->count; i++)
     {
         if (run->nodes[i].record.repo_id == NULL &&

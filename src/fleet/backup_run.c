@@ -22,7 +22,8 @@
 static bool connect_one(void *arg, size_t i, Error *err)
 {
     BackupRun *run = arg;
-    return node_connect(&run->nodes[i], run->request->dry_run, err);
+    return node_connect(&run->nodes[i],
+                        run->request->dry_run || run->request->physical != NULL, err);
 }
 
 /* Between servers nobody sees a deadlock: a transaction that has locked a table on one node and
@@ -111,7 +112,7 @@ static bool plan_one(void *arg, size_t i, Error *err)
     return node_plan(&run->nodes[i], run->nodes[i].probe, err);
 }
 
-static bool each(BackupRun *run, ParallelFn fn, Error *err)
+bool backup_run_each(BackupRun *run, ParallelFn fn, Error *err)
 {
     return parallel_run(run->count, fn, run, run->cancel, err);
 }
@@ -134,7 +135,7 @@ static bool coordinator_first(BackupRun *run, ParallelFn fn, Error *err)
 {
     Behind rest = {.run = run, .fn = fn};
     if (!is_coordinated(run))
-        return each(run, fn, err);
+        return backup_run_each(run, fn, err);
     return fn(run, 0, err) && parallel_run(run->count - 1, behind, &rest, run->cancel, err);
 }
 
@@ -187,7 +188,7 @@ static bool check_locks(const BackupRun *run, Error *err)
 }
 
 /* Enough to refuse what cannot end well before anybody is locked. */
-static bool check_space(BackupRun *run, Error *err)
+bool backup_run_check_space(BackupRun *run, Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "fleet name");
     SpaceEstimate estimate;
@@ -198,7 +199,7 @@ static bool check_space(BackupRun *run, Error *err)
            space_check(run->repo, &estimate, run->request->min_free, err);
 }
 
-static bool begin_set(BackupRun *run, Error *err)
+bool backup_run_begin_set(BackupRun *run, Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "fleet name");
     RepoSet *set = repo_set_begin(run->repo, run->ctx, backup_publish_fleet(run, tmp),
@@ -233,7 +234,7 @@ static bool find_parts(BackupRun *run, Error *err)
     if (engine == NULL)
         return engine_refuse(run->nodes, run->count, err);
     if (!engine->check(run->nodes, run->count, err) || !map_nodes(run, run->nodes[0].probe, err) ||
-        !each(run, list_one, err))
+        !backup_run_each(run, list_one, err))
         return false;
     for (size_t i = 0; i < run->count; i++)
         if (!engine->left_out(&run->nodes[i], err))
@@ -284,7 +285,7 @@ static bool adopt_part(void *arg, size_t i, Error *err)
 static bool adopt_all(BackupRun *run, Error *err)
 {
     if (run->fleet->engine == NULL)
-        return each(run, adopt_one, err);
+        return backup_run_each(run, adopt_one, err);
     return adopt_one(run, 0, err) && map_nodes(run, run->nodes[0].scout, err) &&
            node_relist(&run->nodes[0], err) &&
            parallel_run(run->count - 1, adopt_part, run, run->cancel, err);
@@ -346,16 +347,20 @@ static bool attempt(BackupRun *run, Error *err)
 {
     progress_phase(run->progress, "connecting");
     backup_agents_prepare(run);
-    if (!check_hold(run, err) || !each(run, connect_one, err) || !check_distinct(run, err) ||
-        !find_parts(run, err) || !each(run, find_pg_dump_one, err) || !check_locks(run, err) ||
-        !each(run, read_config, err) || !cut_check(run->nodes, run->count, run->request->cut, err))
+    if (!check_hold(run, err) || !backup_run_each(run, connect_one, err) || !check_distinct(run, err) ||
+        !find_parts(run, err) ||
+        (run->request->physical == NULL && !backup_run_each(run, find_pg_dump_one, err)) ||
+        !check_locks(run, err) || !backup_run_each(run, read_config, err) ||
+        !cut_check(run->nodes, run->count, run->request->cut, err))
         return false;
     if (run->request->dry_run)
-        return backup_base_open(run, err) && each(run, plan_one, err);
+        return backup_base_open(run, err) && backup_run_each(run, plan_one, err);
+    if (run->request->physical != NULL)
+        return backup_physical(run, err);
     if (run->left != NULL)
         return resume(run, err);
-    if (!backup_agents_open(run, err) || (run->agents == NULL && !check_space(run, err)) ||
-        !begin_set(run, err) || !backup_base_open(run, err))
+    if (!backup_agents_open(run, err) || (run->agents == NULL && !backup_run_check_space(run, err)) ||
+        !backup_run_begin_set(run, err) || !backup_base_open(run, err))
         return false;
     progress_phase(run->progress, "locking tables");
     if (!lock_all(run, err))
@@ -396,6 +401,7 @@ static void end_attempt(BackupRun *run, const Error *failure, bool last)
 {
     /* Agents that were told to end have ended: they hold what their nodes' servers must not. */
     backup_agents_end(run);
+    backup_physical_end(run);
     /* The servers first: nobody there shall wait while files are removed here. */
     for (size_t i = 0; i < run->count && !run->request->dry_run; i++)
         node_close(&run->nodes[i]);

@@ -5,10 +5,12 @@
 #ifndef PGARK_FLEET_BACKUP_RUN_PARTS_H
 #define PGARK_FLEET_BACKUP_RUN_PARTS_H
 
+#include "base/parallel.h"
 #include "fleet/agent_state.h"
 #include "fleet/backup_run.h"
 #include "fleet/engine.h"
 #include "fleet/keeper.h"
+#include "physical/base_node.h"
 
 typedef struct BackupAgents BackupAgents;
 
@@ -40,7 +42,14 @@ typedef struct BackupRun
     bool adopted;         /* its snapshots are ours now */
     Keeper *keeper;       /* of this run */
     BackupAgents *agents; /* of this attempt; NULL: the data goes through this process */
+    BaseNode *bases;      /* of a physical backup, one for each node; NULL */
 } BackupRun;
+
+/* backup_run_each calls fn for all nodes at once; backup_run_check_space refuses what would not fit;
+ * backup_run_begin_set makes run->set. */
+bool backup_run_each(BackupRun *run, ParallelFn fn, Error *err) MUST_CHECK;
+bool backup_run_check_space(BackupRun *run, Error *err) MUST_CHECK;
+bool backup_run_begin_set(BackupRun *run, Error *err) MUST_CHECK;
 
 /* backup_publish_fleet: the name that retention and the writers' lock go by; may lie below ctx. */
 const char *backup_publish_fleet(const BackupRun *run, void *ctx);
@@ -58,6 +67,19 @@ void backup_base_close(BackupRun *run);
 /* backup_publish makes the manifest of what all nodes have stored, and commits it: the set is there, or
  * it is not. Sets run->set->committed and run->result->manifest. */
 bool backup_publish(BackupRun *run, Error *err) MUST_CHECK;
+
+/* backup_physical is an attempt of a physical backup, once the nodes are connected and what is to be locked for
+ * the barrier is listed: to the published set. */
+bool backup_physical(BackupRun *run, Error *err) MUST_CHECK;
+
+/* backup_physical_records puts what the nodes have stored into the manifest, and its sums. */
+void backup_physical_records(const BackupRun *run, Manifest *m);
+
+/* backup_physical_sync makes the names of all directories durable. */
+bool backup_physical_sync(const BackupRun *run, Error *err) MUST_CHECK;
+
+/* backup_physical_end ends all connections and threads of it. */
+void backup_physical_end(BackupRun *run);
 
 /* backup_hold_start starts a keeper for the snapshots of the cut. Where it cannot be had, that is
  * logged as a warning, and the run goes on. */

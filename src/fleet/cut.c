@@ -68,6 +68,16 @@
  *    coordinator's snapshot may lack of it is no more than definitions, which its locks keep.
  *
  * Tables that came after the list was locked are caught by node_confirm: the cut is taken again.
+ *
+ * 4. Restore points (physical backups). Inside the barrier of 2 or 3 every node writes a restore point into its
+ *    WAL. A server that is recovered up to it has replayed exactly the commits whose records are before that
+ *    of the restore point. A transaction that wrote one of the locked tables lets go of its lock only when its
+ *    commit is in WAL, and none can begin to write while the locks are held: so what it did is before the
+ *    restore point on all nodes, or behind it on all. With Citus two-phase commits that are between their
+ *    steps are held back by its own locks; those that a crash has left come back as they are on all nodes,
+ *    prepared here and decided there, and are finished by its recovery as they would have been. Restore points need
+ *    no proof afterwards. Tables that were made since the list was read are not locked; the application that has
+ *    just made them on several nodes may find what it wrote on one side only.
  */
 #include "fleet/cut.h"
 
@@ -75,6 +85,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "pg/replication.h"
 
 #define TRY_FIRST_MS 60
 #define TRY_LAST_MS  1000
@@ -91,6 +102,9 @@ typedef struct Cut
     int64_t deadline_ms;
     unsigned seed;
     char obstacle[600]; /* what made the last try fail, for the message at the end */
+    /* Restore points in the place of snapshots; NULL: snapshots. There are no scouts then. */
+    const char *point;
+    uint64_t *lsns; /* of each node */
 } Cut;
 
 static bool send_all(const Cut *cut, bool scouts, const char *sql, Error *err)
@@ -518,13 +532,54 @@ static bool prove_inside(Cut *cut, bool *ret_proven, Error *err)
     }
 }
 
+/* The transaction that writes the restore point has an xid, so that its commit brings WAL to disk up to
+ * there: walsenders send no other. */
+static const char *point_sql(void *ctx, const Cut *cut, Error *err)
+{
+    const char *name = pg_quote_literal(ctx, cut->nodes[0].probe, cut->point, err);
+    return name == NULL
+               ? NULL
+               : mem_printf(ctx,
+                            "SELECT pg_catalog.set_config('synchronous_commit', 'local', true),"
+                            " pg_catalog.txid_current(), pg_catalog.pg_create_restore_point(%s)",
+                            name);
+}
+
+/* Makes the restore points of all nodes at once; open transactions are committed with them. */
+static bool mark_all(Cut *cut, bool *ret_marked, Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "restore point");
+    const char *sql = point_sql(tmp, cut, err);
+    int64_t start = clock_us();
+    cut->record->at_us = clock_wall_us();
+    if (sql == NULL || !send_all(cut, false, sql, err))
+        return false;
+    for (size_t i = 0; i < cut->count; i++)
+    {
+        AUTO(PQclear)
+        PGresult *res = pg_collect(cut->nodes[i].probe, clock_ms() + ANSWER_MS, err);
+        if (res == NULL)
+        {
+            error_prefix(err, "could not make a restore point");
+            error_hint(err, "It needs a superuser, or GRANT EXECUTE ON FUNCTION "
+                            "pg_create_restore_point(text) and a primary server.");
+            return error_node(err, cut->nodes[i].label);
+        }
+        if (!replication_lsn(res, 0, 2, &cut->lsns[i], err))
+            return error_node(err, cut->nodes[i].label);
+    }
+    cut->record->window_us = clock_us() - start;
+    *ret_marked = send_all(cut, false, "COMMIT", err) && collect_all(cut, false, err);
+    return *ret_marked;
+}
+
 static bool barrier_try(Cut *cut, int64_t try_ms, bool *ret_proven, Error *err)
 {
     bool locked = true;
     *ret_proven = false;
     if (cut->engine != NULL && cut->engine->cut.recover != NULL)
         cut->engine->cut.recover(cut->nodes, cut->count);
-    if (!begin_scouts(cut, err))
+    if (cut->point == NULL && !begin_scouts(cut, err))
         return false;
     int64_t start = clock_us();
     /* DANGER: from here to the ROLLBACK writers wait. */
@@ -535,7 +590,8 @@ static bool barrier_try(Cut *cut, int64_t try_ms, bool *ret_proven, Error *err)
                        clock_ms() + try_ms - (clock_us() - start) / 1000, &locked, err))
             return error_node(err, node->label);
     }
-    bool ok = !locked || prove_inside(cut, ret_proven, err);
+    bool ok = !locked || (cut->point != NULL ? mark_all(cut, ret_proven, err)
+                                             : prove_inside(cut, ret_proven, err));
     for (size_t i = 0; i < cut->count; i++)
         pg_rollback(cut->nodes[i].probe);
     int64_t stall = clock_us() - start;
@@ -646,4 +702,35 @@ bool cut_take(BackupNode *nodes, size_t count, CutMode mode, int64_t timeout_ms,
         ok = double_collect(&cut, half, &proven, err) &&
              (proven || barrier(&cut, cut.deadline_ms, &proven, err));
     return ok && (proven || too_late(&cut, now, err));
+}
+
+/* One server's restore point is an instant by itself. */
+static bool points_only(Cut *cut, Error *err)
+{
+    bool marked;
+    cut->record->method = "none";
+    cut->record->tries = 1;
+    return send_all(cut, false, "BEGIN", err) && collect_all(cut, false, err) &&
+           mark_all(cut, &marked, err);
+}
+
+bool cut_restore_point(BackupNode *nodes, size_t count, CutMode mode, int64_t timeout_ms,
+                       const FleetEngine *engine, const char *name, const Cancel *cancel,
+                       CutRecord *record, uint64_t *ret_lsns, Error *err)
+{
+    memset(record, 0, sizeof(*record));
+    int64_t now = clock_ms();
+    bool marked = false;
+    Cut cut = {.nodes = nodes,
+               .count = count,
+               .engine = engine,
+               .cancel = cancel,
+               .record = record,
+               .deadline_ms = now + timeout_ms,
+               .seed = (unsigned) clock_wall_us(),
+               .point = name,
+               .lsns = ret_lsns};
+    if (count == 1 || mode == CUT_NONE)
+        return points_only(&cut, err);
+    return barrier(&cut, cut.deadline_ms, &marked, err) && (marked || too_late(&cut, now, err));
 }

@@ -64,7 +64,8 @@ static bool open_set(RestoreRun *run, Error *err)
     run->result->manifest = manifest_read(run->repo->storage, run->ctx, run->set_dir, false, err);
     if (run->result->manifest == NULL)
         return error_prefix(err, "set %s", run->key);
-    if (!base_check_depends(run->repo->storage, run->set_dir, &run->result->manifest->set, err))
+    if (!manifest_want_rows(run->result->manifest, "load", err) ||
+        !base_check_depends(run->repo->storage, run->set_dir, &run->result->manifest->set, err))
         return false;
     run->fold = fold_manifest(run->result->manifest, err);
     return run->fold != NULL || error_prefix(err, "set %s", run->key);

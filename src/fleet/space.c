@@ -12,7 +12,8 @@
 
 static bool is_alike(const SetRecord *set, const BackupRequest *request, const char *fleet)
 {
-    return strcmp(set->fleet, fleet) == 0 && str_equal(set->prefix, request->prefix) &&
+    return strcmp(set->fleet, fleet) == 0 &&
+           (set->kind != NULL) == (request->physical != NULL) && str_equal(set->prefix, request->prefix) &&
            set->compress.method == request->compress.method;
 }
 
@@ -82,6 +83,23 @@ static bool add_tables(BackupNode *node, uint64_t *tables, Error *err)
     return true;
 }
 
+/* All files of the server, as far as the role may know. */
+static bool add_server(BackupNode *node, uint64_t *bytes, Error *err)
+{
+    AUTO(PQclear)
+    PGresult *res = pg_query(
+        node->probe,
+        "SELECT coalesce(sum(pg_catalog.pg_tablespace_size(t.oid)), 0)::bigint"
+        " FROM pg_catalog.pg_tablespace t"
+        " WHERE pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE')"
+        " OR pg_catalog.has_tablespace_privilege(t.oid, 'CREATE')",
+        0, NULL, err);
+    if (res == NULL)
+        return error_node(err, node->label);
+    *bytes += (uint64_t) pg_cell_int(res, 0, 0);
+    return true;
+}
+
 uint64_t space_guess(uint64_t tables, uint64_t earlier_logical, uint64_t earlier_stored)
 {
     uint64_t least = tables / 20;
@@ -113,7 +131,8 @@ bool space_estimate(Repo *repo, BackupNode *nodes, size_t count, const char *fle
     }
     for (size_t i = 0; i < count; i++)
     {
-        if (!add_tables(&nodes[i], &ret->tables, err))
+        if (request->physical != NULL ? !add_server(&nodes[i], &ret->tables, err)
+                                      : !add_tables(&nodes[i], &ret->tables, err))
             return false;
     }
     if (!find_earlier(repo, request, fleet, &earlier, err))

@@ -12,7 +12,8 @@ typedef struct SpaceEstimate
 {
     uint64_t
         tables; /* bytes of heap and TOAST of what is to be copied, over all nodes; the planner's page counts,
-                        so what has grown since the last VACUUM or ANALYZE is not in it */
+                        so what has grown since the last VACUUM or ANALYZE is not in it. Of a physical backup
+                        all files of the servers */
     uint64_t needed; /* what the set will take in the repository */
     bool by_earlier; /* by what an earlier set of the fleet and series took, compressed alike */
 } SpaceEstimate;

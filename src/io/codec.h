@@ -6,7 +6,7 @@
 
 #include "io/stage.h"
 
-IoStage *io_zstd_compress_new(int level, IoStage *next);
+IoStage *io_zstd_compress_new(int level, int threads, IoStage *next);
 IoStage *io_zstd_decompress_new(IoStage *next);
 
 IoStage *io_lz4_compress_new(int level, IoStage *next);

@@ -100,10 +100,15 @@ bool compress_method_by_name(const char *name, CompressMethod *ret_method)
 
 IoStage *io_compress_new(Compress compress, IoStage *next)
 {
+    return io_compress_threads_new(compress, 0, next);
+}
+
+IoStage *io_compress_threads_new(Compress compress, int threads, IoStage *next)
+{
     switch (compress.method)
     {
     case COMPRESS_ZSTD:
-        return io_zstd_compress_new(compress.level, next);
+        return io_zstd_compress_new(compress.level, threads, next);
     case COMPRESS_LZ4:
         return io_lz4_compress_new(compress.level, next);
     case COMPRESS_GZIP:

@@ -38,6 +38,8 @@ bool compress_method_by_name(const char *name, CompressMethod *ret_method);
  * caller knows how many bytes to expect, see io/limit.h). Frames are the codecs' standard ones:
  * zstd, lz4 and gunzip read them. */
 IoStage *io_compress_new(Compress compress, IoStage *next);
+/* io_compress_threads_new: the same, but that zstd uses so many more threads, and a few MB for each. */
+IoStage *io_compress_threads_new(Compress compress, int threads, IoStage *next);
 IoStage *io_decompress_new(CompressMethod method, IoStage *next);
 
 #endif

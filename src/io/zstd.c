@@ -80,7 +80,7 @@ static const IoStageOps zstd_compress_ops = {
     .free = zstd_compress_free,
 };
 
-IoStage *io_zstd_compress_new(int level, IoStage *next)
+IoStage *io_zstd_compress_new(int level, int threads, IoStage *next)
 {
     ZstdCompress *z = mem_new(NULL, ZstdCompress);
 
@@ -91,6 +91,9 @@ IoStage *io_zstd_compress_new(int level, IoStage *next)
     z->out.size = sizeof(z->buffer);
     ZSTD_CCtx_setParameter(z->ctx, ZSTD_c_compressionLevel, level);
     ZSTD_CCtx_setParameter(z->ctx, ZSTD_c_checksumFlag, 0);
+    /* A library that was built without threads refuses them, and does it all by itself. */
+    if (threads > 0)
+        ZSTD_CCtx_setParameter(z->ctx, ZSTD_c_nbWorkers, threads);
     return &z->stage;
 }
 

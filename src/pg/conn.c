@@ -17,8 +17,8 @@
 
 typedef struct Params
 {
-    const char *keys[16];
-    const char *values[16];
+    const char *keys[18];
+    const char *values[18];
     int count;
 } Params;
 
@@ -47,6 +47,9 @@ static void params_from_spec(Params *params, const PgConnSpec *spec, const char 
     params_add(params, "user", spec->user);
     params_add(params, "password", spec->password);
     params_add(params, "dbname", spec->database);
+    /* A password file has such connections under the name of that database. */
+    params_add(params, "dbname", spec->replication ? "replication" : NULL);
+    params_add(params, "replication", spec->replication ? "true" : NULL);
     params_add(params, "options", spec->options);
     params_add(params, "fallback_application_name", application);
 }
@@ -219,7 +222,7 @@ PgConn *pg_conn_open(const PgConnSpec *spec, const char *label, const char *appl
     PQsetNoticeProcessor(conn->raw, on_notice, conn->label);
     bool ok = PQsetnonblocking(conn->raw, 1) == 0 ||
               pg_conn_error(conn, NULL, err, "it cannot be made non-blocking");
-    if (!ok || !session_setup(conn, spec, err))
+    if (!ok || (!spec->replication && !session_setup(conn, spec, err)))
     {
         error_prefix(err, "could not set the session up");
         error_node(err, conn->label);

@@ -35,6 +35,7 @@ typedef struct PgConnSpec
     const char
         *program_options; /* for libpq's parameter options in child programs, which set nothing
                                     up by themselves; NULL: none. Lives as long as connections do */
+    bool replication;     /* a walsender: no session is set up, SQL is not understood */
     bool row_security;    /* on: policies hide rows; off: what they would hide is an error */
 } PgConnSpec;
 
@@ -50,7 +51,7 @@ typedef struct PgConn
 
 /* pg_conn_open connects and sets the session up: application_name, client_encoding equal to the
  * database's (so that nothing is ever converted), ISO dates, extra_float_digits 3, no timeouts,
- * empty search_path, row_security off. label may be NULL: made from host and port. ERR_CONNECT
+ * empty search_path, row_security off; a walsender is left as it is. label may be NULL: made from host and port. ERR_CONNECT
  * names host, port and reason, and is also for a server that is too old; ERR_CANCELLED. Blocks up to connect_timeout (30 s when the spec has
  * none). */
 PgConn *pg_conn_open(const PgConnSpec *spec, const char *label, const char *application,

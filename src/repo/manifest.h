@@ -4,6 +4,7 @@
  * manifest.jsonl      set, node*, cut, table*, sequence*, distribution*, shard*, distributed_schema*,
  *                     distributed_function*, totals, end - the commit record; a node record is one
  *                     database of a server, several of which may be in one set
+ *                     of a physical set: set, node*, cut, physical*, tablespace*, part*, wal*, totals, end
  * node<content>.jsonl chunk* of one node, written while the node works
  *
  * Both are streamed: a writer appends lines, a reader calls back per record. The reader treats the
@@ -25,6 +26,8 @@
 #define SET_KEY_LEN       15 /* 14 digits and NUL */
 #define SET_SECTIONS_ALL  7
 
+#define SET_PHYSICAL "physical"
+
 /* A stored file that the manifest vouches for. */
 typedef struct ObjectRecord
 {
@@ -36,6 +39,7 @@ typedef struct ObjectRecord
 typedef struct SetRecord
 {
     int records; /* number of the format, as read; what is written is MANIFEST_FORMAT */
+    char *kind;  /* SET_PHYSICAL: base backups of whole servers; NULL: rows and definitions */
     char key[SET_KEY_LEN];
     char *version;  /* of pgark that wrote it */
     char *fleet;    /* name that retention and the writer's lock go by */
@@ -70,7 +74,7 @@ typedef struct NodeRecord
     char *snapshot;       /* pg_current_snapshot() at the cut */
     int64_t dump_ms;      /* from the cut to the last chunk */
     ObjectRecord schema;  /* path NULL: a node that has parts of the coordinator's tables only */
-    ObjectRecord chunks;  /* node<content>.jsonl */
+    ObjectRecord chunks;  /* node<content>.jsonl; path NULL: of a physical set, there is none */
     ObjectRecord globals; /* roles and tablespaces of the server, compressed SQL; path NULL: none */
     ObjectRecord config;  /* configuration files of the server, compressed tar; path NULL: none */
     char **warnings;      /* what the database holds and this set does not */
@@ -82,7 +86,8 @@ typedef struct NodeRecord
 
 typedef struct CutRecord
 {
-    const char *method; /* "double-collect", "barrier", "none" */
+    const char *method; /* "double-collect", "barrier", "none"; of a physical set how its restore points
+                           are of one instant */
     int tries;
     int64_t window_us; /* first snapshot asked for .. last proof in */
     int64_t stall_us;  /* how long writers could be held by a barrier's locks, 0 without one */
@@ -202,6 +207,59 @@ typedef struct DistributedFunctionRecord
     bool force_delegation;
 } DistributedFunctionRecord;
 
+/* The base backup of a node of a physical set: what a restore has to know of the server. */
+typedef struct PhysicalRecord
+{
+    int content;
+    uint32_t timeline;
+    uint64_t wal_segment_size; /* bytes */
+    uint32_t block_size;
+    bool data_checksums;
+    uint64_t start_lsn;    /* of the backup: WAL is needed from here */
+    uint64_t stop_lsn;     /* until here a restored server is not consistent */
+    char *restore_point;   /* its name, the same on all nodes */
+    uint64_t restore_lsn;  /* the end of its record: WAL is in the set until here */
+    char *base;            /* key of the set that this one is incremental to, NULL: it is whole */
+    uint64_t files;        /* regular files in the streams */
+    ObjectRecord manifest; /* the server's backup_manifest, compressed as the set's parts are */
+    uint64_t manifest_bytes; /* of it, not compressed */
+} PhysicalRecord;
+
+typedef struct TablespaceRecord
+{
+    int content;
+    uint32_t oid;
+    char *location; /* directory on the server that was backed up */
+} TablespaceRecord;
+
+/* A piece of a tar stream of the server. */
+typedef struct PartRecord
+{
+    int content;
+    char *stream;  /* PART_BASE: the data directory; else the oid of a tablespace, decimal */
+    uint32_t part; /* 0.. within its stream */
+    char *object;
+    uint64_t first_member; /* where, in its logical bytes, the first header of a tar member is that begins
+                              in this part; logical when none does */
+    uint64_t logical;
+    char xxh3[TAP_HEX_LEN];
+    uint64_t stored;
+    char sha256[TAP_HEX_LEN];
+} PartRecord;
+#define PART_BASE "base"
+
+/* A segment of WAL, or the history file of a timeline. */
+typedef struct WalRecord
+{
+    int content;
+    char *name; /* the server's own */
+    char *object;
+    uint64_t logical;
+    char xxh3[TAP_HEX_LEN];
+    uint64_t stored;
+    char sha256[TAP_HEX_LEN];
+} WalRecord;
+
 typedef struct TotalsRecord
 {
     uint64_t tables; /* records of tables, whatever their kind */
@@ -271,6 +329,10 @@ bool manifest_write_distributed_schema(ManifestWriter *w, const DistributedSchem
                                        Error *err) MUST_CHECK;
 bool manifest_write_distributed_function(ManifestWriter *w, const DistributedFunctionRecord *r,
                                          Error *err) MUST_CHECK;
+bool manifest_write_physical(ManifestWriter *w, const PhysicalRecord *r, Error *err) MUST_CHECK;
+bool manifest_write_tablespace(ManifestWriter *w, const TablespaceRecord *r, Error *err) MUST_CHECK;
+bool manifest_write_part(ManifestWriter *w, const PartRecord *r, Error *err) MUST_CHECK;
+bool manifest_write_wal(ManifestWriter *w, const WalRecord *r, Error *err) MUST_CHECK;
 bool manifest_write_chunk(ManifestWriter *w, const ChunkRecord *r, Error *err) MUST_CHECK;
 bool manifest_write_totals(ManifestWriter *w, const TotalsRecord *r, Error *err) MUST_CHECK;
 /* manifest_writer_commit makes the object durable (and visible, with publish); ret_object (may be
@@ -298,19 +360,36 @@ typedef struct Manifest
     size_t schema_count, schema_capacity;
     DistributedFunctionRecord *functions;
     size_t function_count, function_capacity;
+    PhysicalRecord *physicals; /* of a physical set: one for each node, in their order */
+    size_t physical_count, physical_capacity;
+    TablespaceRecord *tablespaces;
+    size_t tablespace_count, tablespace_capacity;
+    PartRecord *parts; /* those of a node together, of a stream one behind the other */
+    size_t part_count, part_capacity;
+    WalRecord *wals;
+    size_t wal_count, wal_capacity;
     TotalsRecord totals;
 } Manifest;
 
 /* manifest_read reads set_dir/manifest.jsonl below ctx and proves it: the "end" record is there, is
  * the last line and its hash is right; records are complete and in order. Missing: ERR_NOT_FOUND;
- * anything wrong: ERR_CORRUPT, naming the line. headers_only leaves what follows the cut out of
- * memory (they are still hashed and checked). */
+ * anything wrong: ERR_CORRUPT, naming the line. headers_only leaves what follows the cut - but for the
+ * physical and tablespace records - out of memory (they are still hashed and checked). */
 Manifest *manifest_read(Storage *st, void *ctx, const char *set_dir, bool headers_only, Error *err);
 
 /* manifest_peek reads no more than the set record of set_dir/manifest.jsonl, and proves nothing: to choose
  * among sets, one of which will be read. Errors as of manifest_read. */
 bool manifest_peek(Storage *st, void *ctx, const char *set_dir, SetRecord *ret, Error *err)
     MUST_CHECK;
+
+/* manifest_is_physical: the set holds base backups, and no tables. */
+static inline bool manifest_is_physical(const Manifest *m)
+{
+    return m->set.kind != NULL;
+}
+
+/* manifest_want_rows refuses a physical set where rows and definitions are wanted: ERR_USAGE. */
+bool manifest_want_rows(const Manifest *m, const char *what, Error *err) MUST_CHECK;
 
 /* manifest_has tells whether a table or sequence of content and database is the node record's. */
 static inline bool manifest_has(const NodeRecord *node, int content, const char *database)
@@ -371,6 +450,10 @@ typedef enum ManifestLineType
     LINE_SHARD,
     LINE_DISTRIBUTED_SCHEMA,
     LINE_DISTRIBUTED_FUNCTION,
+    LINE_PHYSICAL,
+    LINE_TABLESPACE,
+    LINE_PART,
+    LINE_WAL,
     LINE_CHUNK,
     LINE_TOTALS,
     LINE_END,
@@ -393,6 +476,10 @@ typedef struct ManifestLine
         ShardRecord shard;
         DistributedSchemaRecord schema;
         DistributedFunctionRecord function;
+        PhysicalRecord physical;
+        TablespaceRecord tablespace;
+        PartRecord part;
+        WalRecord wal;
         ChunkRecord chunk;
         TotalsRecord totals;
         char end_sha256[TAP_HEX_LEN];

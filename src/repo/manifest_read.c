@@ -132,6 +132,11 @@ typedef struct Reading
     TotalsRecord sums;
     uint64_t *table_ids; /* node's position and oid: to find a table that is there twice */
     size_t table_count, table_capacity;
+    char last_stream[16]; /* "": no part has come yet */
+    uint32_t last_part;
+    int last_part_content;
+    char last_wal[32]; /* "": none has come yet */
+    int last_wal_content;
 } Reading;
 
 /* What must have been seen before a record of a type, and whether there may be more than one. */
@@ -150,6 +155,10 @@ static const struct Rule
     [LINE_SHARD] = {true, true, 1U << LINE_DISTRIBUTION},
     [LINE_DISTRIBUTED_SCHEMA] = {true, true, 1U << LINE_CUT},
     [LINE_DISTRIBUTED_FUNCTION] = {true, true, 1U << LINE_CUT},
+    [LINE_PHYSICAL] = {true, true, 1U << LINE_CUT},
+    [LINE_TABLESPACE] = {true, true, 1U << LINE_PHYSICAL},
+    [LINE_PART] = {true, true, 1U << LINE_PHYSICAL},
+    [LINE_WAL] = {true, true, 1U << LINE_PHYSICAL},
     [LINE_CHUNK] = {false, false, 0},
     [LINE_TOTALS] = {true, false, 1U << LINE_CUT},
     [LINE_END] = {true, false, 1U << LINE_TOTALS},
@@ -161,7 +170,14 @@ static bool check_order(Reading *r, ManifestLineType type, Error *err)
 {
     const struct Rule *rule = &rules[type];
     unsigned bit = 1U << type;
+    /* Records of rows and of base backups do not meet in one set. */
+    const unsigned rows = 1U << LINE_TABLE | 1U << LINE_SEQUENCE | 1U << LINE_DISTRIBUTED_SCHEMA |
+                          1U << LINE_DISTRIBUTED_FUNCTION;
+    bool physical = type >= LINE_PHYSICAL && type <= LINE_WAL;
 
+    if ((physical && r->m->set.kind == NULL) || ((rows & bit) != 0 && r->m->set.kind != NULL))
+        return error_set(err, ERR_CORRUPT, "a %s record in a set of another kind",
+                         record_type_name(type));
     /* The types are numbered in the order in which they stand in the file. */
     if (!rule->allowed || (r->seen & rule->after) != rule->after || r->seen >= bit << 1 ||
         (!rule->many && (r->seen & bit) != 0))
@@ -202,6 +218,10 @@ static bool accept_node(Reading *r, const NodeRecord *node, Error *err)
     if ((m->node_count > 0 && m->nodes[m->node_count - 1].content > node->content) ||
         find_node(m, node->content, node->database) < m->node_count)
         return error_set(err, ERR_CORRUPT, "node %d is out of order", node->content);
+    if ((node->chunks.path == NULL) != manifest_is_physical(m) ||
+        (manifest_is_physical(m) && m->node_count > 0 &&
+         m->nodes[m->node_count - 1].content == node->content))
+        return error_set(err, ERR_CORRUPT, "node %d is not one of such a set", node->content);
     *mem_push(m, m->nodes, m->node_count, m->node_capacity, NodeRecord) = *node;
     return add_to(&r->sums.stored, node->schema.bytes, err) &&
            add_to(&r->sums.stored, node->chunks.bytes, err) &&
@@ -302,6 +322,72 @@ static bool accept_function(Reading *r, const DistributedFunctionRecord *f, Erro
     return true;
 }
 
+/* One for each node, in their order. */
+static bool accept_physical(Reading *r, const PhysicalRecord *p, Error *err)
+{
+    Manifest *m = r->m;
+
+    if (m->physical_count >= m->node_count || m->nodes[m->physical_count].content != p->content)
+        return error_set(err, ERR_CORRUPT, "the base backup of node %d is out of order",
+                         p->content);
+    *mem_push(m, m->physicals, m->physical_count, m->physical_capacity, PhysicalRecord) = *p;
+    return add_to(&r->sums.stored, p->manifest.bytes, err);
+}
+
+static bool has_physical(const Reading *r, const char *what, int content, Error *err)
+{
+    for (size_t i = 0; i < r->m->physical_count; i++)
+        if (r->m->physicals[i].content == content)
+            return true;
+    return error_set(err, ERR_CORRUPT, "a %s of node %d, which the set does not have", what,
+                     content);
+}
+
+static bool accept_tablespace(Reading *r, const TablespaceRecord *t, Error *err)
+{
+    Manifest *m = r->m;
+
+    *mem_push(m, m->tablespaces, m->tablespace_count, m->tablespace_capacity,
+              TablespaceRecord) = *t;
+    return has_physical(r, "tablespace", t->content, err);
+}
+
+/* Parts of a stream are one behind the other, from 0 on; streams of a node are together. */
+static bool accept_part(Reading *r, const PartRecord *p, Error *err)
+{
+    Manifest *m = r->m;
+    bool goes_on = r->last_part_content == p->content && strcmp(r->last_stream, p->stream) == 0;
+
+    if (p->part != (goes_on ? r->last_part + 1 : 0) ||
+        (r->last_stream[0] != '\0' && p->content < r->last_part_content))
+        return error_set(err, ERR_CORRUPT, "part %" PRIu32 " of stream %s is out of order", p->part,
+                         p->stream);
+    r->last_part = p->part;
+    r->last_part_content = p->content;
+    snprintf(r->last_stream, sizeof(r->last_stream), "%s", p->stream);
+    if (!r->headers_only)
+        *mem_push(m, m->parts, m->part_count, m->part_capacity, PartRecord) = *p;
+    return has_physical(r, "part", p->content, err) && add_to(&r->sums.logical, p->logical, err) &&
+           add_to(&r->sums.stored, p->stored, err);
+}
+
+/* The files of a node are sorted by name, none is there twice. */
+static bool accept_wal(Reading *r, const WalRecord *w, Error *err)
+{
+    Manifest *m = r->m;
+    bool first = r->last_wal[0] == '\0';
+
+    if (!first && (w->content < r->last_wal_content ||
+                   (w->content == r->last_wal_content && strcmp(w->name, r->last_wal) <= 0)))
+        return error_set(err, ERR_CORRUPT, "WAL %s is out of order", w->name);
+    snprintf(r->last_wal, sizeof(r->last_wal), "%s", w->name);
+    r->last_wal_content = w->content;
+    if (!r->headers_only)
+        *mem_push(m, m->wals, m->wal_count, m->wal_capacity, WalRecord) = *w;
+    return has_physical(r, "WAL", w->content, err) && add_to(&r->sums.logical, w->logical, err) &&
+           add_to(&r->sums.stored, w->stored, err);
+}
+
 static int compare_u64(const void *a, const void *b)
 {
     uint64_t x = *(const uint64_t *) a, y = *(const uint64_t *) b;
@@ -320,6 +406,8 @@ static bool accept_totals(Reading *r, const TotalsRecord *totals, Error *err)
                              (uint32_t) r->table_ids[i],
                              r->m->nodes[r->table_ids[i] >> 32].content);
     }
+    if (manifest_is_physical(r->m) && r->m->physical_count != r->m->node_count)
+        return error_set(err, ERR_CORRUPT, "the base backup of a node is missing");
     if (totals->tables != r->sums.tables || totals->sequences != r->sums.sequences ||
         totals->chunks != r->sums.chunks || totals->rows != r->sums.rows ||
         totals->logical != r->sums.logical || totals->stored != r->sums.stored ||
@@ -354,6 +442,14 @@ static bool accept_record(Reading *r, const ManifestLine *line, Error *err)
         return accept_schema(r, &line->u.schema, err);
     case LINE_DISTRIBUTED_FUNCTION:
         return accept_function(r, &line->u.function, err);
+    case LINE_PHYSICAL:
+        return accept_physical(r, &line->u.physical, err);
+    case LINE_TABLESPACE:
+        return accept_tablespace(r, &line->u.tablespace, err);
+    case LINE_PART:
+        return accept_part(r, &line->u.part, err);
+    case LINE_WAL:
+        return accept_wal(r, &line->u.wal, err);
     case LINE_TOTALS:
         return accept_totals(r, &line->u.totals, err);
     case LINE_CHUNK:
@@ -407,7 +503,8 @@ static bool read_records(Reading *r, Lines *l, Error *err)
             return check_end(l, tap, line, len, err);
         if (!io_write(tap, line, len + 1, err))
             return false;
-        kept = !r->headers_only || record.type <= LINE_CUT || record.type >= LINE_TOTALS;
+        kept = !r->headers_only || record.type <= LINE_CUT || record.type >= LINE_TOTALS ||
+               record.type == LINE_PHYSICAL || record.type == LINE_TABLESPACE;
         if (kept)
         {
             talloc_steal(r->m, ctx);
@@ -438,6 +535,14 @@ Manifest *manifest_read(Storage *st, void *ctx, const char *set_dir, bool header
         error_prefix(err, "%s, line %" PRIu64, path, l->number);
     mem_free(r.m);
     return NULL;
+}
+
+bool manifest_want_rows(const Manifest *m, const char *what, Error *err)
+{
+    if (!manifest_is_physical(m))
+        return true;
+    error_set(err, ERR_USAGE, "set %s is a physical one: it has no tables to %s", m->set.key, what);
+    return error_hint(err, "\"pgark restore --physical\" brings back its servers as a whole.");
 }
 
 bool manifest_peek(Storage *st, void *ctx, const char *set_dir, SetRecord *ret, Error *err)

@@ -143,6 +143,26 @@ bool manifest_write_distributed_function(ManifestWriter *w, const DistributedFun
     return write_record(w, w->body, LINE_DISTRIBUTED_FUNCTION, r, err);
 }
 
+bool manifest_write_physical(ManifestWriter *w, const PhysicalRecord *r, Error *err)
+{
+    return write_record(w, w->body, LINE_PHYSICAL, r, err);
+}
+
+bool manifest_write_tablespace(ManifestWriter *w, const TablespaceRecord *r, Error *err)
+{
+    return write_record(w, w->body, LINE_TABLESPACE, r, err);
+}
+
+bool manifest_write_part(ManifestWriter *w, const PartRecord *r, Error *err)
+{
+    return write_record(w, w->body, LINE_PART, r, err);
+}
+
+bool manifest_write_wal(ManifestWriter *w, const WalRecord *r, Error *err)
+{
+    return write_record(w, w->body, LINE_WAL, r, err);
+}
+
 bool manifest_write_chunk(ManifestWriter *w, const ChunkRecord *r, Error *err)
 {
     return write_record(w, w->body, LINE_CHUNK, r, err);

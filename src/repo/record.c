@@ -3,6 +3,7 @@
  */
 #include "repo/record.h"
 
+#include "base/lsn.h"
 #include "base/str.h"
 #include "repo/record_fields.h"
 #include "repo/repo.h"
@@ -86,6 +87,12 @@ static json_t *encode_compress(const Compress *compress)
     return json_sprintf("%s:%d", compress_name(compress->method), compress->level);
 }
 
+static json_t *encode_lsn(uint64_t lsn)
+{
+    char text[LSN_TEXT_LEN];
+    return json_string(lsn_format(text, lsn));
+}
+
 static json_t *encode_fields(const Field *fields, size_t count, json_t *object, const char *record,
                              const char **ret_bad);
 
@@ -118,6 +125,8 @@ static json_t *encode_field(const Field *f, const char *record, const char **ret
         return encode_hex(member, RECORD_XXH3_HEX);
     case FIELD_LETTER:
         return json_stringn(member, 1);
+    case FIELD_LSN:
+        return encode_lsn(*(const uint64_t *) member);
     case FIELD_COMPRESS:
         return encode_compress(member);
     case FIELD_OBJECT:
@@ -340,6 +349,8 @@ static bool decode_field(void *ctx, const Field *f, json_t *value, char *record,
         return decode_hex(value, RECORD_XXH3_HEX, member);
     case FIELD_LETTER:
         return decode_letter(value, member);
+    case FIELD_LSN:
+        return json_is_string(value) && lsn_parse(json_string_value(value), member);
     case FIELD_COMPRESS:
         return json_is_string(value) && compress_parse(json_string_value(value), member, NULL);
     case FIELD_OBJECT:

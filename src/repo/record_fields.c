@@ -9,6 +9,9 @@
 
 #define PATH_LEN_MAX 1024
 
+#define SEGMENT_MIN (1024 * 1024) /* of WAL */
+#define SEGMENT_MAX (1024 * 1024 * 1024)
+
 #define NUMBER(T, kind, member, lo, hi)                                                            \
     {                                                                                              \
 #member, kind, offsetof(T, member), 0, lo, hi, false                                       \
@@ -39,6 +42,7 @@ static const Field object_fields[] = {
 
 static const Field set_fields[] = {
     {"format", FIELD_FORMAT, offsetof(SetRecord, records), 0, 1, MANIFEST_FORMAT, false},
+    MAYBE(SetRecord, FIELD_TEXT, kind),
     OTHER(SetRecord, FIELD_KEY, key),
     OTHER(SetRecord, FIELD_TEXT, version),
     OTHER(SetRecord, FIELD_TEXT, fleet),
@@ -177,6 +181,50 @@ static const Field chunk_fields[] = {
     NUMBER(ChunkRecord, FIELD_I64, us, 0, INT64_MAX),
 };
 
+static const Field physical_fields[] = {
+    NUMBER(PhysicalRecord, FIELD_INT, content, -1, INT_MAX),
+    NUMBER(PhysicalRecord, FIELD_U32, timeline, 1, UINT32_MAX),
+    NUMBER(PhysicalRecord, FIELD_U64, wal_segment_size, SEGMENT_MIN, SEGMENT_MAX),
+    NUMBER(PhysicalRecord, FIELD_U32, block_size, 1024, 65536),
+    OTHER(PhysicalRecord, FIELD_BOOL, data_checksums),
+    OTHER(PhysicalRecord, FIELD_LSN, start_lsn),
+    OTHER(PhysicalRecord, FIELD_LSN, stop_lsn),
+    OTHER(PhysicalRecord, FIELD_TEXT, restore_point),
+    OTHER(PhysicalRecord, FIELD_LSN, restore_lsn),
+    OTHER(PhysicalRecord, FIELD_NAME, base),
+    NUMBER(PhysicalRecord, FIELD_U64, files, 0, INT64_MAX),
+    OTHER(PhysicalRecord, FIELD_OBJECT, manifest),
+    NUMBER(PhysicalRecord, FIELD_U64, manifest_bytes, 0, INT64_MAX),
+};
+
+static const Field tablespace_fields[] = {
+    NUMBER(TablespaceRecord, FIELD_INT, content, -1, INT_MAX),
+    NUMBER(TablespaceRecord, FIELD_U32, oid, 1, UINT32_MAX),
+    OTHER(TablespaceRecord, FIELD_TEXT, location),
+};
+
+static const Field part_fields[] = {
+    NUMBER(PartRecord, FIELD_INT, content, -1, INT_MAX),
+    OTHER(PartRecord, FIELD_TEXT, stream),
+    NUMBER(PartRecord, FIELD_U32, part, 0, UINT32_MAX),
+    OTHER(PartRecord, FIELD_PATH, object),
+    NUMBER(PartRecord, FIELD_U64, first_member, 0, INT64_MAX),
+    NUMBER(PartRecord, FIELD_U64, logical, 1, INT64_MAX),
+    OTHER(PartRecord, FIELD_XXH3, xxh3),
+    NUMBER(PartRecord, FIELD_U64, stored, 1, INT64_MAX),
+    OTHER(PartRecord, FIELD_SHA256, sha256),
+};
+
+static const Field wal_fields[] = {
+    NUMBER(WalRecord, FIELD_INT, content, -1, INT_MAX),
+    OTHER(WalRecord, FIELD_TEXT, name),
+    OTHER(WalRecord, FIELD_PATH, object),
+    NUMBER(WalRecord, FIELD_U64, logical, 1, INT64_MAX),
+    OTHER(WalRecord, FIELD_XXH3, xxh3),
+    NUMBER(WalRecord, FIELD_U64, stored, 1, INT64_MAX),
+    OTHER(WalRecord, FIELD_SHA256, sha256),
+};
+
 static const Field totals_fields[] = {
     NUMBER(TotalsRecord, FIELD_U64, tables, 0, INT64_MAX),
     NUMBER(TotalsRecord, FIELD_U64, sequences, 0, INT64_MAX),
@@ -230,6 +278,10 @@ static const RecordType types[] = {
                                  LENGTH_OF(distributed_schema_fields)},
     [LINE_DISTRIBUTED_FUNCTION] = {"distributed_function", distributed_function_fields,
                                    LENGTH_OF(distributed_function_fields)},
+    [LINE_PHYSICAL] = {"physical", physical_fields, LENGTH_OF(physical_fields)},
+    [LINE_TABLESPACE] = {"tablespace", tablespace_fields, LENGTH_OF(tablespace_fields)},
+    [LINE_PART] = {"part", part_fields, LENGTH_OF(part_fields)},
+    [LINE_WAL] = {"wal", wal_fields, LENGTH_OF(wal_fields)},
     [LINE_CHUNK] = {"chunk", chunk_fields, LENGTH_OF(chunk_fields)},
     [LINE_TOTALS] = {"totals", totals_fields, LENGTH_OF(totals_fields)},
     [LINE_END] = {"end", end_fields, LENGTH_OF(end_fields)},
@@ -320,13 +372,15 @@ static const char *check_dependencies(const SetRecord *s)
 
 static const char *check_set(const SetRecord *s)
 {
-    if (s->records == 1 && s->base[0] != '\0')
-        return "a base, which format 1 does not have";
+    if (s->records == 1 && (s->base[0] != '\0' || s->kind != NULL))
+        return "what format 1 does not have";
     if (strcmp(s->format, "auto") != 0 && strcmp(s->format, "text") != 0 &&
         strcmp(s->format, "binary") != 0)
         return "an unknown copy format";
     if (s->prefix != NULL && !str_is_name(s->prefix))
         return "an impossible prefix";
+    if (s->kind != NULL && strcmp(s->kind, SET_PHYSICAL) != 0)
+        return "an unknown kind";
     return check_dependencies(s);
 }
 
@@ -347,7 +401,7 @@ static const char *check_node(const NodeRecord *n)
         return "a schema archive without a file";
     if (n->schema.path != NULL && (n->schema.sha256[0] == '\0' || !path_is_data(n->schema.path)))
         return "a schema archive outside db/ or without a hash";
-    if (name == NULL || n->chunks.sha256[0] == '\0' || strcmp(name, want) != 0)
+    if (!is_all_or_nothing(&n->chunks) || (name != NULL && strcmp(name, want) != 0))
         return "a chunk file of another name or without a hash";
     if (!is_all_or_nothing(&n->globals))
         return "globals without a file or a hash";
@@ -407,6 +461,55 @@ static const char *check_hold_node(const HoldNodeRecord *n)
     return NULL;
 }
 
+static bool path_is_physical(const char *path)
+{
+    return path != NULL && strncmp(path, "physical/", 9) == 0;
+}
+
+static bool is_hex_name(const char *name, size_t len)
+{
+    return strspn(name, "0123456789ABCDEF") == len;
+}
+
+static const char *check_physical(const PhysicalRecord *p)
+{
+    if ((p->wal_segment_size & (p->wal_segment_size - 1)) != 0 ||
+        (p->block_size & (p->block_size - 1)) != 0)
+        return "a size that is no power of two";
+    if (p->stop_lsn < p->start_lsn || p->restore_lsn < p->stop_lsn)
+        return "places in WAL that are out of order";
+    if (p->restore_point[0] == '\0' || strlen(p->restore_point) > STR_NAME_MAX)
+        return "an impossible restore point";
+    if (p->base != NULL && strlen(p->base) != SET_KEY_LEN - 1)
+        return "an impossible base";
+    if (!is_all_or_nothing(&p->manifest) ||
+        (p->manifest.path != NULL && !path_is_physical(p->manifest.path)))
+        return "a backup manifest outside physical/ or without a hash";
+    return NULL;
+}
+
+static const char *check_part(const PartRecord *p)
+{
+    size_t digits = strspn(p->stream, "0123456789");
+    if (strcmp(p->stream, PART_BASE) != 0 &&
+        (digits == 0 || digits > 10 || p->stream[digits] != '\0'))
+        return "an unknown stream";
+    if (!path_is_physical(p->object) || p->xxh3[0] == '\0' || p->sha256[0] == '\0')
+        return "an object outside physical/ or without hashes";
+    return p->first_member > p->logical ? "its first member behind its end" : NULL;
+}
+
+static const char *check_wal(const WalRecord *w)
+{
+    size_t len = strlen(w->name);
+    if (!(len == 24 && is_hex_name(w->name, 24)) &&
+        !(len == 16 && is_hex_name(w->name, 8) && strcmp(w->name + 8, ".history") == 0))
+        return "a name that no file of WAL has";
+    if (!path_is_physical(w->object) || w->xxh3[0] == '\0' || w->sha256[0] == '\0')
+        return "an object outside physical/ or without hashes";
+    return NULL;
+}
+
 const char *record_fields_check(ManifestLineType type, const void *record)
 {
     switch (type)
@@ -427,6 +530,13 @@ const char *record_fields_check(ManifestLineType type, const void *record)
         return check_distribution(record);
     case LINE_DISTRIBUTED_FUNCTION:
         return check_function(record);
+    case LINE_PHYSICAL:
+        return check_physical(record);
+    case LINE_PART:
+        return check_part(record);
+    case LINE_WAL:
+        return check_wal(record);
+    case LINE_TABLESPACE:
     case LINE_CUT:
     case LINE_SEQUENCE:
     case LINE_SHARD:

@@ -25,6 +25,7 @@ typedef enum FieldKind
     FIELD_SHA256,   /* char[TAP_HEX_LEN], "" is null */
     FIELD_XXH3,     /* the same */
     FIELD_LETTER,   /* char */
+    FIELD_LSN,      /* uint64_t, as PostgreSQL writes it: "0/1A2B3C" */
     FIELD_COMPRESS, /* Compress */
     FIELD_OBJECT,   /* ObjectRecord */
 } FieldKind;

@@ -183,19 +183,20 @@ static bool expire_unfinished(Expiring *e, const RepoSetInfo *set, Error *err)
     return true;
 }
 
-/* group_name: fleet, database, series, and whether everything is in it. A fleet is named by whoever makes
+/* group_name: fleet, database, series, kind, and whether everything is in it. A fleet is named by whoever makes
  * the backup, so it alone does not tell the database; sets of all of a server's databases are one group,
  * whichever there were. */
 static char *group_name(void *ctx, const Manifest *m)
 {
     bool whole = m->set.selection_count == 0 && m->set.sections == SET_SECTIONS_ALL;
+    const char *kind = m->set.kind != NULL ? m->set.kind : whole ? "whole" : "part";
     bool several = false;
 
     for (size_t i = 1; i < m->node_count; i++)
         several = several || m->nodes[i].content == m->nodes[i - 1].content;
     return mem_printf(ctx, "%s/%s/%s/%s", repo_escape(ctx, m->set.fleet),
                       several ? "*" : repo_escape(ctx, m->nodes[0].database),
-                      m->set.prefix != NULL ? m->set.prefix : "", whole ? "whole" : "part");
+                      m->set.prefix != NULL ? m->set.prefix : "", kind);
 }
 
 static size_t find_group(Candidates *c, const char *name)

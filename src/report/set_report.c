@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "repo/base.h"
 #include "repo/large_object_tables.h"
+#include "report/physical_report.h"
 
 typedef struct Finder
 {
@@ -102,6 +103,8 @@ bool set_report_detail(Repo *repo, void *ctx, const char *set_dir, const Manifes
     for (size_t i = 0; i < m->node_count; i++)
     {
         AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "detail");
+        if (m->nodes[i].chunks.path == NULL)
+            continue; /* of a physical set */
         const char *path = mem_printf(tmp, "%s/%s", set_dir, m->nodes[i].chunks.path);
         StorageInfo info = {.kind = STORAGE_FILE};
         if (m->nodes[i].repo_id != NULL && !storage_stat(st, path, &info, err))
@@ -158,14 +161,20 @@ static void text_head(FILE *out, const char *repo_uri, const Manifest *m)
     char duration[STR_BYTES_LEN];
     fprintf(out, "set         %s\n", m->set.key);
     fprintf(out, "repository  %s\n", repo_uri);
+    if (m->set.kind != NULL)
+        fprintf(out, "kind        %s\n", m->set.kind);
     fprintf(out, "fleet       %s (%s, %zu node%s)\n", m->set.fleet, m->set.topology, m->node_count,
             m->node_count == 1 ? "" : "s");
     if (m->set.prefix != NULL)
         fprintf(out, "prefix      %s\n", m->set.prefix);
     text_base(out, m);
-    fprintf(out, "started     %s, took %s with %d jobs per node\n",
-            clock_iso(started, m->set.started_us), str_format_duration(duration, elapsed_ms(m)),
-            m->set.jobs);
+    fprintf(out, "started     %s, took %s", clock_iso(started, m->set.started_us),
+            str_format_duration(duration, elapsed_ms(m)));
+    if (m->set.kind == NULL)
+        fprintf(out, " with %d jobs per node", m->set.jobs);
+    fprintf(out, "\n");
+    if (m->physical_count > 0)
+        fprintf(out, "point       %s\n", m->physicals[0].restore_point);
     fprintf(out, "cut         %s, %d tr%s, window %.2f ms", m->cut.method, m->cut.tries,
             m->cut.tries == 1 ? "y" : "ies", (double) m->cut.window_us / 1000.0);
     if (m->cut.stall_us > 0)
@@ -226,6 +235,16 @@ static LargeObjectTotals large_object_totals(const Manifest *m)
     return t;
 }
 
+static void text_size(FILE *out, const Manifest *m)
+{
+    char logical[STR_BYTES_LEN];
+    char stored[STR_BYTES_LEN];
+    const TotalsRecord *t = &m->totals;
+    fprintf(out, "size        %s of files and WAL, stored as %s in %" PRIu64 " objects (%s)\n",
+            str_format_bytes(logical, t->logical), str_format_bytes(stored, t->stored), t->objects,
+            compress_name(m->set.compress.method));
+}
+
 static void text_totals(FILE *out, const Manifest *m)
 {
     char logical[STR_BYTES_LEN];
@@ -264,6 +283,7 @@ static void text_nodes(FILE *out, const Manifest *m)
             fprintf(out, "            lies in %s\n", n->repo);
         for (size_t w = 0; w < n->warning_count; w++)
             fprintf(out, "            note: %s\n", n->warnings[w]);
+        physical_report_node(out, m, n->content);
     }
 }
 
@@ -332,7 +352,10 @@ void set_report_text(FILE *out, const char *repo_uri, const Manifest *m, int64_t
 {
     text_head(out, repo_uri, m);
     text_selection(out, m);
-    text_totals(out, m);
+    if (manifest_is_physical(m))
+        text_size(out, m);
+    else
+        text_totals(out, m);
     text_nodes(out, m);
     if (tables >= 0)
         text_tables(out, m, tables);
@@ -518,7 +541,10 @@ json_t *set_report_json(const Manifest *m, int64_t tables, const SetDetail *deta
         json_object_set_new(totals, "large_objects", json_integer((json_int_t) large.count));
         json_object_set_new(totals, "large_object_bytes", json_integer((json_int_t) large.bytes));
     }
+    json_object_set_new(object, "kind", json_string(m->set.kind != NULL ? m->set.kind : "logical"));
     json_object_set_new(object, "nodes", nodes_json(m));
+    if (manifest_is_physical(m))
+        json_object_set_new(object, "physical", physical_report_json(m));
     json_t *selection = json_array();
     for (size_t i = 0; i < m->set.selection_count; i++)
         json_array_append_new(selection, set_report_string(m->set.selection[i]));
@@ -579,6 +605,16 @@ void set_report_line(FILE *out, const char *key, const Manifest *m)
 {
     char stored[STR_BYTES_LEN];
     char duration[STR_BYTES_LEN];
+    if (manifest_is_physical(m))
+    {
+        fprintf(out, "%s  %-28s  %-7s %2zu node%s %-28s %10s  %s%s%s\n", key, m->set.fleet,
+                m->set.topology, m->node_count, m->node_count == 1 ? " " : "s", "physical",
+                str_format_bytes(stored, m->totals.stored),
+                str_format_duration(duration, elapsed_ms(m)),
+                m->set.prefix == NULL ? "" : "  prefix ",
+                m->set.prefix == NULL ? "" : m->set.prefix);
+        return;
+    }
     fprintf(out,
             "%s  %-28s  %-7s %2zu node%s %8" PRIu64 " tables %12" PRIu64 " rows %10s  %s%s%s%s%s\n",
             key, m->set.fleet, m->set.topology, m->node_count, m->node_count == 1 ? " " : "s",

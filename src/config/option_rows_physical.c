@@ -1,0 +1,68 @@
+/* config/option_rows_physical.c - options of physical backups. */
+#include "config/option_rows.h"
+
+static const OptionSpec rows[] = {
+    {
+        .id = OPT_PHYSICAL,
+        .name = "physical",
+        .type = OPTION_FLAG,
+        .group = GROUP_PHYSICAL,
+        .commands = CMD_BACKUP,
+        .file_commands = CMD_BACKUP,
+        .help = "base backups of whole servers instead of rows",
+        .more = "Of all nodes at once, by the replication protocol: the role needs REPLICATION, "
+                "every server two free walsenders, and pg_create_restore_point must be allowed. "
+                "All end at one restore point, pgark_KEY, and WAL up to it is in the set, which "
+                "needs no archive.",
+    },
+    {
+        .id = OPT_CHECKPOINT,
+        .name = "checkpoint",
+        .type = OPTION_WORD,
+        .group = GROUP_PHYSICAL,
+        .commands = CMD_BACKUP,
+        .file_commands = CMD_BACKUP,
+        .env = "PGARK_CHECKPOINT",
+        .initial = "fast",
+        .words = "fast|spread",
+        .arg = "HOW",
+        .help = "how the servers make the checkpoint that begins it",
+        .more = "fast: at once; spread: over the time that checkpoint_completion_target gives, for "
+                "which the backup waits.",
+    },
+    {
+        .id = OPT_PART_SIZE,
+        .name = "part-size",
+        .type = OPTION_SIZE,
+        .group = GROUP_PHYSICAL,
+        .commands = CMD_BACKUP,
+        .file_commands = CMD_BACKUP,
+        .env = "PGARK_PART_SIZE",
+        .initial = "512MB",
+        .min = 1024 * 1024,
+        .max = INT64_C(1) << 40,
+        .range = "1MB to 1TB",
+        .arg = "SIZE",
+        .help = "about how much of a server's files is in one object",
+        .more = "Before compression. A part ends with a file when it has its size, and inside of one "
+                "when it would have four times as much.",
+    },
+    {
+        .id = OPT_BAD_PAGES,
+        .name = "bad-pages",
+        .type = OPTION_WORD,
+        .group = GROUP_PHYSICAL,
+        .commands = CMD_BACKUP,
+        .file_commands = CMD_BACKUP,
+        .env = "PGARK_BAD_PAGES",
+        .initial = "fail",
+        .words = "fail|warn|ignore",
+        .arg = "WHAT",
+        .help = "what to do about pages with wrong checksums",
+        .more = "Where the cluster has data checksums, every page is looked at while it passes; "
+                "one that is not right is read from the server once more. fail: no set is made; "
+                "warn: file and block are named, and the set is made; ignore: nobody looks.",
+    },
+};
+
+const OptionRows option_rows_physical = {rows, LENGTH_OF(rows)};

@@ -1,0 +1,174 @@
+/*
+ * fleet/backup_physical.c - base backups of all nodes that end at one restore point; the contract is in
+ * backup_run_parts.h.
+ *
+ * Why all nodes come back to the same instant: the restore points are made when all base backups are complete,
+ * so each is behind the place at which its server is consistent; why they are of one instant is argued in
+ * cut.c, 4. WAL is received from before the start of each backup up to its restore point, so the set needs no
+ * archive.
+ */
+#include "base/clock.h"
+#include "fleet/backup_run_parts.h"
+#include "fleet/cut.h"
+
+static void make_bases(BackupRun *run)
+{
+    const BackupRequest *request = run->request;
+    run->bases = mem_array(run->ctx, BaseNode, run->count);
+    for (size_t i = 0; i < run->count; i++)
+    {
+        BackupNode *node = &run->nodes[i];
+        /* What the set of one database's rows would lack, a base backup has. */
+        node->record.warnings = NULL;
+        node->record.warning_count = 0;
+        node->record.snapshot = mem_strdup(node->ctx, "");
+        run->bases[i] = (BaseNode){
+            .request = request->physical,
+            .spec = pg_conn_pin(node->ctx, node->probe, node->spec),
+            .probe = node->probe,
+            .label = node->label,
+            .content = node->content,
+            .system_identifier = node->record.system_identifier,
+            .cancel = run->cancel,
+            .progress = node->progress,
+            .compress = request->compress,
+            .rate_limit = request->rate_limit,
+            .alone = run->count == 1,
+            .no_sync = request->no_sync};
+    }
+}
+
+static bool open_one(void *arg, size_t i, Error *err)
+{
+    return base_node_open(&((BackupRun *) arg)->bases[i], err);
+}
+
+static bool copy_one(void *arg, size_t i, Error *err)
+{
+    BackupRun *run = arg;
+    int64_t start = clock_ms();
+    bool ok = base_node_copy(&run->bases[i], run->repo->storage, run->set->key, run->set->dir, err);
+    run->nodes[i].record.dump_ms = clock_ms() - start;
+    return ok;
+}
+
+typedef struct Points
+{
+    BackupRun *run;
+    const char *name;
+    uint64_t *lsns;
+} Points;
+
+static bool finish_one(void *arg, size_t i, Error *err)
+{
+    const Points *p = arg;
+    return base_node_finish(&p->run->bases[i], p->name, p->lsns[i], err);
+}
+
+bool backup_physical(BackupRun *run, Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "physical");
+    Points points = {.run = run, .lsns = mem_array(tmp, uint64_t, run->count)};
+    make_bases(run);
+    if (!backup_run_each(run, open_one, err) || !backup_run_check_space(run, err) ||
+        !backup_run_begin_set(run, err))
+        return false;
+    points.name = mem_printf(tmp, "pgark_%s", run->set->key);
+    progress_phase(run->progress, "base backups");
+    if (!backup_run_each(run, copy_one, err))
+        return false;
+    progress_phase(run->progress, "restore point");
+    if (!cut_restore_point(run->nodes, run->count, run->request->cut, run->request->cut_timeout_ms,
+                           run->fleet->engine, points.name, run->cancel, &run->cut, points.lsns,
+                           err))
+        return false;
+    progress_phase(run->progress, "receiving WAL");
+    if (!parallel_run(run->count, finish_one, &points, run->cancel, err))
+        return false;
+    progress_phase(run->progress, "publishing");
+    return backup_publish(run, err);
+}
+
+/* ---- the manifest ---- */
+
+static void add_part(Manifest *m, const PartRecord *part)
+{
+    PartRecord *p = mem_push(m, m->parts, m->part_count, m->part_capacity, PartRecord);
+    *p = *part;
+    p->stream = mem_strdup(m, part->stream);
+    p->object = mem_strdup(m, part->object);
+    m->totals.logical += p->logical;
+    m->totals.stored += p->stored;
+    m->totals.objects++;
+}
+
+/* The history file of a timeline comes when the stream is at its end, and stands by its name. */
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const WalRecord *) a)->name, ((const WalRecord *) b)->name);
+}
+
+static void add_wals(Manifest *m, const BaseNode *base)
+{
+    size_t first = m->wal_count;
+    for (size_t i = 0; i < base->wal_count; i++)
+    {
+        WalRecord *w = mem_push(m, m->wals, m->wal_count, m->wal_capacity, WalRecord);
+        *w = base->wals[i];
+        w->name = mem_strdup(m, w->name);
+        w->object = mem_strdup(m, w->object);
+        m->totals.logical += w->logical;
+        m->totals.stored += w->stored;
+        m->totals.objects++;
+    }
+    if (m->wal_count - first > 1)
+        qsort(m->wals + first, m->wal_count - first, sizeof(WalRecord), by_name);
+}
+
+static void add_node(Manifest *m, const BaseNode *base)
+{
+    const BaseStored *stored = base_node_stored(base);
+    PhysicalRecord *p = mem_push(m, m->physicals, m->physical_count, m->physical_capacity,
+                                 PhysicalRecord);
+    *p = base->record;
+    p->restore_point = mem_strdup(m, p->restore_point);
+    p->base = mem_strdup(m, p->base);
+    p->manifest.path = mem_strdup(m, p->manifest.path);
+    m->totals.stored += p->manifest.bytes;
+    m->totals.objects += p->manifest.path != NULL ? 1 : 0;
+    for (size_t i = 0; i < stored->start.count; i++)
+    {
+        const BaseBackupTablespace *space = &stored->start.tablespaces[i];
+        if (space->oid == 0)
+            continue;
+        *mem_push(m, m->tablespaces, m->tablespace_count, m->tablespace_capacity,
+                  TablespaceRecord) = (TablespaceRecord){.content = base->content,
+                                                         .oid = space->oid,
+                                                         .location = mem_strdup(m,
+                                                                                space->location)};
+    }
+    for (size_t i = 0; i < stored->part_count; i++)
+        add_part(m, &stored->parts[i]);
+    add_wals(m, base);
+}
+
+void backup_physical_records(const BackupRun *run, Manifest *m)
+{
+    for (size_t i = 0; i < run->count; i++)
+        add_node(m, &run->bases[i]);
+}
+
+bool backup_physical_sync(const BackupRun *run, Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "directory");
+    return storage_sync_dir(run->repo->storage, mem_printf(tmp, "%s/physical", run->set->dir),
+                            err) &&
+           storage_sync_dir(run->repo->storage, run->set->dir, err);
+}
+
+void backup_physical_end(BackupRun *run)
+{
+    for (size_t i = 0; run->bases != NULL && i < run->count; i++)
+        base_node_close(&run->bases[i]);
+    run->bases = NULL;
+}

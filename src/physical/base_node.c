@@ -1,0 +1,334 @@
+/* physical/base_node.c - one server's base backup; the contract is in base_node.h. */
+#include "physical/base_node.h"
+
+#include <unistd.h>
+
+#include "base/log.h"
+
+/* ---- before anything is begun ---- */
+
+static bool refuse(const BaseNode *node, const char *what, const char *hint, Error *err)
+{
+    error_set(err, ERR_USAGE, "a base backup cannot be taken: %s", what);
+    error_hint(err, "%s", hint);
+    return error_node(err, node->label);
+}
+
+static PGresult *ask_settings(const BaseNode *node, Error *err)
+{
+    return pg_query(
+        node->probe,
+        "SELECT max(CASE s.name WHEN 'block_size' THEN s.setting END),"
+        " max(CASE s.name WHEN 'segment_size' THEN s.setting END),"
+        " max(CASE s.name WHEN 'wal_segment_size' THEN s.setting END),"
+        " max(CASE s.name WHEN 'data_checksums' THEN s.setting END) = 'on',"
+        " max(CASE s.name WHEN 'wal_level' THEN s.setting END),"
+        " max(CASE s.name WHEN 'max_wal_senders' THEN s.setting END),"
+        " (SELECT r.rolreplication OR r.rolsuper FROM pg_catalog.pg_roles r"
+        "  WHERE r.rolname = session_user), pg_catalog.pg_is_in_recovery()"
+        " FROM pg_catalog.pg_settings s WHERE s.name IN ('block_size', 'segment_size',"
+        " 'wal_segment_size', 'data_checksums', 'wal_level', 'max_wal_senders')",
+        0, NULL, err);
+}
+
+static bool check_server(BaseNode *node, Error *err)
+{
+    BaseServer *s = &node->server;
+    if (node->probe->server.product != SERVER_POSTGRESQL)
+        return refuse(node, "this is no server of PostgreSQL itself",
+                      "Greenplum and its kin are backed up without --physical.", err);
+    AUTO(PQclear) PGresult *res = ask_settings(node, err);
+    if (res == NULL)
+        return error_prefix(err, "could not read the server's settings");
+    s->block_size = (uint32_t) pg_cell_int(res, 0, 0);
+    s->segment_blocks = (uint32_t) pg_cell_int(res, 0, 1);
+    s->wal_segment_size = (uint64_t) pg_cell_int(res, 0, 2);
+    s->data_checksums = pg_cell_bool(res, 0, 3);
+    if (s->block_size < 1024 || s->block_size > 65536 || s->wal_segment_size == 0)
+        return error_set(err, ERR_QUERY, "the server has an impossible block size");
+    if (pg_cell_bool(res, 0, 7))
+        return refuse(node, "the server is a standby, where no restore point can be made",
+                      "Name the primary.", err);
+    if (strcmp(pg_cell(res, 0, 4), "minimal") == 0)
+        return refuse(node, "its wal_level is minimal",
+                      "Set wal_level to replica, max_wal_senders to 4 or more, and restart the "
+                      "server.",
+                      err);
+    if (!pg_cell_bool(res, 0, 6))
+        return refuse(node, "the role may not replicate",
+                      "Let a superuser run ALTER ROLE ... REPLICATION, or use another role.", err);
+    if (pg_cell_int(res, 0, 5) < 2)
+        return refuse(node, "its max_wal_senders is less than 2",
+                      "Set max_wal_senders to 4 or more, and restart the server.", err);
+    return true;
+}
+
+static bool check_walsender(const BaseNode *node, Error *err)
+{
+    ReplicationSystem its;
+    if (!replication_identify(node->walsender, &its, err))
+        return false;
+    if (strcmp(its.identifier, node->system_identifier) == 0)
+        return true;
+    error_set(err, ERR_USAGE, "the walsender is another server's (system identifier %s, not %s)",
+              its.identifier, node->system_identifier);
+    return error_hint(err, "Name each server by an address that only it has.");
+}
+
+bool base_node_open(BaseNode *node, Error *err)
+{
+    node->ctx = mem_context(NULL, "base node");
+    node->wal_ctx = mem_context(NULL, "base node WAL");
+    node->record.content = node->content;
+    if (!check_server(node, err))
+        return error_node(err, node->label);
+    node->walsender = replication_open(node->spec, node->label, "pgark base backup", node->cancel,
+                                       err);
+    return (node->walsender != NULL && check_walsender(node, err)) ||
+           error_node(err, node->label);
+}
+
+/* ---- WAL ---- */
+
+static bool on_stored(void *arg, const WalRecord *record, Error *err UNUSED)
+{
+    BaseNode *node = arg;
+    WalRecord *w = mem_push(node->wal_ctx, node->wals, node->wal_count, node->wal_capacity,
+                            WalRecord);
+    *w = *record;
+    w->name = mem_strdup(node->wal_ctx, record->name);
+    w->object = mem_strdup(node->wal_ctx, record->object);
+    return true;
+}
+
+static bool start_wal(BaseNode *node, const BaseBackupStart *start, Error *err)
+{
+    const BaseStoreSpec *spec = &node->store_spec;
+    node->wal_request = (WalReceiveRequest){
+        .spec = node->spec,
+        .label = node->label,
+        .start_lsn = start->lsn,
+        .timeline = start->timeline,
+        .store = {.storage = spec->storage,
+                  .base = spec->set_dir,
+                  .dir = mem_printf(node->ctx, "%s/wal", node->dir),
+                  .compress = node->compress,
+                  .no_sync = node->no_sync,
+                  .system_identifier = strtoull(node->system_identifier, NULL, 10),
+                  .segment_size = node->server.wal_segment_size,
+                  .content = node->content,
+                  .on_stored = on_stored,
+                  .arg = node}};
+    node->wal = wal_receive_start(&node->wal_request, node->cancel, err);
+    return node->wal != NULL;
+}
+
+/* ---- the base backup ---- */
+
+static bool on_begin(void *arg, const BaseBackupStart *start, Error *err)
+{
+    BaseNode *node = arg;
+    node->record.start_lsn = start->lsn;
+    node->record.timeline = start->timeline;
+    return start_wal(node, start, err) && node->to.begin(node->to.arg, start, err);
+}
+
+static bool on_archive(void *arg, size_t tablespace, Error *err)
+{
+    const BaseNode *node = arg;
+    return node->to.archive(node->to.arg, tablespace, err);
+}
+
+static bool on_manifest(void *arg, Error *err)
+{
+    const BaseNode *node = arg;
+    return node->to.manifest(node->to.arg, err);
+}
+
+static bool on_data(void *arg, const void *data, size_t len, Error *err)
+{
+    const BaseNode *node = arg;
+    return node->to.data(node->to.arg, data, len, err);
+}
+
+static bool make_slot(const BaseNode *node, const char *key, Error *err)
+{
+    char name[64];
+    snprintf(name, sizeof(name), "pgark_%s_%ld", key, (long) getpid());
+    return replication_temporary_slot(node->walsender, name, err);
+}
+
+/* *ret_bad: it is as bad on the server's disk as in what came. That the server cannot be asked counts as
+ * that, too. */
+static bool read_again(const BaseNode *node, const BasePage *page, bool *ret_bad, Error *err)
+{
+    char offset[32], size[32];
+    size_t len = 0;
+    Error ignored = ERROR_INIT;
+    snprintf(offset, sizeof(offset), "%" PRIu64, (uint64_t) page->block * node->server.block_size);
+    snprintf(size, sizeof(size), "%" PRIu32, node->server.block_size);
+    const char *params[] = {page->path, offset, size};
+    AUTO(PQclear)
+    PGresult *res = pg_query(node->probe,
+                             "SELECT pg_catalog.pg_read_binary_file($1, $2::bigint, $3::bigint, "
+                             "true)",
+                             3, params, &ignored);
+    *ret_bad = true;
+    if (!cancel_check(node->cancel, err))
+        return false;
+    if (res == NULL)
+    {
+        log_debug("%s: a page cannot be read again: %s", node->label, ignored.message);
+        return true;
+    }
+    unsigned char *bytes = PQunescapeBytea((const unsigned char *) pg_cell(res, 0, 0), &len);
+    uint32_t block = page->segment * node->server.segment_blocks + page->block;
+    /* A file that has become shorter, or is gone, has no such page any more. */
+    *ret_bad = len == node->server.block_size &&
+               page_look(bytes, len, block, node->record.start_lsn, NULL) == PAGE_BAD;
+    PQfreemem(bytes);
+    return true;
+}
+
+static bool judge_pages(const BaseNode *node, Error *err)
+{
+    const BaseStored *r = base_store_result(node->store);
+    const BasePage *first = NULL;
+    uint64_t bad = r->bad_pages - r->page_count;
+    for (size_t i = 0; i < r->page_count; i++)
+    {
+        bool is_bad;
+        const BasePage *page = &r->pages[i];
+        if (!read_again(node, page, &is_bad, err))
+            return false;
+        if (!is_bad)
+            continue;
+        first = first == NULL ? page : first;
+        bad++;
+        log_message(LOG_WARNING, "%s: checksum of block %" PRIu32 " of file \"%s\" is not right",
+                    node->label, page->block, page->path);
+    }
+    if (bad == 0)
+        return true;
+    first = first == NULL ? &r->pages[0] : first;
+    if (node->request->bad_pages == BAD_PAGES_WARN)
+    {
+        log_warning("%s: %" PRIu64 " page%s with wrong checksums", node->label, bad,
+                    bad == 1 ? "" : "s");
+        return true;
+    }
+    error_set(err, ERR_CORRUPT,
+              "%" PRIu64 " page%s with wrong checksums on the server, the first one block %" PRIu32
+              " of file \"%s\"",
+              bad, bad == 1 ? "" : "s", first->block, first->path);
+    return error_hint(err, "--bad-pages=warn takes the backup as it is.");
+}
+
+static bool begin_store(BaseNode *node, Storage *st, const char *set_dir, Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "directories");
+    node->dir = mem_printf(node->ctx, "physical/node%d", node->content);
+    node->store_spec = (BaseStoreSpec){
+        .storage = st,
+        .set_dir = mem_strdup(node->ctx, set_dir),
+        .dir = node->dir,
+        .content = node->content,
+        .compress = node->compress,
+        .alone = node->alone,
+        .no_sync = node->no_sync,
+        .part_size = node->request->part_size,
+        .block_size = node->server.block_size,
+        .segment_blocks = node->server.segment_blocks,
+        .check_pages = node->server.data_checksums &&
+                       node->request->bad_pages != BAD_PAGES_IGNORE,
+        .cancel = node->cancel,
+        .progress = node->progress};
+    if (!storage_make_dir(st, mem_printf(tmp, "%s/%s/wal", set_dir, node->dir), false, err))
+        return false;
+    node->store = base_store_new(&node->store_spec, err);
+    return node->store != NULL;
+}
+
+static bool copy(BaseNode *node, Storage *st, const char *key, const char *set_dir, Error *err)
+{
+    const BaseBackupOptions options = {.label = mem_printf(node->ctx, "pgark %s", key),
+                                       .fast = node->request->fast_checkpoint,
+                                       .tablespace_map = true,
+                                       .max_rate = node->rate_limit,
+                                       .no_verify = true,
+                                       .manifest_checksums = "CRC32C"};
+    const BaseBackupSink sink = {.begin = on_begin,
+                                 .archive = on_archive,
+                                 .manifest = on_manifest,
+                                 .data = on_data,
+                                 .arg = node};
+    BaseBackupEnd end;
+    if (!begin_store(node, st, set_dir, err) || !make_slot(node, key, err))
+        return false;
+    node->to = base_store_sink(node->store);
+    if (!base_backup_run(node->walsender, &options, &sink, &end, err) ||
+        !base_store_finish(node->store, err))
+        return false;
+    if (end.timeline != node->record.timeline)
+        return error_set(err, ERR_CHANGED, "the server changed its timeline during the backup");
+    node->record.stop_lsn = end.lsn;
+    return judge_pages(node, err);
+}
+
+bool base_node_copy(BaseNode *node, Storage *st, const char *key, const char *set_dir, Error *err)
+{
+    if (!copy(node, st, key, set_dir, err))
+        return error_node(err, node->label);
+    atomic_store(&node->progress->finished, true);
+    return true;
+}
+
+/* ---- the end ---- */
+
+static bool sync_names(const BaseNode *node, Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "directories");
+    const BaseStoreSpec *spec = &node->store_spec;
+    return node->no_sync ||
+           storage_sync_dir(spec->storage, mem_printf(tmp, "%s/%s", spec->set_dir, node->dir), err);
+}
+
+bool base_node_finish(BaseNode *node, const char *restore_point, uint64_t restore_lsn, Error *err)
+{
+    const BaseStored *stored = base_store_result(node->store);
+    PhysicalRecord *r = &node->record;
+    if (!wal_receive_finish(node->wal, restore_lsn, err) || !sync_names(node, err))
+        return error_node(err, node->label);
+    r->wal_segment_size = node->server.wal_segment_size;
+    r->block_size = node->server.block_size;
+    r->data_checksums = node->server.data_checksums;
+    r->restore_point = mem_strdup(node->ctx, restore_point);
+    r->restore_lsn = restore_lsn;
+    r->files = stored->files;
+    r->manifest = stored->manifest;
+    r->manifest_bytes = stored->manifest_bytes;
+    return true;
+}
+
+const BaseStored *base_node_stored(const BaseNode *node)
+{
+    return base_store_result(node->store);
+}
+
+void base_node_close(BaseNode *node)
+{
+    if (node->ctx == NULL)
+        return;
+    wal_receive_free(node->wal);
+    pg_conn_close(node->walsender);
+    base_store_free(node->store);
+    mem_free(node->wal_ctx);
+    mem_free(node->ctx);
+    node->wal = NULL;
+    node->walsender = NULL;
+    node->store = NULL;
+    node->ctx = node->wal_ctx = NULL;
+    node->wals = NULL;
+    node->wal_count = node->wal_capacity = 0;
+    memset(&node->record, 0, sizeof(node->record));
+}

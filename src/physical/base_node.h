@@ -1,0 +1,75 @@
+/*
+ * physical/base_node.h - one server's part of a physical backup: its base backup, and its WAL until the end.
+ *
+ * Two walsenders: one for the base backup, whose temporary slot keeps WAL on the server from before the start
+ * until the connection ends, however that ends; and one that streams WAL from the segment of the start on,
+ * on a thread of its own (physical/wal_receive.h).
+ */
+#ifndef PGARK_PHYSICAL_BASE_NODE_H
+#define PGARK_PHYSICAL_BASE_NODE_H
+
+#include "physical/base_store.h"
+#include "physical/wal_receive.h"
+
+/* What the server is like, as its SQL says. */
+typedef struct BaseServer
+{
+    uint32_t block_size;
+    uint32_t segment_blocks; /* of a relation's file */
+    uint64_t wal_segment_size;
+    bool data_checksums;
+} BaseServer;
+
+typedef struct BaseNode
+{
+    /* Given by the caller before base_node_open: */
+    const PhysicalRequest *request;
+    const PgConnSpec *spec; /* of that very server */
+    PgConn *probe;          /* to it, for SQL; the caller's */
+    const char *label;
+    int content;
+    const char *system_identifier;
+    Cancel *cancel;
+    ProgressNode *progress;
+    Compress compress;
+    uint64_t rate_limit; /* bytes per second, 0: none */
+    bool alone;
+    bool no_sync;
+
+    /* Filled as it goes on: */
+    void *ctx;
+    BaseServer server;
+    PgConn *walsender;
+    char *dir; /* "physical/node<content>", within the set */
+    BaseStoreSpec store_spec;
+    BaseStore *store;
+    BaseBackupSink to; /* the store's */
+    WalReceiveRequest wal_request;
+    WalReceive *wal;
+    void *wal_ctx;
+    WalRecord *wals; /* below wal_ctx: the receiving thread's, until base_node_finish */
+    size_t wal_count, wal_capacity;
+    PhysicalRecord record; /* without the restore point until base_node_finish */
+} BaseNode;
+
+/* base_node_open checks what the server has to offer - ERR_USAGE with a hint: its wal_level, the role's right -
+ * and connects the walsender. Nothing is begun. */
+bool base_node_open(BaseNode *node, Error *err) MUST_CHECK;
+
+/* base_node_copy takes the base backup into the set (key, directory within st); WAL comes beside it from then
+ * on. */
+bool base_node_copy(BaseNode *node, Storage *st, const char *key, const char *set_dir, Error *err)
+    MUST_CHECK;
+
+/* base_node_finish waits until WAL up to the restore point is stored, and all of the node is durable but for the
+ * names of its directories. */
+bool base_node_finish(BaseNode *node, const char *restore_point, uint64_t restore_lsn, Error *err)
+    MUST_CHECK;
+
+/* base_node_stored gives parts, tablespaces and manifest, once that is done. */
+const BaseStored *base_node_stored(const BaseNode *node);
+
+/* base_node_close ends connections and threads and frees all; what the caller gave stays. */
+void base_node_close(BaseNode *node);
+
+#endif

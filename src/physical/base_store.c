@@ -1,0 +1,300 @@
+/* physical/base_store.c - streams to parts; the contract is in base_store.h. */
+#include "physical/base_store.h"
+
+#include "base/crc32c.h"
+#include "io/worker.h"
+#include "physical/manifest_check.h"
+#include "physical/tar_stream.h"
+
+#define RING_BLOCKS 32 /* of a quarter of a megabyte each */
+#define LONE_THREADS 2
+
+struct BaseStore
+{
+    const BaseStoreSpec *spec;
+    BaseStored stored;
+    IoStage *chain;  /* logical -> compressor -> sha256 -> object */
+    IoStage *xxh3;   /* in it */
+    IoStage *sha256; /* in it */
+    StorageWriter *object;
+    ManifestCheck *manifest;
+    PageCheck *pages;
+    const BaseBackupTablespace *space; /* whose archive is coming */
+    const char *stream;
+    TarStream *tar;
+    uint64_t offset; /* in the archive, of the part's first byte */
+    uint64_t part_len;
+    bool first_seen; /* first_member is known */
+    PartRecord part; /* at hand, when object is */
+    bool in_manifest;
+    uint32_t crc; /* of the file at hand */
+    char path[TAR_NAME_LEN + 32];
+};
+
+static bool write_object(void *arg, const void *data, size_t len, Error *err)
+{
+    return storage_write(((BaseStore *) arg)->object, data, len, err);
+}
+
+static void bad_page(void *arg, const char *path, uint32_t segment, uint32_t block)
+{
+    BaseStore *s = arg;
+    BaseStored *r = &s->stored;
+    r->bad_pages++;
+    if (r->page_count < BASE_PAGES_MAX)
+        *mem_push(s, r->pages, r->page_count, r->page_capacity, BasePage) = (BasePage){
+            .path = mem_strdup(s, s->path), .segment = segment, .block = block};
+    (void) path; /* relative to its tablespace */
+}
+
+BaseStore *base_store_new(const BaseStoreSpec *spec, Error *err)
+{
+    BaseStore *s = mem_new(NULL, BaseStore);
+    s->spec = spec;
+    s->manifest = manifest_check_new();
+    if (spec->check_pages)
+        s->pages = page_check_new(s, spec->block_size, spec->segment_blocks, bad_page, s);
+    s->sha256 = io_tap_new(TAP_SHA256, io_sink_new(write_object, s));
+    IoStage *compressor = spec->alone
+                              ? io_compress_threads_new(spec->compress, LONE_THREADS, s->sha256)
+                              : io_compress_new(spec->compress, s->sha256);
+    s->xxh3 = io_tap_new(TAP_XXH3_128, compressor);
+    s->chain = io_worker_new(RING_BLOCKS, s->xxh3, err);
+    if (s->chain != NULL)
+        return s;
+    base_store_free(s);
+    return NULL;
+}
+
+void base_store_free(BaseStore *s)
+{
+    if (s == NULL)
+        return;
+    io_free(s->chain);
+    storage_writer_free(s->object);
+    manifest_check_free(s->manifest);
+    mem_free(s);
+}
+
+const BaseStored *base_store_result(const BaseStore *s)
+{
+    return &s->stored;
+}
+
+/* ---- objects ---- */
+
+static bool open_object(BaseStore *s, const char *name, Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "object");
+    const BaseStoreSpec *spec = s->spec;
+    io_reset(s->chain);
+    s->object = storage_write_open(spec->storage, mem_printf(tmp, "%s/%s", spec->set_dir, name),
+                                   spec->no_sync ? STORAGE_WRITE_NO_SYNC : STORAGE_WRITE_PLAIN,
+                                   err);
+    return s->object != NULL;
+}
+
+static bool close_object(BaseStore *s, Error *err)
+{
+    bool ok = io_finish(s->chain, err) && storage_writer_commit(s->object, err);
+    storage_writer_free(s->object);
+    s->object = NULL;
+    return ok;
+}
+
+static bool open_part(BaseStore *s, Error *err)
+{
+    s->part.content = s->spec->content;
+    s->part.stream = mem_strdup(s, s->stream);
+    s->part.object = mem_printf(s, "%s/%s.%04" PRIu32 ".tar%s", s->spec->dir, s->stream,
+                                s->part.part, compress_suffix(s->spec->compress.method));
+    s->part_len = 0;
+    return open_object(s, s->part.object, err);
+}
+
+static bool close_part(BaseStore *s, Error *err)
+{
+    if (!close_object(s, err))
+        return false;
+    io_tap_result(s->xxh3, &s->part.logical, s->part.xxh3);
+    io_tap_result(s->sha256, &s->part.stored, s->part.sha256);
+    if (!s->first_seen)
+        s->part.first_member = s->part.logical;
+    *mem_push(s, s->stored.parts, s->stored.part_count, s->stored.part_capacity,
+              PartRecord) = s->part;
+    s->offset += s->part_len;
+    s->part.part++;
+    s->first_seen = false;
+    return true;
+}
+
+static bool write_part(BaseStore *s, const void *data, size_t len, Error *err)
+{
+    if (s->object == NULL && !open_part(s, err))
+        return false;
+    s->part_len += len;
+    return io_write(s->chain, data, len, err);
+}
+
+/* ---- members ---- */
+
+static bool begin_member(void *arg, const TarMember *m, Error *err UNUSED)
+{
+    BaseStore *s = arg;
+    if (!s->first_seen)
+        s->part.first_member = m->offset - s->offset;
+    s->first_seen = true;
+    s->crc = 0;
+    if (s->space->oid == 0)
+        snprintf(s->path, sizeof(s->path), "%s", m->name);
+    else
+        snprintf(s->path, sizeof(s->path), "pg_tblspc/%" PRIu32 "/%s", s->space->oid, m->name);
+    if (s->pages != NULL)
+        page_check_begin(s->pages, m->name);
+    return true;
+}
+
+static bool member_data(void *arg, const void *data, size_t len, Error *err UNUSED)
+{
+    BaseStore *s = arg;
+    s->crc = crc32c_extend(s->crc, data, len);
+    if (s->pages != NULL)
+        page_check_data(s->pages, data, len);
+    return true;
+}
+
+/* Segments of WAL are in no manifest. */
+static bool end_member(void *arg, const TarMember *m, Error *err UNUSED)
+{
+    BaseStore *s = arg;
+    if (m->kind != TAR_FILE || strncmp(s->path, "pg_wal/", 7) == 0)
+        return true;
+    s->stored.files++;
+    manifest_check_file(s->manifest, s->path, m->size, &s->crc);
+    return true;
+}
+
+/* ---- the sink ---- */
+
+static bool on_begin(void *arg, const BaseBackupStart *start, Error *err UNUSED)
+{
+    BaseStore *s = arg;
+    BaseBackupStart *to = &s->stored.start;
+    uint64_t bytes = 0;
+    *to = *start;
+    to->tablespaces = mem_array(s, BaseBackupTablespace, start->count);
+    for (size_t i = 0; i < start->count; i++)
+    {
+        to->tablespaces[i] = start->tablespaces[i];
+        to->tablespaces[i].location = mem_strdup(s, start->tablespaces[i].location);
+        bytes += start->tablespaces[i].bytes;
+    }
+    if (s->pages != NULL)
+        page_check_start(s->pages, start->lsn);
+    atomic_store(&s->spec->progress->bytes_total, bytes);
+    return true;
+}
+
+/* Servers before 15 leave the end of an archive out. */
+static bool end_archive(BaseStore *s, Error *err)
+{
+    static const char zeros[2 * TAR_BLOCK];
+    if (s->space == NULL)
+        return true;
+    bool ok = tar_stream_finish(s->tar, err) &&
+              (tar_stream_ended(s->tar) || write_part(s, zeros, sizeof(zeros), err)) &&
+              (s->object == NULL || close_part(s, err));
+    mem_free(s->tar);
+    s->tar = NULL;
+    s->space = NULL;
+    return ok;
+}
+
+static bool on_archive(void *arg, size_t tablespace, Error *err)
+{
+    BaseStore *s = arg;
+    const TarEvents events = {
+        .begin = begin_member, .data = member_data, .end = end_member, .arg = s};
+    if (!end_archive(s, err))
+        return false;
+    s->space = &s->stored.start.tablespaces[tablespace];
+    s->stream = s->space->oid == 0 ? PART_BASE : mem_printf(s, "%" PRIu32, s->space->oid);
+    s->tar = tar_stream_new(s, &events);
+    s->offset = 0;
+    s->part.part = 0;
+    s->first_seen = false;
+    return true;
+}
+
+static bool on_manifest(void *arg, Error *err)
+{
+    BaseStore *s = arg;
+    if (!end_archive(s, err))
+        return false;
+    s->in_manifest = true;
+    s->stored.manifest.path = mem_printf(s, "%s/backup_manifest%s", s->spec->dir,
+                                         compress_suffix(s->spec->compress.method));
+    return open_object(s, s->stored.manifest.path, err);
+}
+
+static void count(BaseStore *s, size_t len)
+{
+    ProgressNode *p = s->spec->progress;
+    uint64_t done = atomic_fetch_add_explicit(&p->bytes_done, len, memory_order_relaxed) + len;
+    /* What the server estimated at the beginning may be less than what it sends. */
+    if (done > atomic_load_explicit(&p->bytes_total, memory_order_relaxed))
+        atomic_store_explicit(&p->bytes_total, done, memory_order_relaxed);
+}
+
+/* Goes on to the next place where a part may end; a header is never divided, as all sizes are multiples of its
+ * own. */
+static bool take_slice(BaseStore *s, const char *data, size_t len, size_t *ret_taken, Error *err)
+{
+    uint64_t limit = s->spec->part_size * PART_SIZES - (s->object == NULL ? 0 : s->part_len);
+    if (len > limit)
+        len = (size_t) limit;
+    if (!tar_stream_take(s->tar, data, len, ret_taken, err) ||
+        !write_part(s, data, *ret_taken, err))
+        return false;
+    bool boundary = tar_stream_boundary(s->tar) && !tar_stream_ended(s->tar);
+    return s->part_len < s->spec->part_size * (boundary ? 1 : PART_SIZES) || close_part(s, err);
+}
+
+static bool on_data(void *arg, const void *data, size_t len, Error *err)
+{
+    BaseStore *s = arg;
+    if (s->in_manifest)
+        return manifest_check_write(s->manifest, data, len, err) &&
+               io_write(s->chain, data, len, err);
+    if (s->space == NULL)
+        return error_set(err, ERR_QUERY, "the server sent data of no archive");
+    count(s, len);
+    for (size_t done = 0, n = 0; done < len; done += n)
+    {
+        if (!take_slice(s, (const char *) data + done, len - done, &n, err))
+            return error_prefix(err, "stream %s", s->stream);
+    }
+    return true;
+}
+
+BaseBackupSink base_store_sink(BaseStore *s)
+{
+    return (BaseBackupSink){.begin = on_begin,
+                            .archive = on_archive,
+                            .manifest = on_manifest,
+                            .data = on_data,
+                            .arg = s};
+}
+
+bool base_store_finish(BaseStore *s, Error *err)
+{
+    if (!end_archive(s, err))
+        return false;
+    if (!s->in_manifest)
+        return true;
+    if (!manifest_check_finish(s->manifest, err) || !close_object(s, err))
+        return false;
+    io_tap_result(s->xxh3, &s->stored.manifest_bytes, (char[TAP_HEX_LEN]){0});
+    io_tap_result(s->sha256, &s->stored.manifest.bytes, s->stored.manifest.sha256);
+    return true;
+}

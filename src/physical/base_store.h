@@ -1,0 +1,84 @@
+/*
+ * physical/base_store.h - from the streams of a base backup to the objects of a set.
+ *
+ * stream -> tar walk: which file it is, CRC-32C, checksums of pages
+ *        -> count + XXH3-128 -> compress -> count + SHA-256 -> object of about the size that is wanted
+ * manifest -> comparison with the files that came -> compress -> count + SHA-256 -> object
+ *
+ * A part ends where a member of the tar archive ends, once it has its size; in the middle of a member where it
+ * would have PART_SIZES times as much. A BaseStore belongs to one thread, and has threads of its own for the
+ * second half.
+ */
+#ifndef PGARK_PHYSICAL_BASE_STORE_H
+#define PGARK_PHYSICAL_BASE_STORE_H
+
+#include <stdatomic.h>
+
+#include "base/rate.h"
+#include "pg/base_backup.h"
+#include "physical/page_check.h"
+#include "physical/request.h"
+#include "report/progress.h"
+#include "repo/manifest.h"
+
+#define PART_SIZES 4
+
+typedef struct BaseStoreSpec
+{
+    Storage *storage;
+    const char *set_dir; /* within the storage */
+    const char *dir;     /* of the node, within the set: exists */
+    int content;
+    Compress compress;
+    bool alone; /* the only node of its run: compress with several threads */
+    bool no_sync;
+    uint64_t part_size;
+    uint32_t block_size;
+    uint32_t segment_blocks;
+    bool check_pages;
+    const Cancel *cancel;
+    ProgressNode *progress;
+} BaseStoreSpec;
+
+/* A page that is not right, or was being written when it was read. */
+typedef struct BasePage
+{
+    char *path; /* in the data directory */
+    uint32_t segment;
+    uint32_t block; /* within the file */
+} BasePage;
+
+#define BASE_PAGES_MAX 1000
+
+/* What was stored; below the store. */
+typedef struct BaseStored
+{
+    BaseBackupStart start;
+    PartRecord *parts;
+    size_t part_count, part_capacity;
+    ObjectRecord manifest; /* path NULL: none came */
+    uint64_t manifest_bytes;
+    uint64_t files;
+    BasePage *pages; /* at most BASE_PAGES_MAX */
+    size_t page_count, page_capacity;
+    uint64_t bad_pages; /* all of them */
+} BaseStored;
+
+typedef struct BaseStore BaseStore;
+
+/* base_store_new: what spec points to must outlive it. NULL with err set: no thread. */
+BaseStore *base_store_new(const BaseStoreSpec *spec, Error *err);
+/* base_store_free removes the object that was not finished. */
+void base_store_free(BaseStore *s);
+DEFINE_AUTO(BaseStore, base_store_free)
+
+/* base_store_sink is where base_backup_run puts what comes. */
+BaseBackupSink base_store_sink(BaseStore *s);
+
+/* base_store_finish, when all has come: everything is stored and durable, but for names in their directory. */
+bool base_store_finish(BaseStore *s, Error *err) MUST_CHECK;
+
+/* base_store_result, after that. */
+const BaseStored *base_store_result(const BaseStore *s);
+
+#endif
