@@ -208,8 +208,8 @@ static Manifest *make_manifest(const BackupRun *run)
     m->cut = run->cut;
     if (run->bases != NULL)
     {
-        set->kind = mem_strdup(m, SET_PHYSICAL);
-        set->chunk_size = run->request->physical->part_size;
+        m->set.kind = mem_strdup(m, SET_PHYSICAL);
+        m->set.chunk_size = run->request->physical->part_size;
     }
     for (size_t i = 0; i < run->count; i++)
     {

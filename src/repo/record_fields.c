@@ -372,8 +372,10 @@ static const char *check_dependencies(const SetRecord *s)
 
 static const char *check_set(const SetRecord *s)
 {
-    if (s->records == 1 && (s->base[0] != '\0' || s->kind != NULL))
-        return "what format 1 does not have";
+    if (s->records == 1 && s->base[0] != '\0')
+        return "a base, which format 1 does not have";
+    if (s->records == 1 && s->kind != NULL)
+        return "a kind, which format 1 does not have";
     if (strcmp(s->format, "auto") != 0 && strcmp(s->format, "text") != 0 &&
         strcmp(s->format, "binary") != 0)
         return "an unknown copy format";
