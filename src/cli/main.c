@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "cli/cli.h"
 #include "fleet/keeper.h"
+#include "physical/wal_fetch.h"
 #include "report/log_files.h"
 
 static int run_command(void *ctx, const Options *o, Error *err)
@@ -20,7 +21,8 @@ static int run_command(void *ctx, const Options *o, Error *err)
     case CMD_BACKUP:
         return cmd_backup(ctx, o, supervisor, err);
     case CMD_RESTORE:
-        return cmd_restore(ctx, o, supervisor, err);
+        return options_flag(o, OPT_PHYSICAL) ? cmd_restore_physical(ctx, o, supervisor, err)
+                                             : cmd_restore(ctx, o, supervisor, err);
     case CMD_LIST:
         return cmd_list(ctx, o, err);
     case CMD_SHOW:
@@ -91,6 +93,8 @@ int main(int argc, char **argv)
         return keeper_main();
     if (argc > 1 && str_equal(argv[1], AGENT_COMMAND))
         return cmd_agent(ctx);
+    if (argc > 1 && str_equal(argv[1], WAL_FETCH_COMMAND))
+        return cmd_get_wal(argc, argv);
     supervise_block_signals();
     Options *o = options_parse(ctx, argc, argv, &action, &err);
     if (o != NULL && action == OPTIONS_DONE)
