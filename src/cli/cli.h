@@ -24,6 +24,7 @@
  * code; on failure err is set and what it returns is not looked at (pass EXIT_ERROR). */
 int cmd_backup(void *ctx, const Options *o, Supervisor *supervisor, Error *err);
 int cmd_restore(void *ctx, const Options *o, Supervisor *supervisor, Error *err);
+int cmd_restore_physical(void *ctx, const Options *o, Supervisor *supervisor, Error *err);
 int cmd_list(void *ctx, const Options *o, Error *err);
 int cmd_show(void *ctx, const Options *o, Error *err);
 int cmd_verify(void *ctx, const Options *o, Supervisor *supervisor, Error *err);
@@ -44,6 +45,9 @@ bool cmd_backup_run(void *ctx, const Options *o, const BackupRequest *request,
  * that restores a node is told. */
 bool cmd_restore_request(void *ctx, const Options *o, RestoreRequest *ret, Error *err) MUST_CHECK;
 const OptionId *cmd_restore_agent_options(size_t *ret_count);
+
+/* cmd_get_wal is the command that restored servers have as their restore_command; returns its exit code. */
+int cmd_get_wal(int argc, char **argv);
 
 /* cli_fleet makes the fleet from -d, --node, --fleet and friends, and prompts for passwords. */
 Fleet *cli_fleet(void *ctx, const Options *o, Error *err);

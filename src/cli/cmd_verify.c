@@ -3,7 +3,7 @@
 #include "base/str.h"
 #include "cli/cli.h"
 #include "fleet/agent_sets.h"
-#include "repo/verify.h"
+#include "physical/set_verify.h"
 #include "report/set_report.h"
 
 typedef struct VerifyRun
@@ -18,6 +18,8 @@ typedef struct VerifyRun
     StorageLock *lock;
     Progress *progress;
     VerifyResult result;
+    bool physical;
+    SetVerifyResult bases; /* of a physical set, but for what is in result */
 } VerifyRun;
 
 static void count_bytes(void *arg, uint64_t bytes)
@@ -52,6 +54,16 @@ static bool verify_elsewhere(VerifyRun *run, Cancel *cancel, Error *err)
                              (int) options_int(run->o, OPT_JOBS), &run->result, err);
 }
 
+static bool verify_physical(VerifyRun *run, Cancel *cancel, Error *err)
+{
+    run->physical = true;
+    bool ok = set_verify(run->repo, run->ctx, run->dir, options_flag(run->o, OPT_QUICK),
+                         (int) options_int(run->o, OPT_JOBS), cancel, count_bytes, run, &run->bases,
+                         err);
+    run->result = run->bases.common;
+    return ok;
+}
+
 static bool verify_work(void *arg, Error *err)
 {
     VerifyRun *run = arg;
@@ -67,6 +79,8 @@ static bool verify_work(void *arg, Error *err)
     if (m != NULL)
         atomic_store(&progress_node(run->progress, 0)->bytes_total, m->totals.stored);
     progress_phase(run->progress, "reading");
+    if (m != NULL && manifest_is_physical(m))
+        return verify_physical(run, cancel, err);
     return verify_set(run->repo, run->ctx, run->dir, options_flag(run->o, OPT_QUICK),
                       (int) options_int(run->o, OPT_JOBS), cancel, count_bytes, run, &run->result,
                       err) &&
@@ -78,14 +92,33 @@ static void print_json(const VerifyRun *run, int64_t ms)
     json_t *problems = json_array();
     for (size_t i = 0; i < run->result.problem_count; i++)
         json_array_append_new(problems, set_report_string(run->result.problems[i]));
-    set_report_print(stdout, json_pack("{s:s, s:b, s:b, s:I, s:I, s:I, s:I, s:I, s:o}", "key",
-                                       run->key, "ok", (int) (run->result.problem_count == 0),
-                                       "quick", (int) options_flag(run->o, OPT_QUICK), "objects",
-                                       (json_int_t) run->result.objects, "chunks",
-                                       (json_int_t) run->result.chunks, "bytes",
-                                       (json_int_t) run->result.bytes, "rows",
-                                       (json_int_t) run->result.rows, "elapsed_ms", (json_int_t) ms,
-                                       "problems", problems));
+    json_t *object = json_pack(
+        "{s:s, s:b, s:b, s:I, s:I, s:I, s:I, s:I, s:o}", "key", run->key, "ok",
+        (int) (run->result.problem_count == 0), "quick", (int) options_flag(run->o, OPT_QUICK),
+        "objects", (json_int_t) run->result.objects, "chunks", (json_int_t) run->result.chunks,
+        "bytes", (json_int_t) run->result.bytes, "rows", (json_int_t) run->result.rows,
+        "elapsed_ms", (json_int_t) ms, "problems", problems);
+    if (run->physical)
+        json_object_set_new(object, "physical",
+                            json_pack("{s:I, s:I, s:I, s:b}", "parts",
+                                      (json_int_t) run->bases.parts, "files",
+                                      (json_int_t) run->bases.files, "wal_files",
+                                      (json_int_t) run->bases.segments, "wal_records_read",
+                                      (int) run->bases.records_read));
+    set_report_print(stdout, object);
+}
+
+static void print_physical(const VerifyRun *run, const char *duration)
+{
+    char bytes[STR_BYTES_LEN];
+    const SetVerifyResult *b = &run->bases;
+    printf("set %s is good: %" PRIu64 " objects, %" PRIu64 " parts with %" PRIu64 " files, %" PRIu64
+           " files of WAL, %s, all hashes right, %s\n",
+           run->key, run->result.objects, b->parts, b->files, b->segments,
+           str_format_bytes(bytes, run->result.bytes), duration);
+    printf("%s\n", b->records_read ? "the records of WAL can be read up to the restore point"
+                           : "the records of WAL were not read: there is no pg_waldump of the "
+                             "server's version here");
 }
 
 static void print_text(const VerifyRun *run, int64_t ms)
@@ -103,6 +136,8 @@ static void print_text(const VerifyRun *run, int64_t ms)
         printf("set %s is complete: %" PRIu64 " objects present with the right sizes (contents not "
                "read), %s\n",
                run->key, r->objects, duration);
+    else if (run->physical)
+        print_physical(run, duration);
     else
         printf("set %s is good: %" PRIu64 " objects, %" PRIu64 " chunks, %s, %" PRIu64
                " rows, all hashes right, %s\n",

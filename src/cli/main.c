@@ -12,6 +12,7 @@
 #include "cli/cli.h"
 #include "compat/programs.h"
 #include "fleet/keeper.h"
+#include "physical/wal_fetch.h"
 #include "report/log_files.h"
 
 static int run_command(void *ctx, const Options *o, Error *err)
@@ -22,7 +23,8 @@ static int run_command(void *ctx, const Options *o, Error *err)
     case CMD_BACKUP:
         return cmd_backup(ctx, o, supervisor, err);
     case CMD_RESTORE:
-        return cmd_restore(ctx, o, supervisor, err);
+        return options_flag(o, OPT_PHYSICAL) ? cmd_restore_physical(ctx, o, supervisor, err)
+                                             : cmd_restore(ctx, o, supervisor, err);
     case CMD_LIST:
         return cmd_list(ctx, o, err);
     case CMD_SHOW:
@@ -104,6 +106,8 @@ int main(int argc, char **argv)
         return keeper_main();
     if (argc > 1 && str_equal(argv[1], AGENT_COMMAND))
         return cmd_agent(ctx, programs_agents());
+    if (argc > 1 && str_equal(argv[1], WAL_FETCH_COMMAND))
+        return cmd_get_wal(argc, argv);
     supervise_block_signals();
     ProgramRun *program = argc < 1 ? NULL : programs_find(argv[0]);
     if (program != NULL)

@@ -90,6 +90,9 @@ static const OptionSpec rows[] = {
         .commands = CMD_RESTORE,
         .arg = "OLD=NEW",
         .help = "use tablespace NEW instead of OLD, repeated",
+        .more = "With --physical they are directories: OLD as \"pgark show\" prints it, or "
+                "CONTENT:OLD for "
+                "that of one node alone; NEW must be empty, or not there.",
     },
     {
         .id = OPT_ROLE,

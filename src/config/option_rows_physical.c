@@ -7,7 +7,7 @@ static const OptionSpec rows[] = {
         .name = "physical",
         .type = OPTION_FLAG,
         .group = GROUP_PHYSICAL,
-        .commands = CMD_BACKUP,
+        .commands = CMD_BACKUP | CMD_RESTORE,
         .file_commands = CMD_BACKUP,
         .help = "base backups of whole servers instead of rows",
         .more = "Of all nodes at once, by the replication protocol: the role needs REPLICATION, "
@@ -62,6 +62,17 @@ static const OptionSpec rows[] = {
         .more = "Where the cluster has data checksums, every page is looked at while it passes; "
                 "one that is not right is read from the server once more. fail: no set is made; "
                 "warn: file and block are named, and the set is made; ignore: nobody looks.",
+    },
+    {
+        .id = OPT_STANDBY,
+        .name = "standby",
+        .type = OPTION_FLAG,
+        .group = GROUP_PHYSICAL,
+        .commands = CMD_RESTORE,
+        .help = "make restored servers standbys",
+        .more = "With standby.signal in the place of recovery.signal: they apply the set's WAL and "
+                "what their primary_conninfo gives them, and stay in recovery. Without it each "
+                "server recovers up to the set's restore point and opens for writing there.",
     },
 };
 

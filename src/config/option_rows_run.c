@@ -78,7 +78,9 @@ static const OptionSpec rows[] = {
         .arg = "CONTENT=CONNINFO",
         .help = "where a node of the set goes, repeated for each node",
         .more = "CONTENT is the node's number in the set, as \"pgark show\" prints it. Every node "
-                "of the set needs a target of its own.",
+                "of the set needs a target of its own. With --physical it is CONTENT=DIRECTORY: an "
+                "empty directory on this host, or one that can be made, which will be the server's "
+                "data directory; nodes that are not named are not restored.",
     },
     {
         .id = OPT_HOST,
@@ -229,9 +231,10 @@ static const OptionSpec rows[] = {
         .name = "no-space-check",
         .type = OPTION_FLAG,
         .group = GROUP_REPOSITORY,
-        .commands = CMD_BACKUP,
+        .commands = CMD_BACKUP | CMD_RESTORE,
         .file_commands = CMD_BACKUP,
         .help = "begin however little space there is",
+        .more = "Restores look only with --physical.",
     },
     {
         .id = OPT_KEEP_PARTIAL,
@@ -250,7 +253,7 @@ static const OptionSpec rows[] = {
         .name = "no-sync",
         .type = OPTION_FLAG,
         .group = GROUP_REPOSITORY,
-        .commands = CMD_BACKUP | CMD_EXPORT,
+        .commands = CMD_BACKUP | CMD_EXPORT | CMD_RESTORE,
         .file_commands = CMD_BACKUP,
         .help = "do not wait until all is on disk",
         .more = "What was written may be incomplete after a crash of the host. For tests.",

@@ -185,6 +185,7 @@ typedef enum OptionId
     OPT_CHECKPOINT, /* --checkpoint=fast|spread */
     OPT_PART_SIZE,  /* bytes */
     OPT_BAD_PAGES,  /* --bad-pages=fail|warn|ignore */
+    OPT_STANDBY,    /* restore */
     /* answered by options_parse itself */
     OPT_HELP,       /* -? --help */
     OPT_VERSION,    /* -V --version */

@@ -196,10 +196,9 @@ static bool check_agent(const Options *o, Error *err)
 static bool check_physical(const Options *o, Error *err)
 {
     static const OptionId others[] = {
-        OPT_AGENT,         OPT_HOLD,         OPT_RESUME,       OPT_ALL_DATABASES,
-        OPT_GLOBALS,       OPT_CONFIG_FILES, OPT_DRY_RUN,      OPT_DATA_ONLY,
-        OPT_SCHEMA_ONLY,   OPT_SECTION,      OPT_NO_DATA,      OPT_NO_SCHEMA,
-        OPT_LARGE_OBJECTS, OPT_NO_LARGE_OBJECTS};
+        OPT_AGENT,        OPT_HOLD,      OPT_RESUME,        OPT_ALL_DATABASES,   OPT_GLOBALS,
+        OPT_CONFIG_FILES, OPT_DRY_RUN,   OPT_DATA_ONLY,     OPT_SCHEMA_ONLY,     OPT_SECTION,
+        OPT_NO_DATA,      OPT_NO_SCHEMA, OPT_LARGE_OBJECTS, OPT_NO_LARGE_OBJECTS};
     static const OptionId own[] = {OPT_CHECKPOINT, OPT_PART_SIZE, OPT_BAD_PAGES};
     bool physical = is_set(o, OPT_PHYSICAL);
     for (size_t i = 0; !physical && i < LENGTH_OF(own); i++)
@@ -250,9 +249,36 @@ static bool check_maps(const Options *o, Error *err)
     return true;
 }
 
+/* Whole servers come back, as they were, from files: what changes rows and definitions or wants a running
+ * server has no meaning. */
+static bool check_restore_physical(const Options *o, Error *err)
+{
+    static const OptionId own[] = {OPT_STANDBY, OPT_NO_SYNC, OPT_NO_SPACE_CHECK};
+    bool physical = is_set(o, OPT_PHYSICAL);
+    for (size_t i = 0; !physical && i < LENGTH_OF(own); i++)
+    {
+        if (o->values[own[i]].source == SOURCE_COMMAND_LINE)
+            return error_set(err, ERR_USAGE, "%s needs --physical", o->values[own[i]].origin);
+    }
+    for (OptionId i = 0; physical && i < OPT_COUNT; i++)
+    {
+        OptionGroup group = option_table_get(i)->group;
+        bool of_rows = group == GROUP_CONTENT || group == GROUP_SELECTION ||
+                       (group == GROUP_DEFINITION && i != OPT_TABLESPACE_MAP) ||
+                       (group == GROUP_CONNECTION && i != OPT_MAP);
+        if (of_rows && o->values[i].source == SOURCE_COMMAND_LINE)
+            return error_set(err, ERR_USAGE, "%s and %s exclude each other",
+                             o->values[OPT_PHYSICAL].origin, o->values[i].origin);
+    }
+    if (!physical || options_given(o, OPT_MAP))
+        return true;
+    error_set(err, ERR_USAGE, "restore --physical needs the directories to be named");
+    return error_hint(err, "Give --map=CONTENT=DIRECTORY for each server that shall come back.");
+}
+
 static bool check_restore(const Options *o, Error *err)
 {
-    if (!check_maps(o, err))
+    if (!check_maps(o, err) || !check_restore_physical(o, err))
         return false;
     if (options_given(o, OPT_DBNAME) || options_given(o, OPT_MAP))
         return true;

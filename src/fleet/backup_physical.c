@@ -65,6 +65,18 @@ static bool finish_one(void *arg, size_t i, Error *err)
     return base_node_finish(&p->run->bases[i], p->name, p->lsns[i], err);
 }
 
+/* The streams of WAL run beside this thread: when one of them has failed, that is what ended the rest. */
+static bool make_points(BackupRun *run, const Points *points, Error *err)
+{
+    Error cause = ERROR_INIT;
+    bool ok = cut_restore_point(run->nodes, run->count, run->request->cut,
+                                run->request->cut_timeout_ms, run->fleet->engine, points->name,
+                                run->cancel, &run->cut, points->lsns, err);
+    if (!ok && err->code == ERR_CANCELLED && cancel_cause(run->cancel, &cause))
+        *err = cause;
+    return ok;
+}
+
 bool backup_physical(BackupRun *run, Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "physical");
@@ -78,9 +90,7 @@ bool backup_physical(BackupRun *run, Error *err)
     if (!backup_run_each(run, copy_one, err))
         return false;
     progress_phase(run->progress, "restore point");
-    if (!cut_restore_point(run->nodes, run->count, run->request->cut, run->request->cut_timeout_ms,
-                           run->fleet->engine, points.name, run->cancel, &run->cut, points.lsns,
-                           err))
+    if (!make_points(run, &points, err))
         return false;
     progress_phase(run->progress, "receiving WAL");
     if (!parallel_run(run->count, finish_one, &points, run->cancel, err))

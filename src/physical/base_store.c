@@ -7,7 +7,7 @@
 #include "physical/tar_stream.h"
 
 #define RING_BLOCKS 32 /* of a quarter of a megabyte each */
-#define LONE_THREADS 2
+#define LONE_THREADS 0
 
 struct BaseStore
 {

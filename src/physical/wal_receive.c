@@ -124,18 +124,24 @@ static bool take_data(WalReceive *r, const WalMessage *m, Error *err)
 
 /* ---- timelines ---- */
 
+/* What the server says when it has removed the WAL that is wanted: undefined_file. It begins to send before
+ * it finds out. */
+#define STATE_REMOVED "58P01"
+
+static bool explain_end(Error *err)
+{
+    if (!pg_sqlstate_is(err, STATE_REMOVED))
+        return false;
+    err->code = ERR_NOT_FOUND;
+    return error_hint(err, "A server keeps WAL for those who have a replication slot, up to its "
+                           "max_slot_wal_keep_size.");
+}
+
 static bool start_stream(WalReceive *r, WalTurn *ret_turn, Error *err)
 {
-    if (wal_stream_start(r->conn, r->request.slot, wal_receive_at(r), r->timeline, ret_turn, err))
-        return true;
-    /* 58P01, undefined_file: "requested WAL segment ... has already been removed" */
-    if (pg_sqlstate_is(err, "58P01"))
-    {
-        err->code = ERR_NOT_FOUND;
-        error_hint(err, "The server keeps WAL for those who have a replication slot, up to "
-                        "max_slot_wal_keep_size.");
-    }
-    return false;
+    return wal_stream_start(r->conn, r->request.slot, wal_receive_at(r), r->timeline, ret_turn,
+                            err) ||
+           explain_end(err);
 }
 
 static bool store_history(WalReceive *r, uint32_t timeline, Error *err)
@@ -185,8 +191,10 @@ static bool follow(WalReceive *r, WalTurn turn, Error *err)
 static bool stream_ended(WalReceive *r, Error *err)
 {
     WalTurn turn;
-    if (!settle(r, err) || !wal_stream_turn(r->conn, &turn, err))
+    if (!settle(r, err))
         return false;
+    if (!wal_stream_turn(r->conn, &turn, err))
+        return explain_end(err);
     if (turn.timeline != 0)
         return follow(r, turn, err);
     error_set(err, ERR_CONNECT, "the server ended the stream of WAL: it is being shut down");
@@ -285,8 +293,9 @@ static bool open_stream(WalReceive *r, Error *err)
 {
     WalTurn turn;
     r->conn = replication_open(r->request.spec, r->request.label, "pgark wal", r->cancel, err);
-    return r->conn != NULL && check_server(r, err) && start_stream(r, &turn, err) &&
-           follow(r, turn, err);
+    return r->conn != NULL && check_server(r, err) &&
+           (r->timeline == 1 || store_history(r, r->timeline, err)) &&
+           start_stream(r, &turn, err) && follow(r, turn, err);
 }
 
 static WalReceive *receive_new(const WalReceiveRequest *request, Cancel *cancel, Error *err)

@@ -26,9 +26,10 @@ typedef struct WalReceiveRequest
 
 typedef struct WalReceive WalReceive;
 
-/* wal_receive_start connects, makes sure that the server is the one that the store is for (ERR_USAGE) and
- * starts the stream; returns, with a thread that goes on with it, once the server has agreed to send (it
- * does not when it has removed that WAL: ERR_NOT_FOUND). A failure of that thread raises cancel with itself as
+/* wal_receive_start connects, makes sure that the server is the one that the store is for (ERR_USAGE),
+ * stores the history file of the timeline where that is not the first, and starts the stream; returns, with a
+ * thread that goes on with it, once the server has agreed to send. WAL that the server has removed is
+ * ERR_NOT_FOUND, by then or later. A failure of that thread raises cancel with itself as
  * the cause; raised by others, cancel ends the thread. What the request points to must outlive the result. */
 WalReceive *wal_receive_start(const WalReceiveRequest *request, Cancel *cancel, Error *err);
 

@@ -1,5 +1,5 @@
 /*
- * repo/verify_parts.h - the parts of verify_set; for verify*.c only.
+ * repo/verify_parts.h - the parts of verify_set; for verify*.c, and physical/set_verify.c.
  *
  *   verify.c         the run: manifest, threads, result
  *   verify_files.c   which files there must be, and what of each is used

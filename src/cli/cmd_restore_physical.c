@@ -1,0 +1,144 @@
+/* cli/cmd_restore_physical.c - pgark restore --physical, and the command that restored servers run. */
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/str.h"
+#include "cli/cli.h"
+#include "fleet/restore_physical.h"
+#include "physical/wal_fetch.h"
+#include "report/set_report.h"
+
+/* With one of these, and from 126 on, a server stops its recovery; with others it looks for WAL elsewhere. */
+#define EXIT_FETCH_BROKEN 200
+#define EXIT_FETCH_ABSENT 1
+
+/* ---- request ---- */
+
+static void map_directories(void *ctx, const Options *o, PhysicalRestoreRequest *r)
+{
+    size_t count;
+    const char *const *map = options_list(o, OPT_MAP, &count);
+    PhysicalDirectory *directories = mem_array(ctx, PhysicalDirectory, count);
+    for (size_t i = 0; i < count; i++)
+    {
+        char *end;
+        directories[i].content = (int) strtol(map[i], &end, 10);
+        directories[i].path = end + 1;
+    }
+    r->directories = directories;
+    r->directory_count = count;
+}
+
+static bool map_tablespaces(void *ctx, const Options *o, PhysicalRestoreRequest *r, Error *err)
+{
+    NameMap *names;
+    if (!cli_name_map(ctx, o, OPT_TABLESPACE_MAP, &names, &r->tablespace_count, err))
+        return false;
+    PhysicalMap *maps = mem_array(ctx, PhysicalMap, r->tablespace_count);
+    for (size_t i = 0; i < r->tablespace_count; i++)
+        maps[i] = (PhysicalMap){.from = names[i].from, .to = names[i].to};
+    r->tablespaces = maps;
+    return true;
+}
+
+/* This program, as servers can call it. */
+static char *own_path(void *ctx, Error *err)
+{
+    char path[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+    if (n <= 0)
+    {
+        error_errno(err, ERR_INTERNAL, "could not find out where this program is");
+        return NULL;
+    }
+    return mem_strndup(ctx, path, (size_t) n);
+}
+
+static bool make_request(void *ctx, const Options *o, PhysicalRestoreRequest *r, Error *err)
+{
+    *r = (PhysicalRestoreRequest){.repo = options_string(o, OPT_REPO),
+                                  .key = options_key(o),
+                                  .prefix = options_string(o, OPT_PREFIX),
+                                  .jobs = (int) options_int(o, OPT_JOBS),
+                                  .standby = options_flag(o, OPT_STANDBY),
+                                  .no_sync = options_flag(o, OPT_NO_SYNC),
+                                  .no_space_check = options_flag(o, OPT_NO_SPACE_CHECK),
+                                  .program = own_path(ctx, err)};
+    map_directories(ctx, o, r);
+    return r->program != NULL && map_tablespaces(ctx, o, r, err);
+}
+
+/* ---- report ---- */
+
+static void print_text(const PhysicalRestoreResult *r, bool standby)
+{
+    char bytes[STR_BYTES_LEN];
+    char duration[STR_BYTES_LEN];
+    uint64_t all = 0;
+    printf("set         %s of fleet %s\n", r->manifest->set.key, r->manifest->set.fleet);
+    for (size_t i = 0; i < r->node_count; i++)
+    {
+        const PhysicalRestored *n = &r->nodes[i];
+        printf("node %-6d %" PRIu64 " files (%s) in %s\n", n->content, n->files,
+               str_format_bytes(bytes, n->bytes), n->directory);
+        all += n->bytes;
+    }
+    printf("restored    %s in %s, every byte verified\n", str_format_bytes(bytes, all),
+           str_format_duration(duration, r->elapsed_ms));
+    if (standby)
+        printf("next        start the servers: they are standbys, and reach what their "
+               "primary_conninfo gives them\n");
+    else
+        printf("next        start the servers: each recovers up to restore point %s\n",
+               r->nodes[0].record->restore_point);
+}
+
+static void print_json(const PhysicalRestoreResult *r)
+{
+    json_t *nodes = json_array();
+    for (size_t i = 0; i < r->node_count; i++)
+    {
+        const PhysicalRestored *n = &r->nodes[i];
+        json_array_append_new(nodes,
+                              json_pack("{s:i, s:o, s:I, s:I, s:s}", "content", n->content,
+                                        "directory", set_report_string(n->directory), "files",
+                                        (json_int_t) n->files, "bytes", (json_int_t) n->bytes,
+                                        "restore_point", n->record->restore_point));
+    }
+    set_report_print(stdout, json_pack("{s:s, s:o, s:I, s:o}", "key", r->manifest->set.key, "fleet",
+                                       set_report_string(r->manifest->set.fleet), "elapsed_ms",
+                                       (json_int_t) r->elapsed_ms, "nodes", nodes));
+}
+
+int cmd_restore_physical(void *ctx, const Options *o, Supervisor *supervisor, Error *err)
+{
+    PhysicalRestoreRequest request;
+    PhysicalRestoreResult result;
+    if (!make_request(ctx, o, &request, err) ||
+        !restore_physical(ctx, &request, supervisor, cli_progress(o), &result, err))
+        return EXIT_ERROR;
+    if (cli_json(o))
+        print_json(&result);
+    else
+        print_text(&result, request.standby);
+    return cli_exit();
+}
+
+/* ---- restore_command ---- */
+
+int cmd_get_wal(int argc, char **argv)
+{
+    Error err = ERROR_INIT;
+    bool found = false;
+    char *end = NULL;
+    long content = argc == 7 ? strtol(argv[4], &end, 10) : 0;
+    if (argc != 7 || end == argv[4] || *end != '\0' || content < -1 || content > INT_MAX)
+    {
+        error_set(&err, ERR_USAGE, WAL_FETCH_COMMAND " needs REPO KEY CONTENT NAME PATH");
+        error_hint(&err, "It is for the restore_command of servers that pgark has restored.");
+    }
+    else if (wal_fetch(argv[2], argv[3], (int) content, argv[5], argv[6], &found, &err))
+        return found ? EXIT_DONE : EXIT_FETCH_ABSENT;
+    log_error_value(&err);
+    return EXIT_FETCH_BROKEN;
+}

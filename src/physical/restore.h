@@ -1,0 +1,73 @@
+/*
+ * physical/restore.h - from a physical set to data directories.
+ *
+ * Nothing is changed before everything that can be known is checked: the set's records, all directories, room.
+ * Then workers take pieces of the servers' tar streams and write files, each byte proven by the set's hashes,
+ * each file by the server's own manifest. What lets a server start comes last: settings, then - all before it
+ * durable - global/pg_control. So a directory that is not complete is never mistaken for one that is. A restore
+ * that fails removes what it has written; one that is killed leaves directories that no server starts from.
+ */
+#ifndef PGARK_PHYSICAL_RESTORE_H
+#define PGARK_PHYSICAL_RESTORE_H
+
+#include "base/cancel.h"
+#include "repo/repo.h"
+#include "report/progress.h"
+
+/* Where a node of the set goes. */
+typedef struct PhysicalDirectory
+{
+    int content;
+    const char *path;
+} PhysicalDirectory;
+
+/* A tablespace's directory that is another one here. from may begin with the node's content id and a colon,
+ * "1:/srv/fast", which goes before one without. */
+typedef struct PhysicalMap
+{
+    const char *from;
+    const char *to;
+} PhysicalMap;
+
+typedef struct PhysicalRestoreRequest
+{
+    const char *repo;   /* URI */
+    const char *key;    /* or "latest" */
+    const char *prefix; /* of the series that the set must belong to; NULL: see repo_resolve() */
+    int jobs;           /* workers in all */
+    const PhysicalDirectory *directories;
+    size_t directory_count;
+    const PhysicalMap *tablespaces;
+    size_t tablespace_count;
+    bool standby; /* the servers become standbys, and do not end recovery by themselves */
+    bool no_sync;
+    bool no_space_check;
+    const char *program; /* path of pgark, for the servers' restore_command */
+} PhysicalRestoreRequest;
+
+/* What has become of a node. */
+typedef struct PhysicalRestored
+{
+    int content;
+    char *directory; /* absolute */
+    const PhysicalRecord *record;
+    uint64_t files;
+    uint64_t bytes;
+} PhysicalRestored;
+
+typedef struct PhysicalRestoreResult
+{
+    Manifest *manifest;
+    PhysicalRestored *nodes; /* as in the request */
+    size_t node_count;
+    int64_t elapsed_ms;
+} PhysicalRestoreResult;
+
+/* physical_restore restores the nodes that the request has directories for, of a set in set_dir whose manifest has
+ * been read as a whole. ERR_USAGE: the set or a directory is not one for it; ERR_EXISTS: a directory is not
+ * empty; ERR_CORRUPT: what is stored is not what it was, naming it. ctx: of the result. Blocks. */
+bool physical_restore(void *ctx, Repo *repo, const char *set_dir, const Manifest *manifest,
+                      const PhysicalRestoreRequest *request, Cancel *cancel, Progress *progress,
+                      PhysicalRestoreResult *ret, Error *err) MUST_CHECK;
+
+#endif

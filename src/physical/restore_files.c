@@ -1,0 +1,423 @@
+/*
+ * physical/restore_files.c - files of a data directory; the contract is in restore_files.h.
+ *
+ * Source of the names: PostgreSQL documentation, "Database File Layout", "Making a Base Backup Using the Low
+ * Level API" (backup_label, tablespace_map), "Streaming Replication Protocol" (which streams there are).
+ */
+#include "physical/restore_files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/crc32c.h"
+#include "base/str.h"
+#include "physical/tar_stream.h"
+
+#define CONTROL        "global/pg_control"
+#define CONTROL_HIDDEN "global/pg_control.pgark"
+#define TABLESPACE_MAP "tablespace_map"
+#define MANIFEST_NAME  "backup_manifest"
+#define WRITE_OUT                                                                                  \
+    ((off_t) 4 * 1024 * 1024) /* files of that size begin their way to the disk at once */
+
+typedef struct Files
+{
+    IoStage stage;
+    RestoreTree *tree;
+    const char *dir;                        /* that the stream's names are relative to */
+    char prefix[sizeof("pg_tblspc/") + 12]; /* of the names in the server's manifest */
+    bool base;
+    TarStream *tar;
+    int fd; /* of the file at hand; -1: it is left out */
+    char path[PATH_MAX];
+    uint32_t crc;
+} Files;
+
+/* ---- names ---- */
+
+/* What is there of the server that was backed up and means something else to this one; the map of tablespaces is
+ * written anew. */
+static bool is_left_out(const char *name)
+{
+    static const char *const names[] = {TABLESPACE_MAP, "standby.signal", "recovery.signal",
+                                        "postmaster.pid", "postmaster.opts"};
+    for (size_t i = 0; i < LENGTH_OF(names); i++)
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    return false;
+}
+
+static bool set_path(Files *f, const char *name, Error *err)
+{
+    int n = snprintf(f->path, sizeof(f->path), "%s/%s", f->dir, name);
+    return (n > 0 && (size_t) n < sizeof(f->path)) ||
+           error_set(err, ERR_USAGE, "the path of \"%s\" in %s is too long", name, f->dir);
+}
+
+/* Another worker may be about to make the directories that are missing: whoever comes first does. */
+static bool make_parents(const Files *f, Error *err)
+{
+    char part[PATH_MAX];
+    for (const char *p = strchr(f->path + strlen(f->dir) + 1, '/'); p != NULL;
+         p = strchr(p + 1, '/'))
+    {
+        snprintf(part, sizeof(part), "%.*s", (int) (p - f->path), f->path);
+        if (mkdir(part, 0700) != 0 && errno != EEXIST)
+            return error_errno(err, ERR_STORAGE, "cannot create directory %s", part);
+    }
+    return true;
+}
+
+/* ---- members ---- */
+
+static bool begin_directory(Files *f, const TarMember *m, Error *err)
+{
+    mode_t mode = (m->mode & 0777) | 0700;
+    if (strcmp(m->name, ".") == 0)
+        return true;
+    if (!make_parents(f, err))
+        return false;
+    if ((mkdir(f->path, mode) != 0 && errno != EEXIST) || chmod(f->path, mode) != 0)
+        return error_errno(err, ERR_STORAGE, "cannot create directory %s", f->path);
+    if (f->base && strcmp(m->name, "global") == 0)
+    {
+        pthread_mutex_lock(&f->tree->mutex);
+        f->tree->mode = mode & 0750;
+        pthread_mutex_unlock(&f->tree->mutex);
+    }
+    return true;
+}
+
+/* Servers send links to the directories of tablespaces only, which are others here. */
+static bool begin_link(const Files *f, const TarMember *m, Error *err)
+{
+    char name[300];
+    return (f->base && strncmp(m->name, "pg_tblspc/", 10) == 0) ||
+           error_set(err, ERR_CORRUPT, "there is a symbolic link \"%s\" in the stream",
+                     str_one_line(name, sizeof(name), m->name));
+}
+
+static bool begin_file(Files *f, const TarMember *m, Error *err)
+{
+    const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+    f->crc = 0;
+    f->fd = -1;
+    if (f->base && is_left_out(m->name))
+        return true;
+    f->fd = open(f->path, flags, 0600);
+    if (f->fd < 0 && errno == ENOENT)
+    {
+        if (!make_parents(f, err))
+            return false;
+        f->fd = open(f->path, flags, 0600);
+    }
+    if (f->fd < 0 && errno == EEXIST)
+        return error_set(err, ERR_CORRUPT, "file \"%s\" comes twice", f->path);
+    if (f->fd < 0 || fchmod(f->fd, (m->mode & 0777) | 0600) != 0)
+        return error_errno(err, ERR_STORAGE, "cannot create %s", f->path);
+    return true;
+}
+
+static bool on_begin(void *arg, const TarMember *m, Error *err)
+{
+    Files *f = arg;
+    bool control = f->base && strcmp(m->name, CONTROL) == 0;
+    if (!set_path(f, control ? CONTROL_HIDDEN : m->name, err))
+        return false;
+    switch (m->kind)
+    {
+    case TAR_DIRECTORY:
+        return begin_directory(f, m, err);
+    case TAR_SYMLINK:
+        return begin_link(f, m, err);
+    case TAR_FILE:
+        break;
+    }
+    return begin_file(f, m, err);
+}
+
+static bool write_all(int fd, const char *path, const void *data, size_t len, Error *err)
+{
+    const char *p = data;
+    while (len > 0)
+    {
+        ssize_t n = write(fd, p, len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return error_errno(err, ERR_STORAGE, "cannot write to %s", path);
+        p += n;
+        len -= (size_t) n;
+    }
+    return true;
+}
+
+static bool on_data(void *arg, const void *data, size_t len, Error *err)
+{
+    Files *f = arg;
+    f->crc = crc32c_extend(f->crc, data, len);
+    return f->fd < 0 || write_all(f->fd, f->path, data, len, err);
+}
+
+static bool close_file(int *fd, const char *path, Error *err)
+{
+    int closing = *fd;
+    *fd = -1;
+    return closing < 0 || close(closing) == 0 ||
+           error_errno(err, ERR_STORAGE, "cannot write to %s", path);
+}
+
+static bool on_end(void *arg, const TarMember *m, Error *err)
+{
+    Files *f = arg;
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "file");
+    if (m->kind != TAR_FILE)
+        return true;
+    if (f->fd >= 0 && (off_t) m->size >= WRITE_OUT)
+        (void) sync_file_range(f->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+    if (!close_file(&f->fd, f->path, err))
+        return false;
+    pthread_mutex_lock(&f->tree->mutex);
+    manifest_check_file(f->tree->check, mem_printf(tmp, "%s%s", f->prefix, m->name), m->size,
+                        &f->crc);
+    f->tree->files++;
+    f->tree->bytes += m->size;
+    f->tree->control = f->tree->control || (f->base && strcmp(m->name, CONTROL) == 0);
+    pthread_mutex_unlock(&f->tree->mutex);
+    return true;
+}
+
+/* ---- the stage ---- */
+
+static bool files_write(IoStage *stage, const void *data, size_t len, Error *err)
+{
+    Files *f = (Files *) stage;
+    const char *p = data;
+    atomic_fetch_add_explicit(&f->tree->progress->bytes_done, len, memory_order_relaxed);
+    while (len > 0)
+    {
+        size_t taken;
+        if (!tar_stream_take(f->tar, p, len, &taken, err))
+            return false;
+        p += taken;
+        len -= taken;
+    }
+    return true;
+}
+
+static bool files_finish(IoStage *stage, Error *err)
+{
+    (void) stage;
+    (void) err;
+    return true; /* a member may go on in the next part */
+}
+
+static void files_free(IoStage *stage)
+{
+    Files *f = (Files *) stage;
+    if (f->fd >= 0)
+        close(f->fd);
+    mem_free(f);
+}
+
+static const IoStageOps files_ops = {
+    .name = "files", .write = files_write, .finish = files_finish, .free = files_free};
+
+static const char *find_directory(const RestoreTree *tree, const char *stream)
+{
+    for (size_t i = 0; i < tree->tablespace_count; i++)
+        if (tree->tablespaces[i].oid == strtoul(stream, NULL, 10))
+            return tree->tablespaces[i].dir.path;
+    return NULL;
+}
+
+IoStage *restore_files_new(RestoreTree *tree, const char *stream, Error *err)
+{
+    Files *f = mem_new(NULL, Files);
+    f->stage.ops = &files_ops;
+    f->tree = tree;
+    f->fd = -1;
+    f->base = strcmp(stream, PART_BASE) == 0;
+    f->dir = f->base ? tree->data.path : find_directory(tree, stream);
+    if (!f->base)
+        snprintf(f->prefix, sizeof(f->prefix), "pg_tblspc/%.10s/", stream);
+    const TarEvents events = {.begin = on_begin, .data = on_data, .end = on_end, .arg = f};
+    f->tar = tar_stream_new(f, &events);
+    if (f->dir != NULL)
+        return &f->stage;
+    error_set(err, ERR_CORRUPT, "there is a stream of a tablespace that the set does not name");
+    mem_free(f);
+    return NULL;
+}
+
+bool restore_files_end(const IoStage *stage, Error *err)
+{
+    return tar_stream_finish(((const Files *) stage)->tar, err);
+}
+
+/* ---- the server's manifest ---- */
+
+typedef struct Listing
+{
+    IoStage stage;
+    RestoreTree *tree;
+    int fd;
+    char path[PATH_MAX];
+} Listing;
+
+static bool listing_write(IoStage *stage, const void *data, size_t len, Error *err)
+{
+    Listing *l = (Listing *) stage;
+    return manifest_check_write(l->tree->check, data, len, err) &&
+           write_all(l->fd, l->path, data, len, err);
+}
+
+static bool listing_finish(IoStage *stage, Error *err)
+{
+    Listing *l = (Listing *) stage;
+    return manifest_check_finish(l->tree->check, err) && close_file(&l->fd, l->path, err);
+}
+
+static void listing_free(IoStage *stage)
+{
+    Listing *l = (Listing *) stage;
+    if (l->fd >= 0)
+        close(l->fd);
+    mem_free(l);
+}
+
+static const IoStageOps listing_ops = {
+    .name = "listing", .write = listing_write, .finish = listing_finish, .free = listing_free};
+
+/* A new file of the data directory, of which there is none of that name. */
+static int create(const RestoreTree *tree, const char *name, char path[PATH_MAX], Error *err)
+{
+    snprintf(path, PATH_MAX, "%s/%s", tree->data.path, name);
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0 || fchmod(fd, (tree->mode & 0050) != 0 ? 0640 : 0600) != 0)
+        error_errno(err, ERR_STORAGE, "cannot create %s", path);
+    return fd;
+}
+
+IoStage *restore_files_manifest(RestoreTree *tree, Error *err)
+{
+    Listing *l = mem_new(NULL, Listing);
+    l->stage.ops = &listing_ops;
+    l->tree = tree;
+    l->fd = create(tree, MANIFEST_NAME, l->path, err);
+    if (l->fd >= 0)
+        return &l->stage;
+    mem_free(l);
+    return NULL;
+}
+
+/* ---- the end ---- */
+
+/* Two names that nothing but a whole data directory has. */
+bool restore_files_whole(const RestoreTree *tree, Error *err)
+{
+    char path[PATH_MAX];
+    snprintf(path, sizeof(path), "%s/backup_label", tree->data.path);
+    if (!tree->control)
+        return error_set(err, ERR_CORRUPT, "there is no %s in the streams", CONTROL);
+    return access(path, F_OK) == 0 ||
+           error_set(err, ERR_CORRUPT, "there is no backup_label in the streams");
+}
+
+static bool write_file(const RestoreTree *tree, const char *name, const char *text, Error *err)
+{
+    char path[PATH_MAX];
+    int fd = create(tree, name, path, err);
+    bool ok = fd >= 0 && write_all(fd, path, text, strlen(text), err);
+    return close_file(&fd, path, ok ? err : NULL) && ok;
+}
+
+static bool append_settings(const RestoreTree *tree, const char *text, Error *err)
+{
+    char path[PATH_MAX];
+    snprintf(path, sizeof(path), "%s/postgresql.auto.conf", tree->data.path);
+    int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC,
+                  (tree->mode & 0050) != 0 ? 0640 : 0600);
+    if (fd < 0)
+        return error_errno(err, ERR_STORAGE, "cannot open %s", path);
+    bool ok = write_all(fd, path, text, strlen(text), err);
+    return close_file(&fd, path, ok ? err : NULL) && ok;
+}
+
+/* The server makes the links in pg_tblspc of it when it begins to recover. A line break or a backslash in a
+ * path has a backslash before it. */
+static char *map_text(void *ctx, const RestoreTree *tree)
+{
+    Str *s = str_new(ctx);
+    for (size_t i = 0; i < tree->tablespace_count; i++)
+    {
+        str_addf(s, "%" PRIu32 " ", tree->tablespaces[i].oid);
+        for (const char *p = tree->tablespaces[i].dir.path; *p != '\0'; p++)
+        {
+            if (*p == '\\')
+                str_addc(s, '\\');
+            str_addc(s, *p);
+        }
+        str_addc(s, '\n');
+    }
+    return s->data;
+}
+
+static bool set_modes(const RestoreTree *tree, Error *err)
+{
+    if (chmod(tree->data.path, tree->mode) != 0)
+        return error_errno(err, ERR_STORAGE, "cannot change the mode of %s", tree->data.path);
+    for (size_t i = 0; i < tree->tablespace_count; i++)
+        if (chmod(tree->tablespaces[i].dir.path, tree->mode) != 0)
+            return error_errno(err, ERR_STORAGE, "cannot change the mode of %s",
+                               tree->tablespaces[i].dir.path);
+    return true;
+}
+
+static bool sync_all(const RestoreTree *tree, Error *err)
+{
+    if (!restore_dir_sync(&tree->data, err))
+        return false;
+    for (size_t i = 0; i < tree->tablespace_count; i++)
+        if (!restore_dir_sync(&tree->tablespaces[i].dir, err))
+            return false;
+    return true;
+}
+
+static bool sync_directory(const char *path, Error *err)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool ok = fd >= 0 && fsync(fd) == 0;
+    if (!ok)
+        error_errno(err, ERR_STORAGE, "cannot sync %s", path);
+    if (fd >= 0)
+        close(fd);
+    return ok;
+}
+
+static bool name_control(const RestoreTree *tree, bool no_sync, Error *err)
+{
+    char from[PATH_MAX];
+    char to[PATH_MAX];
+    snprintf(from, sizeof(from), "%s/%s", tree->data.path, CONTROL_HIDDEN);
+    snprintf(to, sizeof(to), "%s/%s", tree->data.path, CONTROL);
+    if (rename(from, to) != 0)
+        return error_errno(err, ERR_STORAGE, "cannot rename %s to %s", from, to);
+    *strrchr(to, '/') = '\0';
+    return no_sync || sync_directory(to, err);
+}
+
+bool restore_files_seal(RestoreTree *tree, const Recovery *recovery, bool no_sync, Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "settings");
+    const char *settings = recovery_settings(tmp, recovery, err);
+    if (settings == NULL || !append_settings(tree, settings, err) ||
+        !write_file(tree, recovery_signal(recovery), "", err))
+        return false;
+    if (tree->tablespace_count > 0 && !write_file(tree, TABLESPACE_MAP, map_text(tmp, tree), err))
+        return false;
+    return set_modes(tree, err) && (no_sync || sync_all(tree, err)) &&
+           name_control(tree, no_sync, err);
+}

@@ -1,0 +1,53 @@
+/*
+ * physical/restore_files.h - members of a server's tar streams to files of a data directory.
+ */
+#ifndef PGARK_PHYSICAL_RESTORE_FILES_H
+#define PGARK_PHYSICAL_RESTORE_FILES_H
+
+#include <pthread.h>
+
+#include "io/stage.h"
+#include "physical/manifest_check.h"
+#include "physical/recovery.h"
+#include "physical/restore_dir.h"
+#include "repo/manifest.h"
+#include "report/progress.h"
+
+typedef struct RestoreTablespace
+{
+    uint32_t oid;
+    RestoreDir dir;
+} RestoreTablespace;
+
+/* A node's directories while they are filled; several threads may fill it. */
+typedef struct RestoreTree
+{
+    const PhysicalRecord *record;
+    RestoreDir data;
+    RestoreTablespace *tablespaces;
+    size_t tablespace_count;
+    ProgressNode *progress;
+    pthread_mutex_t mutex; /* guards what follows */
+    ManifestCheck *check;  /* which files have come */
+    uint64_t files, bytes;
+    uint32_t mode; /* of directories, as the server had it */
+    bool control;  /* global/pg_control has come */
+} RestoreTree;
+
+/* restore_files_new makes a sink that takes the parts of one tar stream, from one that begins with a member on;
+ * stream as in a part's record. Files are new, directories may be there; what the restored server must not find is
+ * left out. restore_files_end: no part follows; ERR_CORRUPT when a file is not complete. */
+IoStage *restore_files_new(RestoreTree *tree, const char *stream, Error *err);
+bool restore_files_end(const IoStage *stage, Error *err) MUST_CHECK;
+
+/* When all streams are through: restore_files_whole tells whether what has come is a data directory;
+ * restore_files_manifest makes a sink that takes the server's own manifest, keeps it, and compares. ERR_CORRUPT. */
+bool restore_files_whole(const RestoreTree *tree, Error *err) MUST_CHECK;
+IoStage *restore_files_manifest(RestoreTree *tree, Error *err);
+
+/* restore_files_seal writes what tells the server where its tablespaces are and how to recover, makes all durable
+ * (unless no_sync), and then lets it start: global/pg_control gets its name. */
+bool restore_files_seal(RestoreTree *tree, const Recovery *recovery, bool no_sync, Error *err)
+    MUST_CHECK;
+
+#endif

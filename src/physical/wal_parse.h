@@ -1,0 +1,17 @@
+/*
+ * physical/wal_parse.h - the records of a node's WAL, read by pg_waldump.
+ */
+#ifndef PGARK_PHYSICAL_WAL_PARSE_H
+#define PGARK_PHYSICAL_WAL_PARSE_H
+
+#include "base/cancel.h"
+#include "repo/manifest.h"
+
+/* wal_parse has pg_waldump, of the major version of node's server, read all records from the start of the base
+ * backup to the restore point, a few segments at a time, which are decompressed into a temporary directory
+ * (TMPDIR). *ret_problem, below ctx, says what is wrong, NULL: nothing is. *ret_read false: this host has no
+ * such pg_waldump. */
+bool wal_parse(Storage *st, void *ctx, const char *set_dir, const Manifest *m, size_t node,
+               const Cancel *cancel, bool *ret_read, char **ret_problem, Error *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,119 @@
+/* test/unit/test_recovery.c - settings of a restored server: what a shell and a configuration file make of them. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/proc.h"
+#include "base/str.h"
+#include "physical/recovery.h"
+
+static bool gather(void *arg, const void *data, size_t len, Error *err)
+{
+    (void) err;
+    str_addn(arg, data, len);
+    return true;
+}
+
+/* The words that a shell makes of a command, one a line, once the server has put a name and a path in. */
+static char *words_of(void *ctx, const char *command)
+{
+    Str *filled = str_new(ctx);
+    Str *out = str_new(ctx);
+    Error err = ERROR_INIT;
+    str_add(filled, "printf '%s\\n' ");
+    for (const char *p = command; *p != '\0'; p++)
+    {
+        if (p[0] == '%' && p[1] == 'f')
+            str_add(filled, "NAME");
+        else if (p[0] == '%' && p[1] == 'p')
+            str_add(filled, "pg_wal/RECOVERYXLOG");
+        else if (p[0] == '%' && p[1] == '%')
+            str_addc(filled, '%');
+        else
+        {
+            assert_true(p[0] != '%');
+            str_addc(filled, *p);
+            continue;
+        }
+        p++;
+    }
+    const char *const argv[] = {"sh", "-c", filled->data, NULL};
+    const ProcSpec spec = {.argv = argv, .on_stdout = gather, .arg = out};
+    assert_true(proc_run(&spec, &err));
+    return out->data;
+}
+
+static void test_quoting(void **state)
+{
+    (void) state;
+    static const char *const paths[] = {"/usr/bin/pgark",     "/a b/c'd",
+                                        "/$HOME/`id`/\\n/%f", "/\"quoted\"/*?[a]",
+                                        "/100%%/&;|<>()#",    "/ \t/'%p'"};
+    void *ctx = mem_context(NULL, "test");
+    for (size_t i = 0; i < LENGTH_OF(paths); i++)
+    {
+        Error err = ERROR_INIT;
+        const Recovery r = {.program = paths[i],
+                            .repo = paths[(i + 1) % LENGTH_OF(paths)],
+                            .key = "20260101000000",
+                            .content = 3};
+        const char *command = recovery_command(ctx, &r, &err);
+        assert_non_null(command);
+        assert_string_equal(words_of(ctx, command),
+                            mem_printf(ctx, "%s\nget-wal\n%s\n%s\n3\nNAME\npg_wal/RECOVERYXLOG\n",
+                                       r.program, r.repo, r.key));
+    }
+    mem_free(ctx);
+}
+
+static void test_line_break(void **state)
+{
+    (void) state;
+    Error err = ERROR_INIT;
+    void *ctx = mem_context(NULL, "test");
+    const Recovery r = {.program = "/bin/pgark", .repo = "/a\nb", .key = "20260101000000"};
+    assert_null(recovery_settings(ctx, &r, &err));
+    assert_int_equal(err.code, ERR_USAGE);
+    mem_free(ctx);
+}
+
+/* Values keep quotes and backslashes; of all targets the name is the last one that is assigned. */
+static void test_settings(void **state)
+{
+    (void) state;
+    Error err = ERROR_INIT;
+    void *ctx = mem_context(NULL, "test");
+    Recovery r = {.program = "/p'q",
+                  .repo = "/r\\s",
+                  .key = "20260101000000",
+                  .content = 0,
+                  .target_name = "pgark_20260101000000"};
+    const char *text = recovery_settings(ctx, &r, &err);
+    assert_non_null(strstr(text, "restore_command = '''/p''\\\\''''q'' get-wal ''/r\\\\s'' "
+                                 "''20260101000000'' 0 \"%f\" \"%p\"'\n"));
+    const char *name = strstr(text, "recovery_target_name = 'pgark_20260101000000'\n");
+    assert_non_null(name);
+    for (const char *other = text; (other = strstr(other, "recovery_target")) != NULL; other++)
+        assert_true(other <= name || strncmp(other, "recovery_target_timeline", 24) == 0 ||
+                    strncmp(other, "recovery_target_action", 22) == 0);
+    assert_string_equal(recovery_signal(&r), "recovery.signal");
+    r.standby = true;
+    r.target_name = NULL;
+    text = recovery_settings(ctx, &r, &err);
+    assert_non_null(strstr(text, "recovery_target_name = ''\n"));
+    assert_string_equal(recovery_signal(&r), "standby.signal");
+    mem_free(ctx);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_quoting),
+        cmocka_unit_test(test_line_break),
+        cmocka_unit_test(test_settings),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
