@@ -8,6 +8,7 @@
 #include "base/proc.h"
 #include "base/str.h"
 #include "compat/cron_log.h"
+#include "compat/cron_say.h"
 #include "compat/dump_dir.h"
 #include "compat/gpcrondump_parts.h"
 
@@ -97,7 +98,7 @@ static bool backup(CronRun *run, Error *err)
     BackupRequest request = {.repo = NULL};
     BackupResult result = {.manifest = NULL};
     char **argv = cron_request(run, &count);
-    cron_say_command(run, argv, count);
+    cron_say_command("Dump process command line", run->ctx, argv, count);
     log_info("Starting Dump process");
     Options *o = options_parse(run->ctx, (int) count, argv, &action, err);
     if (o == NULL || !cmd_backup_request(run->ctx, o, &request, err) ||

@@ -86,7 +86,6 @@ char *cron_passed(const CronRun *run);
 
 /* gpcrondump_say.c: lines of the log. cleared: which days were removed, NULL: none were to be. */
 void cron_say_configuration(const CronRun *run);
-void cron_say_command(const CronRun *run, char *const *argv, size_t count);
 void cron_say_report(const CronRun *run, const char *cleared);
 
 /* gpcrondump_server.c: connects, notes the server in the run, and looks whether what the filter names is there
