@@ -22,6 +22,7 @@ typedef struct DumpRun
     DumpResult *result;
     const Manifest *manifest;
     const char *set_dir;
+    const Selection *selection; /* of what the scripts have */
     const NodeRecord **records; /* of the result's nodes */
     Cancel *cancel;
 } DumpRun;
@@ -123,6 +124,8 @@ static bool make_backup(DumpRun *run, BackupResult *backup, Error *err)
         return false;
     request.selection = r->selection;
     request.asked = r->line;
+    if (r->pg_dump != NULL)
+        request.pg_dump = r->pg_dump;
     return backup_run(run->ctx, r->fleet, &request, run->supervisor, r->progress, backup, err);
 }
 
@@ -149,7 +152,7 @@ static bool write_part(const DumpRun *run, Repo *repo, const NodeRecord *record,
     e.part = part;
     e.content = definitions_of(run, record)->content;
     e.database = record->database;
-    e.selection = r->selection;
+    e.selection = run->selection;
     e.marks = true;
     e.split_rows = true;
     e.rows_of = record->content;
@@ -259,6 +262,28 @@ static void record_failure(const DumpRun *run, const Error *failure)
         log_warning("%s", err.message);
 }
 
+/* The list is the request's, so far. */
+static void leave_out(Selection *s, PatternList *list)
+{
+    const PatternList before = *list;
+    *list = (PatternList){.items = NULL};
+    for (size_t i = 0; i < before.count; i++)
+        *mem_push(s, list->items, list->count, list->capacity, Pattern *) = before.items[i];
+    pattern_add_exact(list, s, NULL, "pgark");
+}
+
+static const Selection *choose(const DumpRun *run)
+{
+    Selection *s = mem_new(run->ctx, Selection);
+    *s = *run->request->selection;
+    if (run->request->without_extension)
+    {
+        leave_out(s, &s->not_schemas);
+        leave_out(s, &s->not_extensions);
+    }
+    return s;
+}
+
 static bool dump(DumpRun *run, Error *err)
 {
     BackupResult backup = {.manifest = NULL};
@@ -266,6 +291,7 @@ static bool dump(DumpRun *run, Error *err)
     if (!make_backup(run, &backup, err))
         return false;
     run->manifest = backup.manifest;
+    run->selection = choose(run);
     run->set_dir = repo_set_dir(&(const Repo){.layout = LAYOUT_SETS}, run->ctx, run->dir->key);
     list_nodes(run);
     for (size_t i = 0; i < run->manifest->node_count; i++)

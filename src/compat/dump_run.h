@@ -29,6 +29,7 @@ typedef struct DumpRequest
     const char *prefix;     /* NULL: none */
     const char *key;        /* NULL: automatic */
     bool gzip;
+    const char *pg_dump;        /* program; NULL: as pgark backup finds one */
     int jobs;                   /* per node */
     const Selection *selection; /* with the sections that are wanted */
     ExportRequest form; /* how the scripts are written; what part of which node is filled here */
@@ -36,9 +37,11 @@ typedef struct DumpRequest
     size_t dbid_count;
     bool by_role; /* files are named by role: of a single server */
     int role;
-    bool no_report;   /* an agent makes none */
-    bool to_stdout;   /* the script of the only node; its other files go to dir all the same */
-    const char *line; /* command line and what agents would have been passed, for the report */
+    bool
+        without_extension; /* scripts have no extension pgark, which gp_restore_launch finds there */
+    bool no_report;        /* an agent makes none */
+    bool to_stdout;        /* the script of the only node; its other files go to dir all the same */
+    const char *line;      /* command line and what agents would have been passed, for the report */
     const char *passed;
     const char *compression; /* what the report calls it; NULL: as gzip says */
     bool incremental;        /* of its kind */

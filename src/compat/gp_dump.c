@@ -15,6 +15,7 @@ enum
     GP_SEGMENTS,
     GP_NODE,
     GP_FLEET,
+    GP_PG_DUMP,
 };
 
 static const LegacyOption options[] = {
@@ -62,6 +63,12 @@ static const LegacyOption options[] = {
      .type = LEGACY_VALUE,
      .arg = "FILE",
      .help = "file that names the servers of such a fleet, as for pgark --fleet"},
+    {.id = GP_PG_DUMP,
+     .name = "pg-dump",
+     .type = LEGACY_VALUE,
+     .arg = "PROGRAM",
+     .help =
+         "the pg_dump that reads definitions (of Greenplum: the one that came with the server)"},
     DUMP_DEAD_ROWS,
     {.name = NULL},
 };
@@ -140,6 +147,7 @@ static bool make_request(void *ctx, const LegacyOptions *o, DumpRequest *r, Erro
     r->passed = dump_options_passed(ctx, o);
     r->dir = dir == NULL || dir[0] == '\0' ? "." : dir;
     r->report_dir = report_dir(o);
+    r->pg_dump = legacy_options_string(o, GP_PG_DUMP);
     if (!read_key(ctx, o, r, &key, err) || !dump_options_apply(ctx, o, r, err) ||
         !dump_options_gzip(o, true, &r->gzip, err) ||
         !dump_options_segments(ctx, o, GP_SEGMENTS, &r->dbids, &r->dbid_count, err))

@@ -57,7 +57,15 @@ static const LegacyExclusion restore_excluded[] = {
 static const LegacyProgram restore_program = {
     .name = "gp_restore_launch", .options = restore_table, .excluded = restore_excluded};
 
-/* --help of a function is no option that it has. */
+/* What every program has, a function has not. */
+static bool is_errand(const char *word)
+{
+    size_t len = strlen(word);
+    if (word[0] == '-' && word[1] != '-')
+        return strpbrk(word, "?V") != NULL;
+    return len > 2 && (strncmp("--help", word, len) == 0 || strncmp("--version", word, len) == 0);
+}
+
 static LegacyOptions *parse(void *ctx, const LegacyProgram *program, const char *const *words,
                             size_t count, Error *err)
 {
@@ -67,16 +75,13 @@ static LegacyOptions *parse(void *ctx, const LegacyProgram *program, const char 
     for (size_t i = 0; i < count; i++)
     {
         argv[i + 1] = words[i];
-        if (strncmp(words[i], "--h", 3) == 0 || strncmp(words[i], "--vers", 6) == 0 ||
-            (words[i][0] == '-' && words[i][1] != '-' && strpbrk(words[i], "?V") != NULL))
-        {
-            error_set(err, ERR_USAGE, "%s takes no such option", program->name);
-            return NULL;
-        }
+        if (!is_errand(words[i]))
+            continue;
+        error_set(err, ERR_USAGE, "%s takes no such option", program->name);
+        return NULL;
     }
-    LegacyOptions *o = legacy_options_parse(ctx, program, (int) count + 1,
-                                            (char **) (uintptr_t) argv, &done, err);
-    return done ? NULL : o;
+    return legacy_options_parse(ctx, program, (int) count + 1, (char **) (uintptr_t) argv, &done,
+                                err);
 }
 
 LegacyOptions *launched_dump_options(void *ctx, const char *const *words, size_t count, Error *err)
@@ -157,6 +162,7 @@ bool launched_dump(AgentProcess *p, const Options *o UNUSED, json_t **ret, Error
     DumpRequest r = {.key = p->order.key,
                      .by_role = true,
                      .role = server->content < 0 ? 1 : 0,
+                     .without_extension = true,
                      .no_report = true};
     if (!read_place(p, "gzip", &place, err))
         return false;

@@ -105,7 +105,8 @@ static bool has_node(const Run *run, int node)
 /* From here on the coordinator's scripts have COORDINATOR for their node. */
 static void settle_roles(Run *run)
 {
-    for (size_t i = 0; !has_node(run, COORDINATOR) && i < run->count; i++)
+    bool by_content = has_node(run, COORDINATOR);
+    for (size_t i = 0; !by_content && i < run->count; i++)
     {
         if (run->scripts[i].parsed.node == 1)
             run->scripts[i].parsed.node = COORDINATOR;

@@ -33,6 +33,7 @@ our @EXPORT = qw(
   money_setup money_start money_stop money_total set_rows json_lines same_text
   cut_start cut_finish globals_text
   needs_agents agent_server
+  gp_tool gp_tool_ok gp_tool_fails gp_files run_script
 );
 
 our $last_out = '';
@@ -318,6 +319,57 @@ sub pgark_finish
     my $code = $status & 127 ? 128 + ($status & 127) : $status >> 8;
     note("finished: exit $code\n$run->{out}$run->{err}") if length("$run->{out}$run->{err}") < 4000;
     return ($code, $run->{out}, $run->{err});
+}
+
+# ---- pgark by other names ------------------------------------------------------------------------
+
+# gp_tool NAME, ARG..., gp_tool_ok NAME, ARGS, TEXT, gp_tool_fails NAME, ARGS, PATTERN, TEXT [, CODE] - as pgark,
+# pgark_ok and pgark_fails.
+sub gp_tool
+{
+    my ($name, @args) = @_;
+    local $ENV{PGARK} = dirname($ENV{PGARK}) . "/$name";
+    return pgark(@args);
+}
+
+sub gp_tool_ok
+{
+    my ($name, @rest) = @_;
+    local $ENV{PGARK} = dirname($ENV{PGARK}) . "/$name";
+    return pgark_ok(@rest);
+}
+
+sub gp_tool_fails
+{
+    my ($name, @rest) = @_;
+    local $ENV{PGARK} = dirname($ENV{PGARK}) . "/$name";
+    return pgark_fails(@rest);
+}
+
+# gp_files DIR - the names in it, hidden ones, too.
+sub gp_files
+{
+    my ($dir) = @_;
+    opendir my $dh, $dir or return ();
+    return sort grep { !/\A\.\.?\z/ } readdir $dh;
+}
+
+# run_script NODE, DB, FILE... - decompressed where that is needed, by psql alone, as one script; dies where a
+# statement fails.
+sub run_script
+{
+    my ($node, $db, @files) = @_;
+    my ($text, $out, $err) = ('', '', '');
+    for my $file (@files)
+    {
+        my @cat = $file =~ /\.gz\z/ ? ('gunzip', '-c', $file) : ('cat', $file);
+        IPC::Run::run([@cat], '>', \my $part) or die "@cat";
+        $text .= $part;
+    }
+    IPC::Run::run([ 'psql', '-XqAt', '-v', 'ON_ERROR_STOP=1', '-d', conninfo($node, $db), '-f', '-' ],
+        '<', \$text, '>', \$out, '2>', \$err)
+      or die "psql: $err";
+    return;
 }
 
 # tree_of PID - the pids of its children, grandchildren, ...
