@@ -16,10 +16,28 @@ static bool is_alike(const SetRecord *set, const BackupRequest *request, const c
            set->compress.method == request->compress.method;
 }
 
-/* The newest set of the same kind that has rows; totals of zeros: none. What cannot be read is passed over: this
- * is only an estimate. */
-static bool find_earlier(Repo *repo, const BackupRequest *request, const char *fleet,
-                         TotalsRecord *ret, Error *err)
+typedef struct Earlier
+{
+    TotalsRecord newest;  /* of the newest set of the same kind that has rows; zeros: none */
+    bool has_incremental; /* there is an incremental one among them, */
+    uint64_t own;         /* and the newest of those took so much by itself */
+} Earlier;
+
+/* false: no more need be looked at. */
+static bool take_earlier(const Manifest *m, bool incremental, Earlier *ret)
+{
+    if (ret->newest.logical == 0)
+        ret->newest = m->totals;
+    if (m->set.base[0] == '\0')
+        return incremental;
+    ret->has_incremental = true;
+    ret->own = m->totals.stored;
+    return false;
+}
+
+/* What cannot be read is passed over: this is only an estimate. */
+static bool find_earlier(Repo *repo, const BackupRequest *request, const char *fleet, Earlier *ret,
+                         Error *err)
 {
     AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "earlier");
     RepoSetInfo *sets;
@@ -34,10 +52,8 @@ static bool find_earlier(Repo *repo, const BackupRequest *request, const char *f
             !is_alike(&set, request, fleet))
             continue;
         const Manifest *m = manifest_read(repo->storage, ctx, sets[i].dir, true, NULL);
-        if (m == NULL || m->totals.logical == 0)
-            continue;
-        *ret = m->totals;
-        break;
+        if (m != NULL && m->totals.logical > 0 && !take_earlier(m, request->incremental, ret))
+            break;
     }
     return true;
 }
@@ -78,11 +94,17 @@ uint64_t space_guess(uint64_t tables, uint64_t earlier_logical, uint64_t earlier
     return (guess > (double) least ? (uint64_t) guess : least) + ALWAYS;
 }
 
+uint64_t space_guess_incremental(uint64_t full, bool has_earlier, uint64_t earlier_own)
+{
+    uint64_t guess = has_earlier ? earlier_own + earlier_own / 2 + ALWAYS : ALWAYS;
+    return guess < full ? guess : full;
+}
+
 bool space_estimate(Repo *repo, BackupNode *nodes, size_t count, const char *fleet,
                     SpaceEstimate *ret, Error *err)
 {
     const BackupRequest *request = nodes[0].request;
-    TotalsRecord earlier;
+    Earlier earlier;
     *ret = (SpaceEstimate){.tables = 0};
     if ((request->selection->sections & SELECT_DATA) == 0)
     {
@@ -96,8 +118,14 @@ bool space_estimate(Repo *repo, BackupNode *nodes, size_t count, const char *fle
     }
     if (!find_earlier(repo, request, fleet, &earlier, err))
         return false;
-    ret->by_earlier = earlier.logical > 0;
-    ret->needed = space_guess(ret->tables, earlier.logical, earlier.stored);
+    const TotalsRecord *newest = &earlier.newest;
+    ret->by_earlier = newest->logical > 0;
+    ret->needed = space_guess(ret->tables, newest->logical, newest->stored + newest->referenced);
+    if (request->incremental && newest->logical > 0)
+    {
+        ret->by_earlier = earlier.has_incremental;
+        ret->needed = space_guess_incremental(ret->needed, earlier.has_incremental, earlier.own);
+    }
     return true;
 }
 

@@ -28,6 +28,10 @@ bool space_estimate(Repo *repo, BackupNode *nodes, size_t count, const char *fle
  * again as that set took, unless that is less than the twentieth. */
 uint64_t space_guess(uint64_t tables, uint64_t earlier_logical, uint64_t earlier_stored);
 
+/* space_guess_incremental: of a set that will be built on another, not more than a full one takes. Half as
+ * much again as the newest such set took by itself; without one, only what every set takes. */
+uint64_t space_guess_incremental(uint64_t full, bool has_earlier, uint64_t earlier_own);
+
 /* space_check refuses a run (ERR_STORAGE) whose set would not fit, or would leave less than min_free per cent of
  * the file system. */
 bool space_check(Repo *repo, const SpaceEstimate *estimate, int min_free, Error *err) MUST_CHECK;

@@ -732,6 +732,127 @@ static void test_distributed_lines(void **state UNUSED)
         "\"schema\" is not valid");
 }
 
+#define SET                                                                                        \
+    "\"key\":\"20261121081529\",\"version\":\"1\",\"fleet\":\"f\",\"prefix\":null,"                \
+    "\"topology\":\"single\",\"started_us\":1,\"finished_us\":1,\"compress\":\"zstd:1\","          \
+    "\"copy_format\":\"auto\",\"chunk_size\":1,\"jobs\":2,\"sections\":7,\"selection\":[]"
+
+static void expect_set(int format, const char *more, const char *what)
+{
+    char line[1024];
+
+    snprintf(line, sizeof(line), "{\"type\":\"set\",\"format\":%d," SET "%s}", format, more);
+    expect_line(line, what);
+}
+
+static void test_set_lines(void **state UNUSED)
+{
+    static const char base[] = ",\"base\":\"20261121081528\"";
+
+    expect_set(1, "", NULL);
+    expect_set(2, "", NULL);
+    expect_set(0, "", "\"format\" is not valid");
+    expect_set(3, "", "format 3 is newer than 2");
+    expect_set(2, base, NULL);
+    expect_set(1, base, "which format 1 does not have");
+    expect_set(2, ",\"base\":null", "\"base\" is not valid");
+    expect_set(2, ",\"base\":\"20261321081528\"", "\"base\" is not valid");
+    expect_set(2, ",\"base\":\"20261121081529\"", "a base that is not older");
+    expect_set(2, ",\"base\":\"20261121081528\",\"depends_on\":[\"20261121081527\"]", NULL);
+    expect_set(2, ",\"depends_on\":[\"20261121081527\"]", "dependencies without a base");
+    static const char *const impossible[] = {
+        "\"\"",
+        "\"../../../etc\"",
+        "\"20261121081529\"",
+        "\"20261121081530\"",
+        "\"20261121081527\",\"20261121081527\"",
+        "\"20261121081528\",\"20261121081527\"",
+    };
+    for (size_t i = 0; i < LENGTH_OF(impossible); i++)
+    {
+        char more[256];
+
+        snprintf(more, sizeof(more), "%s,\"depends_on\":[%s]", base, impossible[i]);
+        expect_set(2, more, "impossible dependencies");
+    }
+    expect_set(2, ",\"base\":\"20261121081528\",\"depends_on\":[7]", "\"depends_on\" is not valid");
+}
+
+static void expect_chunk(const char *object, const char *set, const char *what)
+{
+    char line[1024];
+    bool there = strcmp(object, "null") != 0;
+
+    snprintf(line, sizeof(line),
+             "{\"type\":\"chunk\",\"table_oid\":1,\"chunk\":0,\"from_block\":0,\"to_block\":0,"
+             "\"object\":%s,%s\"offset\":0,\"stored\":%d,\"sha256\":%s,\"logical\":%d,\"xxh3\":%s,"
+             "\"rows\":0,\"us\":0}",
+             object, set, there, there ? "\"" SHA "\"" : "null", there,
+             there ? "\"00000000000000000000000000000000\"" : "null");
+    expect_line(line, what);
+}
+
+static void test_chunk_lines(void **state UNUSED)
+{
+    expect_chunk("\"db/d/node0/1.0.txt\"", "", NULL);
+    expect_chunk("\"db/d/node0/1.0.txt\"", "\"set\":\"20261121081529\",", NULL);
+    expect_chunk("\"db/d/node0/1.0.txt\"", "\"set\":null,", "\"set\" is not valid");
+    expect_chunk("\"db/d/node0/1.0.txt\"", "\"set\":\"\",", "\"set\" is not valid");
+    expect_chunk("\"db/d/node0/1.0.txt\"", "\"set\":\"../2026112108\",", "\"set\" is not valid");
+    expect_chunk("null", "", NULL);
+    expect_chunk("null", "\"set\":\"20261121081529\",", "data without an object");
+}
+
+static void give_file(ManifestLineType type, void *record)
+{
+    TableRecord *t = record;
+
+    if (type != LINE_TABLE)
+        return;
+    t->relfilenode = UINT32_MAX - t->oid;
+    t->blocks = UINT32_MAX;
+    t->changes = INT64_MAX;
+}
+
+/* As an older pgark would have written it, or as a forger: the hash is right. */
+static void store_as_format_1(Sample *s)
+{
+    size_t len;
+    char *text = sample_load(s, "manifest.jsonl", &len);
+    Str *lines = str_new(s);
+
+    str_addn(lines, text, (size_t) (strstr(text, "{\"type\":\"end\"") - text));
+    *(strstr(lines->data, "\"format\":2") + strlen("\"format\":")) = '1';
+    reseal(s, lines);
+}
+
+static void test_formats(void **state)
+{
+    Sample *s = *state;
+    Error err = ERROR_INIT;
+    Manifest *m;
+
+    sample_write(s, "f", NULL, zstd, give_file);
+    m = manifest_read(s->repo->storage, s, s->dir, false, &err);
+    if (m == NULL)
+        fail_msg("%s", err.message);
+    assert_int_equal(m->set.records, 2);
+    assert_int_equal(m->tables[0].relfilenode, UINT32_MAX - 100);
+    assert_int_equal(m->tables[0].blocks, UINT32_MAX);
+    assert_int_equal(m->tables[0].changes, INT64_MAX);
+    store_as_format_1(s);
+    assert_null(manifest_read(s->repo->storage, s, s->dir, false, &err));
+    assert_non_null(strstr(err.message, "fields that format 1 does not have"));
+    error_clear(&err);
+    sample_write(s, "f", NULL, zstd, NULL);
+    store_as_format_1(s);
+    m = manifest_read(s->repo->storage, s, s->dir, false, &err);
+    if (m == NULL)
+        fail_msg("%s", err.message);
+    assert_int_equal(m->set.records, 1);
+    assert_int_equal(m->tables[0].relfilenode, 0);
+}
+
 static void expect_node(const char *schema, const char *what)
 {
     char line[2048];
@@ -896,6 +1017,9 @@ int main(void)
         TEST(test_shard_lines),
         TEST(test_distributed_lines),
         TEST(test_node_lines),
+        TEST(test_set_lines),
+        TEST(test_chunk_lines),
+        TEST(test_formats),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

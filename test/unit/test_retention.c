@@ -14,12 +14,14 @@
 
 #define SETS_MAX  60
 #define GROUPS    3
+#define NEEDS_MAX 4
 #define HISTORIES 3000
 #define DAY       INT64_C(86400)
 
 typedef struct History
 {
     RetentionSet sets[SETS_MAX];
+    size_t needs[SETS_MAX][NEEDS_MAX]; /* sets[i].needs is needs[i] of the history at hand */
     size_t count;
     int64_t now;
 } History;
@@ -101,15 +103,37 @@ static unsigned dice(unsigned sides)
     return (unsigned) (random_state >> 33) % sides;
 }
 
+/* A half of the sets are full ones; the others were built on older ones of their group, a few of them or
+ * all that one of them was built on. */
+static void random_needs(History *h, size_t i)
+{
+    RetentionSet *set = &h->sets[i];
+    size_t wanted = dice(2) == 0 ? 0 : 1 + dice(NEEDS_MAX);
+    set->needed = dice(30) == 0;
+    for (size_t k = i; k-- > 0 && set->need_count < wanted;)
+    {
+        if (h->sets[k].group == set->group && dice(3) > 0)
+            h->needs[i][set->need_count++] = k;
+    }
+}
+
+/* As pointers, which a copy of a history would have into the other one. */
+static void link_needs(History *h)
+{
+    for (size_t i = 0; i < h->count; i++)
+        h->sets[i].needs = h->needs[i];
+}
+
 static void random_history(History *h)
 {
     static const int64_t steps[] = {1, 3600, DAY / 2, DAY, 3 * DAY, 20 * DAY};
     int64_t t = at(2024, 1, 1, 0) + dice(400 * 86400);
-    h->count = dice(SETS_MAX + 1);
+    *h = (History){.count = dice(SETS_MAX + 1)};
     for (size_t i = 0; i < h->count; i++)
     {
         t += 1 + (int64_t) dice((unsigned) steps[dice(LENGTH_OF(steps))]);
         h->sets[i] = (RetentionSet){.seconds = t, .group = dice(GROUPS)};
+        random_needs(h, i);
     }
     h->now = t + (int64_t) dice(40 * 86400) - DAY;
 }
@@ -193,34 +217,72 @@ static size_t rank_of(const History *h, size_t i)
     return rank;
 }
 
-static bool stays(const History *h, const RetentionRule *r, size_t i)
+static bool stays_by_rule(const History *h, const RetentionRule *r, size_t i)
 {
     size_t rank = rank_of(h, i);
-    return !is_any(r) || rank == 0 || rank < (size_t) r->keep ||
+    return !is_any(r) || h->sets[i].needed || rank == 0 || rank < (size_t) r->keep ||
            kept_by_period(h, i, A_DAY, r->keep_daily) ||
            kept_by_period(h, i, A_WEEK, r->keep_weekly) ||
            kept_by_period(h, i, A_MONTH, r->keep_monthly) ||
            (r->older_than_days > 0 && h->now - h->sets[i].seconds <= r->older_than_days * DAY);
 }
 
-/* What is left of a history when a rule has been applied to it. */
+/* Another way than the one under test: is it, or is one that cannot do without it, kept by a rule? */
+static bool stays(const History *h, const RetentionRule *r, size_t i)
+{
+    if (stays_by_rule(h, r, i))
+        return true;
+    for (size_t k = i + 1; k < h->count; k++)
+    {
+        for (size_t n = 0; n < h->sets[k].need_count; n++)
+        {
+            if (h->needs[k][n] == i && stays(h, r, k))
+                return true;
+        }
+    }
+    return false;
+}
+
+static void decide_history(const RetentionRule *rule, History *h)
+{
+    link_needs(h);
+    retention_decide(rule, h->now, h->sets, h->count);
+}
+
+/* The sets of a history that are wanted; what one of them needs must be among them. */
+static void pick(const History *h, const bool *wanted, History *ret)
+{
+    size_t place[SETS_MAX];
+    *ret = (History){.now = h->now};
+    for (size_t i = 0; i < h->count; i++)
+    {
+        if (!wanted[i])
+            continue;
+        for (size_t n = 0; n < h->sets[i].need_count; n++)
+        {
+            assert_true(wanted[h->needs[i][n]]);
+            ret->needs[ret->count][n] = place[h->needs[i][n]];
+        }
+        place[i] = ret->count;
+        ret->sets[ret->count++] = h->sets[i];
+    }
+}
+
+/* What is left of a history when a rule has been applied to it: never a set without what it needs. */
 static void apply(const History *h, const RetentionRule *rule, History *ret)
 {
     History copy = *h;
-    retention_decide(rule, copy.now, copy.sets, copy.count);
-    ret->now = h->now;
-    ret->count = 0;
+    bool kept[SETS_MAX];
+    decide_history(rule, &copy);
     for (size_t i = 0; i < copy.count; i++)
-    {
-        if (copy.sets[i].reasons != 0)
-            ret->sets[ret->count++] = copy.sets[i];
-    }
+        kept[i] = copy.sets[i].reasons != 0;
+    pick(h, kept, ret);
 }
 
 static void check_decision(const History *h, const RetentionRule *rule)
 {
     History copy = *h;
-    retention_decide(rule, copy.now, copy.sets, copy.count);
+    decide_history(rule, &copy);
     for (size_t i = 0; i < copy.count; i++)
     {
         if ((copy.sets[i].reasons != 0) != stays(h, rule, i))
@@ -250,8 +312,8 @@ static void check_monotone(const History *h, const RetentionRule *rule)
     more.keep_daily += (int) dice(5);
     more.keep_monthly += (int) dice(3);
     more.older_than_days += (int) dice(30);
-    retention_decide(rule, h->now, few.sets, few.count);
-    retention_decide(&more, h->now, many.sets, many.count);
+    decide_history(rule, &few);
+    decide_history(&more, &many);
     for (size_t i = 0; i < h->count; i++)
         assert_true(few.sets[i].reasons == 0 || many.sets[i].reasons != 0);
 }
@@ -264,15 +326,59 @@ static void check_apart(const History *h, const RetentionRule *rule)
     apply(h, rule, &all);
     for (size_t i = 0; i < all.count; i++)
         in_all += all.sets[i].group == 1 ? 1 : 0;
-    History alone = {.now = h->now};
+    History alone;
+    bool own[SETS_MAX];
     for (size_t i = 0; i < h->count; i++)
-    {
-        if (h->sets[i].group == 1)
-            alone.sets[alone.count++] = h->sets[i];
-    }
+        own[i] = h->sets[i].group == 1;
+    pick(h, own, &alone);
     History left;
     apply(&alone, rule, &left);
     assert_int_equal(left.count, in_all);
+}
+
+/* One that was to go and cannot: from then on it is as if a rule kept it. */
+static void check_late(const History *h, const RetentionRule *rule)
+{
+    History copy = *h;
+    decide_history(rule, &copy);
+    for (size_t i = copy.count; i-- > 0;)
+    {
+        if (copy.sets[i].reasons == 0 && dice(4) == 0)
+            retention_keep(copy.sets, i, RETENTION_NEEDED);
+        for (size_t n = 0; copy.sets[i].reasons != 0 && n < copy.sets[i].need_count; n++)
+            assert_int_not_equal(copy.sets[copy.needs[i][n]].reasons, 0);
+    }
+}
+
+static void test_needs(void **state)
+{
+    (void) state;
+    const size_t on_first[] = {0};
+    const size_t on_both[] = {0, 1};
+    RetentionSet sets[] = {
+        {.seconds = 1},
+        {.seconds = 2, .needs = on_first, .need_count = 1},
+        {.seconds = 3, .needs = on_both, .need_count = 2},
+        {.seconds = 4},
+        {.seconds = 5, .group = 1, .needs = on_first, .need_count = 1},
+    };
+    decide((RetentionRule){.keep = 1}, sets, 4);
+    assert_int_equal(sets[0].reasons,
+                     0); /* the newest is a full one: no chain is needed any more */
+    assert_int_equal(sets[2].reasons, 0);
+    decide((RetentionRule){.keep = 2}, sets, 4);
+    assert_int_equal(sets[2].reasons, RETENTION_KEEP);
+    assert_int_equal(sets[1].reasons, RETENTION_NEEDED);
+    assert_int_equal(sets[0].reasons, RETENTION_NEEDED);
+    decide((RetentionRule){.keep = 1}, sets, 5); /* by a set of another group */
+    assert_int_equal(sets[0].reasons, RETENTION_NEEDED);
+    assert_int_equal(sets[1].reasons, 0);
+    retention_keep(sets, 2, RETENTION_NEEDED);
+    assert_int_equal(sets[1].reasons, RETENTION_NEEDED);
+    sets[2].needed = true;
+    decide((RetentionRule){.keep = 1}, sets, 4);
+    assert_int_equal(sets[2].reasons, RETENTION_NEEDED);
+    assert_int_equal(sets[1].reasons, RETENTION_NEEDED);
 }
 
 static void test_properties(void **state)
@@ -288,15 +394,15 @@ static void test_properties(void **state)
         check_settled(&h, &rule);
         check_monotone(&h, &rule);
         check_apart(&h, &rule);
+        check_late(&h, &rule);
     }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_periods),
-        cmocka_unit_test(test_age),
-        cmocka_unit_test(test_none),
+        cmocka_unit_test(test_periods),    cmocka_unit_test(test_age),
+        cmocka_unit_test(test_none),       cmocka_unit_test(test_needs),
         cmocka_unit_test(test_properties),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

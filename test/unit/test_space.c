@@ -26,8 +26,18 @@ static void test_guess(void **state)
     assert_true(space_guess(UINT64_MAX / 2, UINT64_MAX / 2, UINT64_MAX / 4) > UINT64_MAX / 50);
 }
 
+static void test_incremental(void **state)
+{
+    (void) state;
+    assert_int_equal(space_guess_incremental(500 * MB, false, 0), MB);
+    assert_int_equal(space_guess_incremental(500 * MB, true, 10 * MB), 16 * MB);
+    assert_int_equal(space_guess_incremental(500 * MB, true, 0), MB);
+    assert_int_equal(space_guess_incremental(500 * MB, true, 400 * MB), 500 * MB);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_guess)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_guess),
+                                       cmocka_unit_test(test_incremental)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -478,16 +478,144 @@ static void test_chunk_reader(void **state)
     chunk_reader_free(r.binary);
 }
 
+/* ---- a set that refers to another one ---- */
+
+static struct
+{
+    char base[SET_KEY_LEN];
+    char *depends_on[1];
+    uint64_t bytes; /* of what is referred to */
+} refers;
+
+/* The last chunk of table 100 of each node is as it was. */
+static void refer(ManifestLineType type, void *record)
+{
+    ChunkRecord *chunk = record;
+    SetRecord *set = record;
+    TotalsRecord *totals = record;
+
+    if (type == LINE_CHUNK && chunk->table_oid == 100 && chunk->chunk == 2)
+    {
+        memcpy(chunk->set, refers.base, SET_KEY_LEN);
+        refers.bytes += chunk->stored;
+    }
+    if (type == LINE_SET)
+    {
+        memcpy(set->base, refers.base, SET_KEY_LEN);
+        set->depends_on = refers.depends_on;
+        set->depends_count = 1;
+    }
+    if (type == LINE_TOTALS)
+    {
+        totals->objects -= SAMPLE_NODES;
+        totals->stored -= refers.bytes;
+    }
+}
+
+/* Writes two sets, the second of which refers to the first; gives the first one's directory. */
+static char *write_two(Sample *s)
+{
+    char *first;
+
+    sample_write(s, "f", NULL, zstd, NULL);
+    first = s->dir;
+    memset(&refers, 0, sizeof(refers));
+    memcpy(refers.base, s->key, SET_KEY_LEN);
+    refers.depends_on[0] = refers.base;
+    sample_write(s, "f", NULL, zstd, refer);
+    for (int i = 0; i < SAMPLE_NODES; i++)
+        assert_int_equal(unlink(sample_path(s, mem_printf(s, "db/shop/node%d/100.2.txt.zst", i))),
+                         0);
+    return first;
+}
+
+static void test_refers(void **state)
+{
+    Sample *s = *state;
+
+    write_two(s);
+    VerifyResult r = verify(s, false);
+    if (r.problem_count > 0)
+        fail_msg("%s", r.problems[0]);
+    assert_int_equal(r.objects, SAMPLE_NODES * (SAMPLE_FILES - 1));
+    assert_int_equal(r.chunks, SAMPLE_NODES * SAMPLE_CHUNKS);
+    assert_int_equal(r.rows, SAMPLE_NODES * SAMPLE_ROWS);
+    assert_int_equal(verify(s, true).problem_count, 0);
+}
+
+static void test_refers_damaged(void **state)
+{
+    Sample *s = *state;
+    char *own;
+    size_t len;
+    char *data;
+
+    char *first = write_two(s);
+    own = s->dir;
+    s->dir = first;
+    data = sample_load(s, "db/shop/node1/100.2.txt.zst", &len);
+    data[len / 2] ^= 1;
+    sample_store(s, "db/shop/node1/100.2.txt.zst", data, len);
+    s->dir = own;
+    expect_problem(verify(s, false), mem_printf(s, "of set %s (table oid 100", refers.base));
+    assert_int_equal(verify(s, true).problem_count, 0);
+    s->dir = first;
+    sample_store(s, "db/shop/node1/100.2.txt.zst", data, len - 1);
+    s->dir = own;
+    expect_problem(verify(s, true), mem_printf(s, "of set %s is too short", refers.base));
+    s->dir = first;
+    assert_int_equal(unlink(sample_path(s, "db/shop/node1/100.2.txt.zst")), 0);
+    s->dir = own;
+    expect_problem(verify(s, true), mem_printf(s, "of set %s is missing", refers.base));
+}
+
+/* However many chunks it has, a set that is not there is one problem. */
+static void test_refers_missing(void **state)
+{
+    Sample *s = *state;
+    char *own;
+
+    char *first = write_two(s);
+    own = s->dir;
+    s->dir = first;
+    assert_int_equal(unlink(sample_path(s, "manifest.jsonl")), 0);
+    s->dir = own;
+    VerifyResult r = verify(s, false);
+    assert_int_equal(r.problem_count, 1);
+    expect_problem(r, mem_printf(s, "depends on set %s, which is not in repository", refers.base));
+}
+
+static void refer_without_saying(ManifestLineType type, void *record)
+{
+    static char other[] = "20010101000000";
+
+    refer(type, record);
+    if (type == LINE_SET)
+        ((SetRecord *) record)->depends_on[0] = other;
+}
+
+static void test_refers_unsaid(void **state)
+{
+    Sample *s = *state;
+
+    sample_write(s, "f", "20010101000000", zstd, NULL);
+    write_two(s);
+    memset(&refers.bytes, 0, sizeof(refers.bytes));
+    sample_write(s, "f", NULL, zstd, refer_without_saying);
+    expect_problem(verify(s, true), "of which the manifest says nothing");
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_sound),          TEST(test_spread),       TEST(test_spread_damage),
-        TEST(test_spread_records), TEST(test_altered),      TEST(test_length),
-        TEST(test_missing),        TEST(test_swapped),      TEST(test_extra),
-        TEST(test_not_a_file),     TEST(test_other_files),  TEST(test_records),
-        TEST(test_cancelled),      TEST(test_chunk_reader),
+        TEST(test_sound),          TEST(test_spread),         TEST(test_spread_damage),
+        TEST(test_spread_records), TEST(test_altered),        TEST(test_length),
+        TEST(test_missing),        TEST(test_swapped),        TEST(test_extra),
+        TEST(test_not_a_file),     TEST(test_other_files),    TEST(test_records),
+        TEST(test_cancelled),      TEST(test_chunk_reader),   TEST(test_refers),
+        TEST(test_refers_damaged), TEST(test_refers_missing), TEST(test_refers_unsaid),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

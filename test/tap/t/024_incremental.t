@@ -2,6 +2,7 @@
 # source all the same; which sets can go, and what becomes of those that are damaged or missing.
 use strict;
 use warnings;
+use Digest::SHA ();
 use File::Path qw(rmtree);
 use FindBin;
 use JSON::PP ();
@@ -9,7 +10,7 @@ use Test::More;
 use lib "$FindBin::Bin/../../lib", "$FindBin::Bin/..";
 use PgarkTest;
 
-my $source = make_server('source', conf => "fsync = off\n");
+my $source = make_server('source');
 my $repo   = new_repo();
 my $copies = 0;
 
@@ -58,14 +59,13 @@ CREATE TABLE empty (id int);
 CREATE TABLE "odd ""name
 " AS SELECT 1 AS "a b";
 CREATE TABLE large (id int, noise text);
-INSERT INTO large SELECT i, string_agg(md5(i::text || j), '') FROM generate_series(1, 4000) i, generate_series(1, 30) j GROUP BY i;
+INSERT INTO large SELECT i, string_agg(md5(i::text || j), '') FROM generate_series(1, 4000) i, generate_series(1, 30) j GROUP BY i ORDER BY i;
 CREATE TABLE part (id int, t text) PARTITION BY RANGE (id);
 CREATE TABLE part_1 PARTITION OF part FOR VALUES FROM (0) TO (1000);
 CREATE TABLE part_2 PARTITION OF part FOR VALUES FROM (1000) TO (2000);
 INSERT INTO part SELECT i, 'part ' || i FROM generate_series(0, 1999) i;
 CREATE MATERIALIZED VIEW mv AS SELECT count(*) FROM part;
 SELECT lo_from_bytea(0, decode(repeat(md5(i::text), 200), 'hex')) FROM generate_series(1, 20) i;
-CREATE FUNCTION vacuumed() RETURNS void LANGUAGE sql AS '';
 VACUUM;
 SQL
 
@@ -115,17 +115,209 @@ is_stored($now, $_) for qw(appended rewritten emptied fresh part_2 empty);
 ok(!grep({ $_->{name} eq 'dropped' } @{ $now->{tables} }), 'a dropped table is not there');
 restores($third, 'changes');
 
-# A row that changes in place, without the number of blocks: one chunk of many is stored.
-sql('shop', q{UPDATE large SET noise = reverse(noise) WHERE id = 2000; UPDATE updated SET t = 'again' WHERE id = 18});
-my $fourth = incremental(@small);
-$now = show($fourth);
-SKIP: {
-    my ($stored, $referenced) = table_bytes($now, 'large');
-    ok($stored + $referenced > 0, 'large is there');
-}
-is_deeply($now->{chain}, [ $fourth, $third, $second, $first ], 'show tells the chain');
-like(pgark_ok([ 'show', $fourth, '--repo', $repo ], 'show'), qr/^chain +$fourth -> $third -> $second -> $first \(full\)$/m, 'in words, too');
-is(scalar(map { @{ $_->{sets} } } grep { 1 } pgark_json([ 'list', '--repo', $repo ], 'list')), 4, 'four sets');
-restores($fourth, 'more changes');
+is_deeply($now->{chain}, [ $third, $second, $first ], 'show tells the chain');
+like(pgark_ok([ 'show', $third, '--repo', $repo ], 'show'),
+    qr/^chain +$third -> $second -> $first \(full\)\n +in $first +\d+ chunks/m, 'in words, too');
+my %listed = map { $_->{key} => $_ } @{ pgark_json([ 'list', '--repo', $repo ], 'list')->{sets} };
+is($listed{$third}{base}, $second, 'list has the base');
+is_deeply($listed{$third}{depends_on}, [$first], 'and what a set depends on');
+like(slurp_bytes(set_dir($repo, $third) . '/report.txt'), qr/^base +$second\ndepends on +$first$/m, 'so has the report');
+my $text = pgark_ok([ 'export', $third, '--repo', $repo, '-q' ], 'export');
+my ($rows) = $text =~ /^COPY "public"\."large" [^\n]*\n(.*?)^\\\.$/ms;
+is(($rows // '') =~ tr/\n//, 4000, 'an export has the rows that are elsewhere');
 
+# ---- chunks that do not fit into memory ----------------------------------------------------------
+
+# Whether a large chunk has probably changed is guessed from the server's counters, and depends on nothing:
+# guesses that are right and wrong, for one that has changed and one that has not.
+sub touch_large
+{
+    sql('shop', q{UPDATE large SET noise = reverse(noise) WHERE id = 2000});
+    return;
+}
+sub forget { sql('shop', q{SELECT pg_stat_reset_single_table_counters('large'::regclass)}); return }
+
+# With room in its blocks: a row that changes needs no new one.
+sql('shop', q{ALTER TABLE large SET (fillfactor = 50); VACUUM FULL large});
+forget();
+my @large = ('--prefix=large', '-t', 'large', '-t', 'still');
+set_of(@large);
+for my $case ([ 'as it was', sub { }, 0 ], [ 'changed', \&touch_large, 1 ], [ 'as it was, with other counters', \&forget, 0 ],
+    [ 'changed, with the same counters', sub { touch_large(); forget() }, 1 ])
+{
+    my ($name, $act, $stored) = @$case;
+    $act->();
+    my $key = incremental(@large);
+    $now = show($key);
+    is_referenced($now, 'still');
+    if ($stored) { is_stored($now, 'large') }
+    else { is_referenced($now, 'large') }
+    cmp_ok((table_bytes($now, 'large'))[$stored ? 0 : 1], '>', 1024 * 1024, "$name: it is larger than what is kept in memory");
+    is(scalar(grep { /\/\d+\.\d+\.\w+(\.zst)?$/ } set_files($repo, $key)), $stored, "$name: and leaves a file or none");
+    pgark_ok([ 'verify', $key, '--repo', $repo ], "$name: verify");
+}
+
+# ---- which set is built on ------------------------------------------------------------------------
+
+sub from { return ('backup', '--repo', $repo, '-d', conninfo($source, 'shop')) }
+sub base_of { my (@args) = @_; return pgark_json([ from(), '--dry-run', '--incremental', @args ], "dry run @args")->{base} }
+
+is(base_of(), $third, 'the newest of those without a prefix');
+is(base_of('--prefix=none'), undef, 'none of another series');
+is(base_of('-t', 'still'), undef, 'none with another selection');
+is(base_of('--format=text'), undef, 'none with another format');
+is(base_of('-Z', 'zstd:2'), undef, 'none that is compressed in another way');
+is(base_of('--section=data'), undef, 'none with other sections');
+is(base_of("--incremental-from=$first"), $first, 'one that is named');
+like(pgark_ok([ from(), '--dry-run', '--incremental' ], 'dry run'),
+    qr/^base +$third, with which .* can be compared$/m, 'in words, too');
+pgark_fails([ from(), "--incremental-from=$first", '--prefix=x' ], qr/set $first has another prefix/, 'a set of another series');
+pgark_fails([ from(), "--incremental-from=$first", '-Z', 'lz4' ], qr/compressed in another way/, 'another compression');
+pgark_fails([ from(), '--incremental-from=20010101000000' ], qr/no set 20010101000000/, 'a set that is not there');
+pgark_fails([ from(), '--incremental-from=latest' ], qr/malformed --incremental-from/, 'no key');
+pgark_fails([ from(), "--incremental-from=$third", "--key=20010101000000" ], qr/set $third is not older/, 'a base that is newer');
+pgark_fails([ from(), '--incremental', '--agent=yes' ], qr/--agent.* and --incremental exclude each other/, 'agents');
+
+# ---- sets that are needed, and sets that are not there --------------------------------------------
+
+# A copy of the repository, in which something is missing.
+sub in_copy
+{
+    my ($act) = @_;
+    my ($real, $copy) = ($repo, new_repo());
+    system('cp', '-a', $repo, $copy) == 0 or die;
+    $repo = $copy;
+    $act->();
+    $repo = $real;
+    rmtree($copy);
+    return;
+}
+
+sub expire
+{
+    my (@args) = @_;
+    my $json = pgark_json([ 'expire', '--repo', $repo, @args ], "expire @args");
+    return [ sort map { $_->{key} } @{ $json->{removed} } ];
+}
+
+in_copy(sub {
+    my $json = pgark_json([ 'expire', '--repo', $repo, '--keep=1', '--dry-run' ], 'expire, dry');
+    my %why = map { $_->{key} => $_->{why} } @{ $json->{kept} };
+    is($why{$third}, 'newest, --keep', 'the newest stays');
+    is($why{$first}, 'needed by others', 'and what it depends on');
+    is_deeply([ grep { $_ eq $second } map { $_->{key} } @{ $json->{removed} } ], [$second], 'what it was only compared with may go');
+    expire('--keep=1');
+    ok(!-e set_dir($repo, $second), 'and goes');
+    like(pgark_ok([ 'show', $third, '--repo', $repo ], 'show'), qr/^chain +$third -> $second \(gone\)$/m, 'show knows');
+    pgark_ok([ 'verify', $third, '--repo', $repo ], 'without the base: verify');
+    my $full = set_of(@small);
+    expire('--keep=1');
+    ok(!-e set_dir($repo, $_), "$_ goes when nothing depends on it") for $first, $third;
+});
+
+# Damage that is seen when a set is to be built on it.
+in_copy(sub {
+    my ($chunk) = grep { defined $_->{object} } chunks($repo, $first, 0);
+    my $file = set_dir($repo, $first) . "/$chunk->{object}";
+    my $bytes = slurp_bytes($file);
+    spew_bytes($file, substr $bytes, 0, length($bytes) / 2);
+    my $json = pgark_json([ from(), '--incremental', @small ], 'on a set that is too short', 2);
+    like($PgarkTest::last_err, qr/warning: set $third is damaged, what is missing of it is stored again: .*too short/, 'which is warned about');
+    cmp_ok($json->{totals}{referenced}, '>', 0, 'the rest is referred to');
+    pgark_ok([ 'verify', $json->{key}, '--repo', $repo ], 'and the new set is good');
+    spew_bytes($file, $bytes);
+    substr($bytes, 10, 1) ^= "\x01";
+    spew_bytes($file, $bytes);
+    pgark_fails([ 'verify', $third, '--repo', $repo ], qr/is damaged/, 'damage in the other set');
+    like($PgarkTest::last_out, qr/^problem: object $chunk->{object} of set $first /m, 'is named');
+    spew_bytes(set_dir($repo, $third) . '/node0.jsonl', "{}\n");
+    $json = pgark_json([ from(), "--incremental-from=$third", @small ], 'on a damaged list', 2);
+    is($json->{totals}{referenced}, 0, 'all is stored');
+});
+
+in_copy(sub {
+    rename set_dir($repo, $first), "$repo/elsewhere" or die;
+    my $missing = qr/set $third depends on set $first, which is not in repository/;
+    pgark_fails([ 'restore', $third, '--repo', $repo, '-d', conninfo($source, 'never'), '--create' ], $missing, 'restore without a set');
+    is(sql('postgres', q{SELECT count(*) FROM pg_database WHERE datname = 'never'}), 0, 'nothing was begun');
+    pgark_fails([ 'export', $third, '--repo', $repo ], $missing, 'export without it');
+    pgark_fails([ 'verify', $third, '--repo', $repo ], qr/is damaged/, 'verify without it');
+    like($PgarkTest::last_out, qr/^problem: $missing/m, 'says what is missing');
+    like(pgark_ok([ 'show', $third, '--repo', $repo ], 'show'), qr/^ +in $first .*\(missing\)$/m, 'so does show');
+    my ($code, $out, $err) = pgark(from(), '--incremental', @small);
+    is($code, 2, 'a backup warns');
+    like($err, qr/set $third cannot be built on: .*$first/, 'and does not build on what is not there');
+});
+
+# While a set is being built on, it stays. A lock on a table keeps the backup from going on.
+in_copy(sub {
+    my $full = set_of(@small);
+    my $locker = session($source, 'shop');
+    $locker->query_safe('BEGIN; LOCK TABLE empty');
+    my $run = pgark_start(from(), "--incremental-from=$third", @small);
+    wait_for_query($source, 'shop', q{SELECT count(*) > 0 FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+        WHERE NOT l.granted AND a.application_name LIKE 'pgark%'}, 'the backup waits for a lock');
+    my ($code, $out, $err) = pgark('expire', '--repo', $repo, '--keep=1');
+    is($code, 2, 'expire meanwhile');
+    like($err, qr/set $third is in use and stays/, 'leaves what is being built on');
+    ok(-e set_dir($repo, $_) . '/manifest.jsonl', "$_ is there") for $first, $third;
+    $locker->query_safe('COMMIT');
+    $locker->quit;
+    ($code, $out, $err) = pgark_finish($run);
+    is($code, 0, 'the backup ends well') or diag($err);
+    my $key = (repo_sets($repo))[-1];
+    is_deeply(show($key)->{depends_on}, [ $first, $third ], 'and depends on both');
+    expire('--keep=1');
+    ok(-e set_dir($repo, $_) . '/manifest.jsonl', "$_ stays as long") for $first, $third;
+    pgark_ok([ 'verify', $key, '--repo', $repo ], 'it is good');
+});
+
+# ---- a set of an older format ---------------------------------------------------------------------
+
+in_copy(sub {
+    my $old = set_of(@small);
+    my $file = set_dir($repo, $old) . '/manifest.jsonl';
+    my $json = JSON::PP->new->utf8->canonical;
+    my @lines = json_lines($file);
+    pop @lines;
+    for my $line (@lines)
+    {
+        delete @$line{qw(relfilenode blocks changes)} if $line->{type} eq 'table';
+        $line->{format} = 1 if $line->{type} eq 'set';
+    }
+    my $body = join '', map { $json->encode($_) . "\n" } @lines;
+    spew_bytes($file, $body . '{"type":"end","sha256":"' . Digest::SHA::sha256_hex($body) . "\"}\n");
+    pgark_ok([ 'verify', $old, '--repo', $repo ], 'format 1: verify');
+    is(base_of(), $third, 'it is not built on');
+    pgark_fails([ from(), "--incremental-from=$old" ], qr/set $old is of format 1/, 'which is said');
+});
+
+# ---- several servers, several databases -----------------------------------------------------------
+
+my $other = make_server('other');
+$other->safe_psql('postgres', 'CREATE DATABASE shop');
+$other->safe_psql('shop', 'CREATE TABLE a AS SELECT generate_series(1, 1000) AS x; CREATE TABLE b AS SELECT 1 AS x');
+my @fleet = ('--node', conninfo($source, 'shop'), '--node', conninfo($other, 'shop'));
+my $fleet_first = backup($repo, @fleet);
+$other->safe_psql('shop', 'UPDATE b SET x = 2');
+my $fleet_second = backup($repo, @fleet, '--incremental');
+$now = show($fleet_second);
+is_referenced($now, $_) for qw(a still);
+is_stored($now, 'b');
+pgark_ok([ 'verify', $fleet_second, '--repo', $repo ], 'a fleet: verify');
+
+$other->safe_psql('postgres', 'CREATE DATABASE one');
+$other->safe_psql('one', 'CREATE TABLE a AS SELECT generate_series(1, 2000) AS x');
+my @all = ('-d', conninfo($other), '--all-databases', '--globals');
+backup($repo, @all, '--incremental');
+$other->safe_psql('postgres', 'CREATE DATABASE two TEMPLATE one');
+my $all_second = backup($repo, @all, '--incremental');
+my %of = map { $_->{database} => $_ } grep { $_->{name} eq 'a' } @{ show($all_second)->{tables} };
+is($of{$_}{stored}, 0, "all databases: $_ is referred to") for qw(shop one);
+cmp_ok($of{two}{stored}, '>', 0, 'a new database is stored');
+pgark_ok([ 'verify', $all_second, '--repo', $repo ], 'all databases: verify');
+pgark_ok([ 'restore', $all_second, '--repo', $repo, '-d', conninfo($source, 'copied'), '--create', '--from-database=one' ], 'one of them is restored');
+same_rows($other, 'one', $source, 'copied', 'one of them');
+
+no_traces('in the end', undef, $source, $other);
 done_testing();
