@@ -5,17 +5,22 @@
 void restore_list_tables(const DbRestore *r)
 {
     const Manifest *m = r->manifest;
+    LegacyNames names = {0};
     char shown[300];
     log_info("List of database tables for dump file with time stamp %s", r->key);
     for (size_t i = 0; i < m->table_count; i++)
     {
         const TableRecord *t = &m->tables[i];
-        if (t->kind != 'r' || t->content != m->nodes[0].content ||
-            strcmp(t->schema, "pg_catalog") == 0)
-            continue;
-        log_info("Table %s", str_one_line(shown, sizeof(shown),
-                                          mem_printf(r->ctx, "%s.%s", t->schema, t->name)));
+        if (t->kind == 'r' && t->content == m->nodes[0].content &&
+            strcmp(t->schema, "pg_catalog") != 0)
+            *mem_push(r->ctx, names.items, names.count, names.capacity,
+                      LegacyName) = (LegacyName){.schema = t->schema, .name = t->name};
     }
+    legacy_names_sort(&names);
+    for (size_t i = 0; i < names.count; i++)
+        log_info("Table %s", str_one_line(shown, sizeof(shown),
+                                          mem_printf(r->ctx, "%s.%s", names.items[i].schema,
+                                                     names.items[i].name)));
 }
 
 bool restore_list_backup(const DbRestore *r, Error *err)

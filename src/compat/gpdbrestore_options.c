@@ -6,7 +6,7 @@
 
 #define STORAGE_WHY  "sets lie in a repository, which is a directory"
 #define STORAGE_HINT "Have -u name a directory on such storage."
-#define ATTACHED     "nodes are reached by their connections, all at once"
+#define ATTACHED     "all nodes are looked at at the same time"
 
 #define REFUSED(option)                                                                            \
     {                                                                                              \
@@ -60,12 +60,10 @@ static const LegacyOption table[] = {
      .type = LEGACY_IGNORED,
      .help = "the server counts what is loaded itself"},
     FLAG(RESTORE_METADATA, NULL, 'm', "definitions only, no rows"),
-    {.id = RESTORE_STATISTICS,
-     .name = "restore-stats",
-     .type = LEGACY_OPTIONAL,
-     .arg = "include|only",
-     .words = "include|only",
-     .help = "bring the planner's statistics back; only: and nothing else"},
+    {.name = "restore-stats",
+     .type = LEGACY_REFUSED,
+     .help = "planner statistics are not part of a dump",
+     .hint = "A restore ends with ANALYZE, which makes them anew."},
     FLAG(RESTORE_LIST_TABLES, NULL, 'L', "with -t: list the tables of the dump, restore nothing"),
     FLAG(RESTORE_LIST_BACKUP, "list-backup", '\0',
          "with -t of an incremental dump: list the dumps that it needs, restore nothing"),
