@@ -400,6 +400,23 @@ static int run_all(CronDump *cron, Error *err)
     return dump_all(cron);
 }
 
+static int logged(CronDump *cron, CronLog *log, Error *err)
+{
+    cron->line = legacy_options_line(cron->o, cron->ctx);
+    const CronLogRequest request = {.program = gpcrondump_program.name,
+                                    .args = cron->line + strlen(gpcrondump_program.name),
+                                    .dir = legacy_options_string(cron->o, CRON_LOG_DIRECTORY),
+                                    .quiet = legacy_options_given(cron->o, CRON_QUIET),
+                                    .verbose = legacy_options_given(cron->o, CRON_VERBOSE)};
+    if (!gpcrondump_options_check(cron->o, err) || !cron_log_begin(log, &request, err))
+        return CRON_FATAL;
+    int code = run_all(cron, err);
+    if (error_is_set(err))
+        log_error_value(err);
+    error_clear(err);
+    return code;
+}
+
 int gpcrondump(void *ctx, int argc, char **argv, Supervisor *supervisor, Error *err)
 {
     CronDump cron = {.ctx = ctx, .supervisor = supervisor};
@@ -409,24 +426,11 @@ int gpcrondump(void *ctx, int argc, char **argv, Supervisor *supervisor, Error *
         printf("%s (pgark) %s\n", gpcrondump_program.name, PGARK_VERSION);
         return CRON_DONE;
     }
-    LegacyOptions *o = legacy_options_parse(ctx, &gpcrondump_program, argc, argv, &done, err);
-    if (o == NULL || done)
-        return o == NULL ? CRON_FATAL : CRON_DONE;
-    if (!gpcrondump_options_check(o, err))
-        return CRON_FATAL;
-    const CronLogRequest log = {.program = gpcrondump_program.name,
-                                .dir = legacy_options_string(o, CRON_LOG_DIRECTORY),
-                                .quiet = legacy_options_given(o, CRON_QUIET),
-                                .verbose = legacy_options_given(o, CRON_VERBOSE)};
-    if (!cron_log_begin(ctx, &log, err))
-        return CRON_FATAL;
-    cron.o = o;
-    cron.line = legacy_options_line(o, ctx);
-    log_info("Starting gpcrondump with args:%s", cron.line + strlen(gpcrondump_program.name));
-    int code = run_all(&cron, err);
-    if (error_is_set(err))
-        log_error_value(err);
-    error_clear(err);
-    cron_log_end();
+    CronLog *log = cron_log_new(ctx);
+    cron.o = legacy_options_parse(ctx, &gpcrondump_program, argc, argv, &done, err);
+    int code = cron.o == NULL ? CRON_FATAL : CRON_DONE;
+    if (cron.o != NULL && !done)
+        code = logged(&cron, log, err);
+    cron_log_end(log);
     return code;
 }

@@ -243,6 +243,24 @@ static int run_all(DbRestore *r, Error *err)
     return log_warnings() > 0 ? RESTORE_WARNINGS : RESTORE_DONE;
 }
 
+static int logged(DbRestore *r, CronLog *log, Error *err)
+{
+    r->line = legacy_options_line(r->o, r->ctx);
+    const CronLogRequest request = {.program = gpdbrestore_program.name,
+                                    .args = r->line + strlen(gpdbrestore_program.name),
+                                    .dir = legacy_options_string(r->o, RESTORE_LOG_DIRECTORY),
+                                    .quiet = legacy_options_given(r->o, RESTORE_QUIET),
+                                    .verbose = legacy_options_given(r->o, RESTORE_VERBOSE)};
+    if (!gpdbrestore_options_check(r->o, err) || !cron_log_begin(log, &request, err))
+        return RESTORE_FATAL;
+    int code = run_all(r, err);
+    storage_unlock(r->lock);
+    if (error_is_set(err))
+        log_error_value(err);
+    error_clear(err);
+    return code;
+}
+
 int gpdbrestore(void *ctx, int argc, char **argv, Supervisor *supervisor, Error *err)
 {
     DbRestore r = {.ctx = ctx, .supervisor = supervisor};
@@ -252,25 +270,11 @@ int gpdbrestore(void *ctx, int argc, char **argv, Supervisor *supervisor, Error 
         printf("%s (pgark) %s\n", gpdbrestore_program.name, PGARK_VERSION);
         return RESTORE_DONE;
     }
-    LegacyOptions *o = legacy_options_parse(ctx, &gpdbrestore_program, argc, argv, &done, err);
-    if (o == NULL || done)
-        return o == NULL ? RESTORE_FATAL : RESTORE_DONE;
-    if (!gpdbrestore_options_check(o, err))
-        return RESTORE_FATAL;
-    const CronLogRequest log = {.program = gpdbrestore_program.name,
-                                .dir = legacy_options_string(o, RESTORE_LOG_DIRECTORY),
-                                .quiet = legacy_options_given(o, RESTORE_QUIET),
-                                .verbose = legacy_options_given(o, RESTORE_VERBOSE)};
-    if (!cron_log_begin(ctx, &log, err))
-        return RESTORE_FATAL;
-    r.o = o;
-    r.line = legacy_options_line(o, ctx);
-    log_info("Starting gpdbrestore with args:%s", r.line + strlen(gpdbrestore_program.name));
-    int code = run_all(&r, err);
-    storage_unlock(r.lock);
-    if (error_is_set(err))
-        log_error_value(err);
-    error_clear(err);
-    cron_log_end();
+    CronLog *log = cron_log_new(ctx);
+    r.o = legacy_options_parse(ctx, &gpdbrestore_program, argc, argv, &done, err);
+    int code = r.o == NULL ? RESTORE_FATAL : RESTORE_DONE;
+    if (r.o != NULL && !done)
+        code = logged(&r, log, err);
+    cron_log_end(log);
     return code;
 }
