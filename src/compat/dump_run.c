@@ -115,6 +115,7 @@ static bool make_backup(DumpRun *run, BackupResult *backup, Error *err)
                           "backup",
                           "--dbname=postgres", /* who the nodes are is known */
                           "--agent=no",
+                          "--no-sync", /* it is gone when the scripts are there */
                           mem_printf(run->ctx, "--repo=%s", run->dir->set_repo),
                           mem_printf(run->ctx, "--key=%s", run->dir->key),
                           mem_printf(run->ctx, "--jobs=%d", r->jobs)};

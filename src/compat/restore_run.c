@@ -135,7 +135,8 @@ static void take_file(Run *run)
     const ScriptRestore *r = run->request;
     size_t len = strlen(r->file);
     size_t suffix = strlen(DUMP_GZIP_SUFFIX);
-    Script s = {.name = r->file,
+    const char *slash = strrchr(r->file, '/');
+    Script s = {.name = slash == NULL ? r->file : slash + 1,
                 .parsed = {.node = COORDINATOR, .dbid = 1},
                 .post_data = r->post_data && !r->definitions,
                 .errors = -1};
@@ -197,6 +198,7 @@ static bool is_wanted(const Run *run, const Script *s)
 
 static void choose(Run *run)
 {
+    const char *file = run->request->file;
     size_t kept = 0;
     for (size_t i = 0; i < run->count; i++)
     {
@@ -216,7 +218,7 @@ static void choose(Run *run)
         *s->result = (RestoredScript){
             .content = s->parsed.node,
             .dbid = s->parsed.dbid,
-            .path = mem_printf(run->ctx, "%s/%s", run->request->dir, s->name),
+            .path = file != NULL ? file : mem_printf(run->ctx, "%s/%s", run->request->dir, s->name),
             .database = "",
             .host = "",
         };

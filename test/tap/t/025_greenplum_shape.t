@@ -155,6 +155,19 @@ is($target[$_]->safe_psql('app', 'SELECT (SELECT count(*) FROM hashed), (SELECT 
 is($target[0]->safe_psql('app', q{SELECT nextval('s'), (SELECT count FROM v)}), '43|200', 'the rest');
 no_traces('a restore', undef, @target);
 
+# ---- gp_dump and gp_restore ------------------------------------------------------------------------
+
+my $dumps = PostgreSQL::Test::Utils::tempdir('dumps');
+gp_tool_ok('gp_dump', [ '--gp-d', $dumps, '--gp-k', '20260101000000', @dump, $from ], 'gp_dump');
+like(slurp_bytes("$dumps/gp_dump_20260101000000.rpt"), qr/^\tMaster \(dbid 1\) .*: Succeeded\n(?:\tMaster .*\n)\tsegment 0 \(dbid 2\) .*gp_dump_0_2_20260101000000\.gz: Succeeded\n\tsegment 1 \(dbid 3\) /m, 'gp_dump: the report');
+$target[0]->safe_psql('postgres', 'CREATE DATABASE scripts');
+gp_tool_ok('gp_restore', [ '--gp-d', $dumps, '--gp-k', '20260101000000', '-d', conninfo($target[0], 'scripts') ], 'gp_restore');
+is($target[0]->safe_psql('scripts', q{SELECT count(*), (SELECT count(*) FROM two_keys), (SELECT count(*) FROM "Quo te"."ra ""ndom"), (SELECT count(*) FROM copied),
+    (SELECT count(*) FROM event), (SELECT count(*) FROM few), nextval('s'), (SELECT count FROM v) FROM hashed}), '200|100|60|20|803|5|43|200',
+    'gp_restore: rows of all segments, one copy of each that has several');
+gp_tool_ok('gp_restore', [ '--gp-d', $dumps, '--gp-k', '20260101000000', '-a', '--gp-l=i[3]', '-d', conninfo($target[0], 'scripts') ], 'gp_restore -a --gp-l=i[3]');
+is($target[0]->safe_psql('scripts', 'SELECT count(*) FROM hashed'), 300, 'gp_restore: one segment once more');
+
 # ---- what cannot be ------------------------------------------------------------------------------
 
 my $sabotage = sub {
