@@ -289,7 +289,7 @@ typedef struct Manifest
     size_t table_count, table_capacity;
     SequenceRecord *sequences;
     size_t sequence_count, sequence_capacity;
-    DistributionRecord *distributions;
+    DistributionRecord *distributions; /* by the table's oid */
     size_t distribution_count, distribution_capacity;
     ShardRecord *shards;
     size_t shard_count, shard_capacity;
@@ -326,17 +326,9 @@ static inline size_t manifest_column(const TableRecord *table, const char *name)
     return i;
 }
 
-/* manifest_distribution tells how a table is spread over the nodes; NULL: it is not. */
-static inline const DistributionRecord *manifest_distribution(const Manifest *m,
-                                                              const TableRecord *table)
-{
-    for (size_t i = 0; i < m->distribution_count; i++)
-        if (m->distributions[i].table_oid == table->oid &&
-            m->distributions[i].content == table->content &&
-            strcmp(m->distributions[i].database, table->database) == 0)
-            return &m->distributions[i];
-    return NULL;
-}
+/* manifest_distribution tells how a table is spread over the nodes; NULL: it is not. Distributions are
+ * sorted by oid, as they are when they have been read. */
+const DistributionRecord *manifest_distribution(const Manifest *m, const TableRecord *table);
 
 /* manifest_each_chunk reads a node's chunk file (its length and SHA-256 are checked at the end
  * against the node record: ERR_CORRUPT) and calls back for each; offset and length say where its

@@ -416,6 +416,45 @@ static bool read_records(Reading *r, Lines *l, Error *err)
     }
 }
 
+/* By oid: a coordinator has one database, so that another order is a hostile one's only. */
+static int distribution_order(const void *a, const void *b)
+{
+    uint32_t x = ((const DistributionRecord *) a)->table_oid;
+    uint32_t y = ((const DistributionRecord *) b)->table_oid;
+
+    return x < y ? -1 : x > y;
+}
+
+static void sort_distributions(Manifest *m)
+{
+    if (m->distribution_count > 1)
+        qsort(m->distributions, m->distribution_count, sizeof(DistributionRecord),
+              distribution_order);
+}
+
+const DistributionRecord *manifest_distribution(const Manifest *m, const TableRecord *table)
+{
+    size_t low = 0, high = m->distribution_count;
+
+    while (low < high)
+    {
+        size_t middle = low + (high - low) / 2;
+
+        if (m->distributions[middle].table_oid < table->oid)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    for (; low < m->distribution_count && m->distributions[low].table_oid == table->oid; low++)
+    {
+        const DistributionRecord *d = &m->distributions[low];
+
+        if (d->content == table->content && strcmp(d->database, table->database) == 0)
+            return d;
+    }
+    return NULL;
+}
+
 Manifest *manifest_read(Storage *st, void *ctx, const char *set_dir, bool headers_only, Error *err)
 {
     AUTO(mem_context_free) MemContext *scratch = mem_context(NULL, "manifest reading");
@@ -433,7 +472,10 @@ Manifest *manifest_read(Storage *st, void *ctx, const char *set_dir, bool header
         return NULL;
     r.m = mem_new(ctx, Manifest);
     if (read_records(&r, l, err))
+    {
+        sort_distributions(r.m);
         return r.m;
+    }
     if (err != NULL && err->code == ERR_CORRUPT)
         error_prefix(err, "%s, line %" PRIu64, path, l->number);
     mem_free(r.m);

@@ -184,6 +184,36 @@ static void check_rest(void *ctx, const ChunkRecord *done, size_t done_count, co
 }
 
 /* Of a plan some chunks are done; meanwhile the tables have grown, and the chunks' size may differ. */
+/* Where there is something to compare with, its ranges count, whatever this run would have chosen. */
+static void test_as_before(void **state UNUSED)
+{
+    AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "test");
+    static const uint64_t three[] = {0, 10, 900};
+    static const uint64_t one[] = {0};
+    BackupRequest request = {.jobs = 2, .chunk_size = MB, .chunk_size_exact = true};
+    Relation items[] = {table(1000, 0), table(1000, 0), table(0, 0), table(1000, 0)};
+    items[0].ranges = three;
+    items[0].range_count = LENGTH_OF(three);
+    items[1].ranges = items[2].ranges = one;
+    items[1].range_count = items[2].range_count = 1;
+    Plan plan = plan_of(ctx, items, LENGTH_OF(items), &request);
+    check_plan(ctx, &plan, items, LENGTH_OF(items));
+    size_t counts[LENGTH_OF(items)] = {0};
+    for (size_t i = 0; i < plan.count; i++)
+    {
+        const Chunk *c = &plan.chunks[i];
+        counts[c->table]++;
+        if (c->table == 0)
+            assert_int_equal(c->from_block, three[c->number]);
+        if (c->table == 0 && c->number == 1)
+            assert_int_equal(c->bytes, (uint64_t) 890 * 8192);
+    }
+    assert_int_equal(counts[0], 3);
+    assert_int_equal(counts[1], 1);
+    assert_int_equal(counts[2], 1);
+    assert_true(counts[3] > 3);
+}
+
 static void test_without(void **state UNUSED)
 {
     static const uint64_t grown[] = {0, 1, 5000};
@@ -374,10 +404,11 @@ static void test_queue_left(void **state UNUSED)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ranges),  cmocka_unit_test(test_what_is_not_cut),
-        cmocka_unit_test(test_balance), cmocka_unit_test(test_whole),
-        cmocka_unit_test(test_without), cmocka_unit_test(test_without_oids),
-        cmocka_unit_test(test_queue),   cmocka_unit_test(test_queue_left),
+        cmocka_unit_test(test_as_before),       cmocka_unit_test(test_ranges),
+        cmocka_unit_test(test_what_is_not_cut), cmocka_unit_test(test_balance),
+        cmocka_unit_test(test_whole),           cmocka_unit_test(test_without),
+        cmocka_unit_test(test_without_oids),    cmocka_unit_test(test_queue),
+        cmocka_unit_test(test_queue_left),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
