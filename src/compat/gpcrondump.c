@@ -91,6 +91,19 @@ static void say_steps(const CronRun *run)
         log_info("Adding compression parameter");
 }
 
+/* The files beside a set are named as this program was called; what an environment or a file of pgark says
+ * would name the set otherwise. */
+static bool check_prefix(const CronRun *run, const Options *o, Error *err)
+{
+    const char *prefix = options_string(o, OPT_PREFIX);
+    return str_equal(prefix, run->cron->prefix) ||
+           error_set(
+               err, ERR_USAGE,
+               "pgark's environment or configuration file names the prefix \"%s\", which has to be "
+               "given by %s",
+               prefix, legacy_options_called(run->cron->o, CRON_PREFIX));
+}
+
 static bool backup(CronRun *run, Error *err)
 {
     size_t count;
@@ -101,7 +114,8 @@ static bool backup(CronRun *run, Error *err)
     cron_say_command("Dump process command line", run->ctx, argv, count);
     log_info("Starting Dump process");
     Options *o = options_parse(run->ctx, (int) count, argv, &action, err);
-    if (o == NULL || !cmd_backup_request(run->ctx, o, &request, err) ||
+    if (o == NULL || !check_prefix(run, o, err) ||
+        !cmd_backup_request(run->ctx, o, &request, err) ||
         !cmd_backup_run(run->ctx, o, &request, run->cron->supervisor, &result, err))
         return false;
     run->manifest = result.manifest;

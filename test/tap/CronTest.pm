@@ -18,7 +18,9 @@ sub cron_setup
     $home = PostgreSQL::Test::Utils::tempdir('home');
     $ENV{MASTER_DATA_DIRECTORY} = $node->data_dir;
     $ENV{HOME} = $home;
-    delete @ENV{qw(GPHOME PGARK_CONFIG)};
+    delete $ENV{GPHOME};
+    spew_bytes("$home/pgark.conf", "[backup]\nno-sync = true\n");
+    $ENV{PGARK_CONFIG} = "$home/pgark.conf";
     return $home;
 }
 
