@@ -10,12 +10,22 @@
 #include "base/str.h"
 #include "compat/dump_dir.h"
 
-typedef struct CronLog
+#define KEPT_MAX 32
+
+typedef struct Kept
+{
+    LogLevel level;
+    const char *text;
+} Kept;
+
+struct CronLog
 {
     const char *who; /* "gpcrondump:db0:postgres" */
     bool quiet;
-    int fd;
-} CronLog;
+    int fd; /* -1: there is none yet */
+    Kept kept[KEPT_MAX];
+    size_t kept_count;
+};
 
 static const char *host_name(void *ctx)
 {
@@ -44,11 +54,10 @@ static struct tm local_time(void)
     return tm;
 }
 
-static void write_line(void *arg, LogLevel level, const char *text)
+static void write_text(const CronLog *log, LogLevel level, const char *text)
 {
     static const char *const names[] = {"DEBUG", "INFO", "WARNING", "ERROR"};
     AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "line");
-    const CronLog *log = arg;
     struct tm tm = local_time();
     char when[32];
     strftime(when, sizeof(when), "%Y%m%d:%H:%M:%S", &tm);
@@ -60,6 +69,15 @@ static void write_line(void *arg, LogLevel level, const char *text)
         fputs(line, stdout);
         fflush(stdout);
     }
+}
+
+static void write_line(void *arg, LogLevel level, const char *text)
+{
+    CronLog *log = arg;
+    if (log->fd >= 0)
+        write_text(log, level, text);
+    else if (log->kept_count < KEPT_MAX)
+        log->kept[log->kept_count++] = (Kept){.level = level, .text = mem_strdup(log, text)};
 }
 
 static const char *directory(void *ctx, const CronLogRequest *request)
@@ -76,9 +94,17 @@ static const char *directory(void *ctx, const CronLogRequest *request)
     return mem_printf(ctx, "%s/gpAdminLogs", home == NULL ? "." : home);
 }
 
-bool cron_log_begin(void *ctx, const CronLogRequest *request, Error *err)
+CronLog *cron_log_new(void *ctx)
 {
     CronLog *log = mem_new(ctx, CronLog);
+    log->fd = -1;
+    log_setup(LOG_INFO, false);
+    log_redirect(write_line, log);
+    return log;
+}
+
+bool cron_log_begin(CronLog *log, const CronLogRequest *request, Error *err)
+{
     struct tm tm = local_time();
     char day[16];
     const char *dir = directory(log, request);
@@ -86,20 +112,25 @@ bool cron_log_begin(void *ctx, const CronLogRequest *request, Error *err)
     if (!dump_dir_make(dir, err))
         return error_prefix(err, "log file");
     const char *path = mem_printf(log, "%s/%s_%s.log", dir, request->program, day);
-    log->fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
-    if (log->fd < 0)
+    int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
+    if (fd < 0)
         return error_errno(err, ERR_USAGE, "cannot write the log file \"%s\"", path);
     log->who = mem_printf(log, "%s:%s:%s", request->program, host_name(log), user_name(log));
     log->quiet = request->quiet;
+    log->fd = fd;
     log_setup(request->verbose ? LOG_DEBUG : LOG_INFO, false);
-    log_redirect(write_line, log);
+    log_info("Starting %s with args:%s", request->program, request->args);
+    for (size_t i = 0; i < log->kept_count; i++)
+        log_message(log->kept[i].level, "%s", log->kept[i].text);
     return true;
 }
 
-/* The file stays open: the process ends. */
-void cron_log_end(void)
+void cron_log_end(CronLog *log)
 {
     log_redirect(NULL, NULL);
+    if (log->fd >= 0)
+        close(log->fd);
+    log->fd = -1;
 }
 
 void cron_log_notice(const char *fmt, ...)

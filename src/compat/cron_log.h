@@ -14,15 +14,23 @@
 typedef struct CronLogRequest
 {
     const char *program;
-    const char *dir; /* NULL: ~/gpAdminLogs; made where it is missing */
-    bool quiet;      /* nothing on standard output */
-    bool verbose;    /* debug messages, too */
+    const char *args; /* its command line, each word behind a blank: the first line */
+    const char *dir;  /* NULL: ~/gpAdminLogs; made where it is missing */
+    bool quiet;       /* nothing on standard output */
+    bool verbose;     /* debug messages, too */
 } CronLogRequest;
 
-/* cron_log_begin opens the file and takes over the log, until cron_log_end; from then on the log is as it was.
- * ERR_USAGE: there can be no file. */
-bool cron_log_begin(void *ctx, const CronLogRequest *request, Error *err) MUST_CHECK;
-void cron_log_end(void);
+typedef struct CronLog CronLog;
+
+/* cron_log_new takes over the log: what is logged is kept until there is a file, as only the options say where that
+ * is. Below ctx. */
+CronLog *cron_log_new(void *ctx);
+
+/* cron_log_begin opens the file, and writes what was kept. ERR_USAGE: there can be no file. */
+bool cron_log_begin(CronLog *log, const CronLogRequest *request, Error *err) MUST_CHECK;
+
+/* cron_log_end gives the log back. */
+void cron_log_end(CronLog *log);
 
 /* cron_log_notice is a warning that says nothing against the run: it is not counted. */
 void cron_log_notice(const char *fmt, ...) PRINTF_LIKE(1, 2);

@@ -8,6 +8,7 @@
 #include "base/proc.h"
 #include "base/str.h"
 #include "compat/cron_log.h"
+#include "compat/cron_say.h"
 #include "compat/dump_dir.h"
 #include "compat/gpcrondump_parts.h"
 
@@ -90,6 +91,19 @@ static void say_steps(const CronRun *run)
         log_info("Adding compression parameter");
 }
 
+/* The files beside a set are named as this program was called; what an environment or a file of pgark says
+ * would name the set otherwise. */
+static bool check_prefix(const CronRun *run, const Options *o, Error *err)
+{
+    const char *prefix = options_string(o, OPT_PREFIX);
+    return str_equal(prefix, run->cron->prefix) ||
+           error_set(
+               err, ERR_USAGE,
+               "pgark's environment or configuration file names the prefix \"%s\", which has to be "
+               "given by %s",
+               prefix, legacy_options_called(run->cron->o, CRON_PREFIX));
+}
+
 static bool backup(CronRun *run, Error *err)
 {
     size_t count;
@@ -97,10 +111,11 @@ static bool backup(CronRun *run, Error *err)
     BackupRequest request = {.repo = NULL};
     BackupResult result = {.manifest = NULL};
     char **argv = cron_request(run, &count);
-    cron_say_command(run, argv, count);
+    cron_say_command("Dump process command line", run->ctx, argv, count);
     log_info("Starting Dump process");
     Options *o = options_parse(run->ctx, (int) count, argv, &action, err);
-    if (o == NULL || !cmd_backup_request(run->ctx, o, &request, err) ||
+    if (o == NULL || !check_prefix(run, o, err) ||
+        !cmd_backup_request(run->ctx, o, &request, err) ||
         !cmd_backup_run(run->ctx, o, &request, run->cron->supervisor, &result, err))
         return false;
     run->manifest = result.manifest;
@@ -139,7 +154,7 @@ static bool check_set(CronRun *run, Error *err)
         NULL)
         return false;
     log_info("Timestamp key = %s", run->key);
-    if (!cron_files_write(run, err))
+    if (!cron_files_write(run, err) || !cron_script_write(run, err))
         return error_prefix(err, "the set is complete, but not the files beside it");
     log_info("Checked master status file and master dump file.");
     return true;
@@ -399,6 +414,23 @@ static int run_all(CronDump *cron, Error *err)
     return dump_all(cron);
 }
 
+static int logged(CronDump *cron, CronLog *log, Error *err)
+{
+    cron->line = legacy_options_line(cron->o, cron->ctx);
+    const CronLogRequest request = {.program = gpcrondump_program.name,
+                                    .args = cron->line + strlen(gpcrondump_program.name),
+                                    .dir = legacy_options_string(cron->o, CRON_LOG_DIRECTORY),
+                                    .quiet = legacy_options_given(cron->o, CRON_QUIET),
+                                    .verbose = legacy_options_given(cron->o, CRON_VERBOSE)};
+    if (!gpcrondump_options_check(cron->o, err) || !cron_log_begin(log, &request, err))
+        return CRON_FATAL;
+    int code = run_all(cron, err);
+    if (error_is_set(err))
+        log_error_value(err);
+    error_clear(err);
+    return code;
+}
+
 int gpcrondump(void *ctx, int argc, char **argv, Supervisor *supervisor, Error *err)
 {
     CronDump cron = {.ctx = ctx, .supervisor = supervisor};
@@ -408,24 +440,11 @@ int gpcrondump(void *ctx, int argc, char **argv, Supervisor *supervisor, Error *
         printf("%s (pgark) %s\n", gpcrondump_program.name, PGARK_VERSION);
         return CRON_DONE;
     }
-    LegacyOptions *o = legacy_options_parse(ctx, &gpcrondump_program, argc, argv, &done, err);
-    if (o == NULL || done)
-        return o == NULL ? CRON_FATAL : CRON_DONE;
-    if (!gpcrondump_options_check(o, err))
-        return CRON_FATAL;
-    const CronLogRequest log = {.program = gpcrondump_program.name,
-                                .dir = legacy_options_string(o, CRON_LOG_DIRECTORY),
-                                .quiet = legacy_options_given(o, CRON_QUIET),
-                                .verbose = legacy_options_given(o, CRON_VERBOSE)};
-    if (!cron_log_begin(ctx, &log, err))
-        return CRON_FATAL;
-    cron.o = o;
-    cron.line = legacy_options_line(o, ctx);
-    log_info("Starting gpcrondump with args:%s", cron.line + strlen(gpcrondump_program.name));
-    int code = run_all(&cron, err);
-    if (error_is_set(err))
-        log_error_value(err);
-    error_clear(err);
-    cron_log_end();
+    CronLog *log = cron_log_new(ctx);
+    cron.o = legacy_options_parse(ctx, &gpcrondump_program, argc, argv, &done, err);
+    int code = cron.o == NULL ? CRON_FATAL : CRON_DONE;
+    if (cron.o != NULL && !done)
+        code = logged(&cron, log, err);
+    cron_log_end(log);
     return code;
 }

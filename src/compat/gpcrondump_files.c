@@ -203,6 +203,7 @@ static const char *table_lines(const Files *f,
             *mem_push(f->ctx, names.items, names.count, names.capacity,
                       LegacyName) = (LegacyName){.schema = t->schema, .name = t->name};
     }
+    legacy_names_sort(&names);
     return legacy_names_lines(f->ctx, &names);
 }
 
@@ -289,13 +290,20 @@ static bool write_filter(const Files *f)
                : put(f, "_exclude_filter", legacy_names_lines(f->ctx, &filter->not_tables));
 }
 
+/* Of append-only tables, which PostgreSQL has none of. */
+static bool write_states(const Files *f)
+{
+    return f->run->greenplum || (put(f, "_ao_state_file", "") && put(f, "_co_state_file", "") &&
+                                 put(f, "_last_operation", ""));
+}
+
 bool cron_files_write(const CronRun *run, Error *err)
 {
     Files f = files_of(run, err);
     /* A run that started over has removed the list with what it had stored. */
     return cron_files_filter(run, err) && write_database(&f) && write_objects(&f) &&
-           write_status(&f, NULL) && write_filter(&f) && write_incremental(&f) &&
-           write_report(&f, NULL);
+           write_status(&f, NULL) && write_states(&f) && write_filter(&f) &&
+           write_incremental(&f) && write_report(&f, NULL);
 }
 
 /* ---- reading ---- */

@@ -74,7 +74,9 @@ static const LegacyOption table[] = {
          "record the dump in public.gpcrondump_history, which is the default"),
     FLAG(CRON_NO_HISTORY, NULL, 'H', "do not record it"),
     VALUE(CRON_SCRIPT, NULL, 'R', "PROGRAM", "run this program in the end"),
-    VALUE(CRON_PARALLEL, NULL, 'B', "N", "jobs per node (default: as pgark backup has it)"),
+    {.letter = 'B',
+     .type = LEGACY_IGNORED_VALUE,
+     .help = "all nodes are looked at at the same time"},
     VALUE(CRON_ENCODING, NULL, 'E', "ENCODING",
           "must be one that a restore can convert the rows to"),
     FLAG(CRON_INSERTS, "inserts", '\0', "write a script with INSERT commands, too"),
@@ -90,7 +92,10 @@ static const LegacyOption table[] = {
     FLAG(CRON_RSYNCABLE, "rsyncable", '\0', "files of what has not changed shall stay the same"),
     VALUE(CRON_EMAIL_FILE, "email-file", '\0', "FILE",
           "YAML: sender and subject of mail, for each database"),
-    FLAG(CRON_STATISTICS, "dump-stats", '\0', "write the planner's statistics, too"),
+    {.name = "dump-stats",
+     .type = LEGACY_REFUSED,
+     .help = "planner statistics are not part of a dump",
+     .hint = "A restore ends with ANALYZE, which makes them anew."},
     VALUE(CRON_LOG_DIRECTORY, NULL, 'l', "DIR", "where the log file is (default: ~/gpAdminLogs)"),
     FLAG(CRON_VERBOSE, "verbose", 'v', "say more; alone: show the version"),
     FLAG(CRON_VERBOSE, NULL, 'D', NULL),
@@ -200,8 +205,7 @@ static bool check_numbers(const LegacyOptions *o, Error *err)
 {
     int64_t ignored = 0;
     return legacy_options_int(o, CRON_CLEANUP_TOTAL, 1, 1000000, &ignored, err) &&
-           legacy_options_int(o, CRON_FREE_SPACE, 0, 99, &ignored, err) &&
-           legacy_options_int(o, CRON_PARALLEL, 1, 256, &ignored, err);
+           legacy_options_int(o, CRON_FREE_SPACE, 0, 99, &ignored, err);
 }
 
 static bool check_directories(const LegacyOptions *o, Error *err)

@@ -7,6 +7,7 @@
  *   gpcrondump_base.c      what an incremental one builds on
  *   gpcrondump_server.c    questions to the database before the dump
  *   gpcrondump_files.c     the files beside a set
+ *   gpcrondump_script.c    a script with INSERT commands
  *   gpcrondump_history.c   public.gpcrondump_history
  *   gpcrondump_mail.c      mail
  *   gpcrondump_clean.c     -c and -o
@@ -86,7 +87,6 @@ char *cron_passed(const CronRun *run);
 
 /* gpcrondump_say.c: lines of the log. cleared: which days were removed, NULL: none were to be. */
 void cron_say_configuration(const CronRun *run);
-void cron_say_command(const CronRun *run, char *const *argv, size_t count);
 void cron_say_report(const CronRun *run, const char *cleared);
 
 /* gpcrondump_server.c: connects, notes the server in the run, and looks whether what the filter names is there
@@ -102,6 +102,9 @@ bool cron_files_write(const CronRun *run, Error *err) MUST_CHECK;
 void cron_files_failed(const CronRun *run);
 bool cron_files_filter_of(CronRun *run, const char *key, Error *err) MUST_CHECK;
 bool cron_files_list(const CronDump *cron, Error *err) MUST_CHECK;
+
+/* gpcrondump_script.c: with --inserts, a script with the rows as INSERT commands. */
+bool cron_script_write(const CronRun *run, Error *err) MUST_CHECK;
 
 /* gpcrondump_history.c: a row of the run; the exit code of -R into the rows of all. */
 bool cron_history_add(const CronRun *run, Error *err) MUST_CHECK;

@@ -2,9 +2,8 @@
 #include <time.h>
 
 #include "base/str.h"
+#include "compat/cron_say.h"
 #include "compat/gpcrondump_parts.h"
-
-#define LINE "---------------------------------------------------"
 
 void cron_say_configuration(const CronRun *run)
 {
@@ -20,26 +19,6 @@ void cron_say_configuration(const CronRun *run)
                                                        : "full");
 }
 
-void cron_say_command(const CronRun *run, char *const *argv, size_t count)
-{
-    Str *s = str_new(run->ctx);
-    for (size_t i = 0; i < count; i++)
-    {
-        bool quoted = argv[i][0] == '\0' || strpbrk(argv[i], " \t\r\n'\"\\$`*?#&;|<>()") != NULL;
-        str_add(s, i > 0 ? " " : "");
-        for (const char *c = argv[i]; !quoted && *c != '\0'; c++)
-            str_addc(s, *c);
-        if (!quoted)
-            continue;
-        str_addc(s, '\'');
-        for (const char *c = argv[i]; *c != '\0'; c++)
-            str_add(s, *c == '\'' ? "'\\''" : (char[]){*c, '\0'});
-        str_addc(s, '\'');
-    }
-    char *line = mem_block(run->ctx, s->len + 1);
-    log_info("Dump process command line %s", str_one_line(line, s->len + 1, s->data));
-}
-
 static const char *clock_text(char buf[16], int64_t us)
 {
     time_t seconds = (time_t) (us / 1000000);
@@ -47,11 +26,6 @@ static const char *clock_text(char buf[16], int64_t us)
     localtime_r(&seconds, &tm);
     strftime(buf, 16, "%H:%M:%S", &tm);
     return buf;
-}
-
-static void say(const char *label, const char *value)
-{
-    log_info("%-41s= %s", label, value);
 }
 
 static const char *vacuum_text(const CronDump *cron)
@@ -72,19 +46,20 @@ void cron_say_report(const CronRun *run, const char *cleared)
     const CronDump *cron = run->cron;
     char text[16];
     log_info("Dump status report");
-    log_info(LINE);
-    say("Target database", run->database);
-    say("Dump subdirectory", mem_strndup(run->ctx, run->key, 8));
-    say("Dump type", cron_given(cron, CRON_INCREMENTAL) ? "Incremental" : "Full database");
-    say("Clear old dump directories", cleared == NULL ? "Off" : "On");
+    log_info(CRON_LINE);
+    cron_say_value("Target database", run->database);
+    cron_say_value("Dump subdirectory", mem_strndup(run->ctx, run->key, 8));
+    cron_say_value("Dump type",
+                   cron_given(cron, CRON_INCREMENTAL) ? "Incremental" : "Full database");
+    cron_say_value("Clear old dump directories", cleared == NULL ? "Off" : "On");
     if (cleared != NULL)
-        say("Backup sets deleted", cleared);
-    say("Dump start time", clock_text(text, run->started_us));
-    say("Dump end time", clock_text(text, run->finished_us));
-    say("Status", run->manifest != NULL ? "COMPLETED" : "FAILED");
-    say("Dump key", run->key);
-    say("Dump file compression", cron_given(cron, CRON_NO_COMPRESSION) ? "Off" : "On");
-    say("Vacuum mode type", vacuum_text(cron));
+        cron_say_value("Backup sets deleted", cleared);
+    cron_say_value("Dump start time", clock_text(text, run->started_us));
+    cron_say_value("Dump end time", clock_text(text, run->finished_us));
+    cron_say_value("Status", run->manifest != NULL ? "COMPLETED" : "FAILED");
+    cron_say_value("Dump key", run->key);
+    cron_say_value("Dump file compression", cron_given(cron, CRON_NO_COMPRESSION) ? "Off" : "On");
+    cron_say_value("Vacuum mode type", vacuum_text(cron));
     log_info("%s", ends[run->exit]);
-    log_info(LINE);
+    log_info(CRON_LINE);
 }

@@ -38,6 +38,11 @@ static void drop_duplicates(LegacyNames *names, bool sorted)
     names->count = left;
 }
 
+void legacy_names_sort(LegacyNames *names)
+{
+    drop_duplicates(names, true);
+}
+
 /* Where the name at text ends: at a comma that is not within a part in quotes. */
 static size_t name_len(const char *text)
 {

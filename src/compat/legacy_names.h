@@ -35,6 +35,9 @@ bool legacy_names_file(LegacyNames *names, void *ctx, const LegacyOptions *o, in
 bool legacy_names_path(LegacyNames *names, void *ctx, const char *path, PatternKind kind,
                        Error *err) MUST_CHECK;
 
+/* legacy_names_sort brings them into the order of their bytes, and drops duplicates. */
+void legacy_names_sort(LegacyNames *names);
+
 /* legacy_names_lines writes them as lines that such a file may have, below ctx. */
 char *legacy_names_lines(void *ctx, const LegacyNames *names);
 

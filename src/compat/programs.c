@@ -4,23 +4,29 @@
 #include "compat/gp_dump.h"
 #include "compat/gp_restore.h"
 #include "compat/gpcrondump.h"
+#include "compat/gpdbrestore.h"
 #include "compat/launched.h"
 
-static const struct
+typedef struct Program
 {
     const char *name;
     ProgramRun *run;
-} programs[] = {
-    {"gp_dump", gp_dump},       {"gp_dump_agent", gp_dump_agent},
-    {"gp_restore", gp_restore}, {"gp_restore_agent", gp_restore_agent},
-    {"gpcrondump", gpcrondump}, {NULL, NULL}, /* behind the last */
+} Program;
+
+static const Program programs[] = {
+    {.name = "gp_dump", .run = gp_dump},
+    {.name = "gp_dump_agent", .run = gp_dump_agent},
+    {.name = "gp_restore", .run = gp_restore},
+    {.name = "gp_restore_agent", .run = gp_restore_agent},
+    {.name = "gpcrondump", .run = gpcrondump},
+    {.name = "gpdbrestore", .run = gpdbrestore},
 };
 
 ProgramRun *programs_find(const char *argv0)
 {
     const char *slash = strrchr(argv0, '/');
     const char *name = slash == NULL ? argv0 : slash + 1;
-    for (size_t i = 0; programs[i].name != NULL; i++)
+    for (size_t i = 0; i < LENGTH_OF(programs); i++)
     {
         if (strcmp(programs[i].name, name) == 0)
             return programs[i].run;

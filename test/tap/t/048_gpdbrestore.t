@@ -1,0 +1,159 @@
+# gpdbrestore: every command line of its users' notes, what of a dump is restored, and into what.
+use strict;
+use warnings;
+use CronTest;
+use PgarkTest;
+use Test::More;
+
+my $server = make_server('db');
+my $home   = cron_setup($server);
+my $dir    = PostgreSQL::Test::Utils::tempdir('cron');
+$server->safe_psql('postgres', 'CREATE DATABASE databases');
+$server->safe_psql('databases', <<'SQL');
+CREATE SCHEMA schemaname;
+CREATE TABLE schemaname.tablename (id int PRIMARY KEY, t text);
+CREATE INDEX by_text ON schemaname.tablename (t);
+INSERT INTO schemaname.tablename SELECT i, 'row ' || i FROM generate_series(1, 1000) i;
+CREATE TABLE schemaname.other AS SELECT generate_series(1, 10) AS x;
+CREATE TABLE public.outside (a serial, b int DEFAULT 7);
+INSERT INTO outside (b) SELECT 1 FROM generate_series(1, 5);
+CREATE FUNCTION public.twice(int) RETURNS int LANGUAGE sql AS 'SELECT 2 * $1';
+CREATE VIEW public.v AS SELECT count(*) FROM schemaname.tablename;
+SQL
+
+sub query { my ($sql, $db) = @_; return $server->safe_psql($db // 'databases', $sql) }
+my $counts = 'SELECT (SELECT count(*) FROM schemaname.tablename), (SELECT count(*) FROM schemaname.other), (SELECT count(*) FROM outside)';
+
+my $whole  = cron_key([qw(-a -x databases)], 'a whole dump');
+my $second = cron_key([qw(-a -x databases -G)], 'another one, which has the history');
+my $series = cron_key([qw(-a -x databases --prefix prefixname)], 'one with a prefix');
+
+# ---- 4.1: everything
+restore_fails([ qw(-a -s databases -t), $second ], qr/\[ERROR\]:-.*not empty: .*schemaname\.tablename.*hint: .*--truncate.*--append/s, '4.1: rows are never added to others');
+is(query($counts), '1000|10|5', '4.1: nothing was changed');
+query('TRUNCATE schemaname.tablename, schemaname.other, outside');
+restore_ok([ qw(-a -s databases -t), $second ], '4.1: into tables that were emptied');
+is(query($counts), '1000|10|5', '4.1: all rows');
+query('DROP SCHEMA schemaname CASCADE; DROP TABLE outside');
+my $out = restore_ok([ qw(-a -s databases -t), $second ], '4.1: into a database without them');
+is(query($counts), '1000|10|5', '4.1: all rows, again');
+is(query(q{SELECT count(*) FROM pg_indexes WHERE schemaname = 'schemaname'}), 2, '4.1: with what belongs to them');
+is(query('SELECT count FROM v'), 1000, '4.1: and what was dropped with them');
+is(query('SELECT count(*) FROM gpcrondump_history'), 3, '4.1: the history is not taken back');
+like($out, qr/^\S+ gpdbrestore:[^:]+:\w+-\[INFO\]:-Starting gpdbrestore with args: -a -s databases -t $second$/m, '4.1: the log begins as ever');
+like($out, qr/Database name +  ?= databases/, '4.1: parameters');
+my $day = cron_dir($second);
+like(slurp_bytes("$day/gp_restore_$second.rpt"), qr/^gpdbrestore finished successfully\.$/m, '4.1: a report');
+like(slurp_bytes("$day/gp_restore_status_-1_1_$second"), qr/Finished successfully$/m, '4.1: a status file');
+
+# ---- 4.2: a schema
+query('UPDATE outside SET b = 99; TRUNCATE schemaname.tablename; DROP TABLE schemaname.other');
+restore_ok([ qw(-a -S schemaname --prefix prefixname -t), $series ], '4.2: a schema');
+is(query($counts), '1000|10|5', '4.2: its tables have their rows');
+is(query('SELECT sum(b) FROM outside'), 5 * 99, '4.2: others are as they were');
+
+# ---- 4.3: tables
+query('DROP VIEW v; DROP TABLE schemaname.tablename; DELETE FROM schemaname.other WHERE x > 5');
+restore_ok([ qw(-a -S schemaname --prefix prefixname -T schemaname.tablename -t), $series ], '4.3.1: a table');
+is(query($counts), '1000|5|5', '4.3.1: it alone');
+is(query(q{SELECT count(*) FROM pg_indexes WHERE schemaname = 'schemaname'}), 2, '4.3.1: with its indexes');
+query(q{UPDATE schemaname.tablename SET t = 'changed'; INSERT INTO schemaname.tablename VALUES (5000, 'new')});
+restore_fails([ qw(-a -T schemaname.tablename -t), $whole ], qr/not empty/, '4.3.1: not into its rows');
+restore_ok([ qw(-a -S schemaname --truncate -T schemaname.tablename -t), $series ], '4.3.2: emptied first');
+is(query($counts), '1000|5|5', '4.3.2: it alone');
+is(query(q{SELECT count(*) FROM schemaname.tablename WHERE t = 'changed'}), 0, '4.3.2: what had been there is gone');
+spew_bytes("$dir/filename", "schemaname.other\r\npublic.outside\r\n\r\n");
+restore_ok([ qw(-a --truncate), "--table-file=$dir/filename", qw(--prefix prefixname -t), $series ], '4.3.3: tables of a file');
+is(query($counts), '1000|10|5', '4.3.3: they have their rows');
+is(query('SELECT sum(b) FROM outside'), 5, '4.3.3: of the dump');
+is(query("SELECT nextval('outside_a_seq')"), 6, '4.3.3: and their sequences their values');
+restore_ok([ qw(-a --append -T schemaname.other -t), $whole ], '--append');
+is(query($counts), '1000|20|5', '--append: added, when that is asked for');
+query('TRUNCATE schemaname.other, schemaname.tablename');
+restore_ok([ '-a', '-T', 'schemaname.*', '-t', $whole ], 'all tables of a schema');
+is(query($counts), '1000|10|5', 'all tables of a schema: they have their rows');
+restore_fails([ qw(-a -T schemaname.nothing -t), $whole ], qr/nothing/, 'a table that the dump does not have');
+restore_fails([ qw(-a -S public -T schemaname.other -t), $whole ], qr/-T names table schemaname\.other, which is in no schema of -S/, 'a table of another schema');
+
+# ---- databases
+restore_ok([ qw(-a -t), $whole, qw(--redirect copy) ], '--redirect makes a database');
+is(query($counts, 'copy'), '1000|10|5', '--redirect: all rows');
+query('TRUNCATE outside', 'copy');
+restore_ok([ qw(-a -t), $whole, qw(--redirect copy -T public.outside) ], '--redirect into one that is there');
+is(query($counts, 'copy'), '1000|10|5', '--redirect: a table');
+query(q{DELETE FROM outside; CREATE TABLE mine AS SELECT 1 AS a}, 'copy');
+restore_ok([ qw(-a -e -t), $whole, qw(--redirect copy) ], '-e');
+is(query($counts, 'copy'), '1000|10|5', '-e: all rows');
+is(query(q{SELECT to_regclass('mine') IS NULL}, 'copy'), 't', '-e: made anew');
+$server->safe_psql('postgres', 'DROP DATABASE copy');
+restore_ok([ qw(-a -e -s databases --redirect copy) ], '-s: the newest dump of a database, which is made by -e');
+is(query('SELECT count(*) FROM gpcrondump_history', 'copy'), 1, '-s: that without a prefix');
+$server->safe_psql('postgres', 'ALTER DATABASE databases RENAME TO gone');
+restore_fails([ qw(-a -t), $whole ], qr/there is no database "databases" to restore into.*-e makes it/s, 'a database that is not there');
+$server->safe_psql('postgres', 'ALTER DATABASE gone RENAME TO databases');
+query('CREATE SCHEMA beside');
+restore_ok([ qw(-a -T schemaname.other --change-schema beside -t), $whole ], '--change-schema');
+is(query('SELECT count(*) FROM beside.other'), 10, '--change-schema: the table is there');
+restore_fails([ qw(-a -T schemaname.other --change-schema not_there -t), $whole ], qr/--change-schema: database "databases" has no schema "not_there"/, '--change-schema: it must be there');
+query('CREATE DATABASE empty', 'postgres');
+restore_ok([ qw(-a -m --noanalyze -t), $whole, qw(--redirect empty) ], '-m, --noanalyze');
+is(query($counts, 'empty'), '0|0|0', '-m: definitions only');
+
+# ---- how it was dumped
+my $owned = cron_key([qw(-a -x databases -C --no-owner)], 'a dump with -C and --no-owner');
+query('CREATE ROLE somebody', 'postgres');
+query('ALTER TABLE schemaname.other OWNER TO somebody; INSERT INTO schemaname.other VALUES (1)');
+restore_ok([ qw(-a -S schemaname -t), $owned ], 'what a dump with -C has is dropped first');
+is(query($counts), '1000|10|5', '-C: rows are those of the dump');
+is(query(q{SELECT tableowner FROM pg_tables WHERE tablename = 'other' AND schemaname = 'schemaname'}), $server->safe_psql('postgres', 'SELECT current_user'), '--no-owner: it is the restoring role\'s');
+query('DROP TABLE beside.other; DROP ROLE somebody');
+
+# ---- globals
+query('CREATE ROLE kept', 'postgres');
+my $globals = cron_key([qw(-a -x databases -G)], 'a dump with roles');
+query('DROP ROLE kept', 'postgres');
+restore_ok([ qw(-a -G only -t), $globals ], '-G only');
+is(query(q{SELECT count(*) FROM pg_roles WHERE rolname = 'kept'}, 'postgres'), 1, '-G only: roles');
+query('DROP ROLE kept', 'postgres');
+restore_ok([ qw(-a -e -G -t), $globals, qw(--redirect copy) ], '-G');
+is(query(q{SELECT count(*) FROM pg_roles WHERE rolname = 'kept'}, 'postgres'), 1, '-G: roles, too');
+restore_fails([ qw(-a -e -G -t), $whole, qw(--redirect copy) ], qr/holds no roles/, '-G: the dump has none');
+
+# ---- lists
+$out = restore_ok([ '-L', '-t', $whole ], '-L');
+is(join(' ', $out =~ /-Table (\S+)$/mg), 'public.outside schemaname.other schemaname.tablename', '-L: the tables');
+restore_fails([ '--list-backup', '-t', $whole ], qr/whole one/, '--list-backup of a whole dump');
+
+# ---- which dump
+query('SELECT 1');
+my $today = substr($whole, 0, 8);
+{
+    my ($said, $err) = ('', '');
+    local $ENV{PGARK} = $ENV{PGARK} =~ s{[^/]*\z}{gpdbrestore}r;
+    delete local @ENV{qw(PGHOST PGPORT PGDATABASE)};
+    query('TRUNCATE outside');
+    IPC::Run::run([ $ENV{PGARK}, qw(-T public.outside -b), $today ], '<', \"1\ny\n", '>', \$said, '2>', \$err);
+    is($? >> 8, 0, '-b: of several dumps, one is asked for') or diag("$said$err");
+    like($said, qr/^\[1\] $whole$/m, '-b: they are listed');
+    is(query($counts), '1000|10|5', '-b: it is restored');
+}
+restore_fails([ '-b', $today ], qr/is none of the numbers 1 to/, '-b: no answer');
+restore_fails([ '-b', '20200101' ], qr/there is no dump of day 20200101 without a prefix/, '-b: a day without');
+restore_fails([ qw(-a -s nothing) ], qr/there is no dump of database nothing/, '-s: a database without');
+restore_fails([ qw(-a -s other -t), $whole ], qr/is of database "databases", and not of "other"/, '-s with -t of another database');
+restore_fails([ qw(-a --prefix other -t), $series ], qr/has the prefix "prefixname", and not "other"/, 'another prefix');
+restore_fails([ qw(-a -t 20200101000000) ], qr/there is no set 20200101000000/, 'a key that is not there');
+restore_fails([ qw(-t), $whole ], qr/User canceled/, 'no answer is no', 4);
+restore_fails([ qw(-a -t), $whole, '--report-status-dir', "$dir/not_there" ], qr/--report-status-dir: cannot write/, '--report-status-dir that is not there');
+query('TRUNCATE outside');
+restore_ok([ qw(-a -T public.outside -t), $whole, '--report-status-dir', $dir ], '--report-status-dir');
+ok(-e "$dir/gp_restore_$whole.rpt", '--report-status-dir: the report is there');
+
+# ---- an error of SQL is one
+query(q{TRUNCATE outside; ALTER TABLE outside ADD CHECK (b > 100)});
+restore_fails([ qw(-a -T public.outside -t), $whole ], qr/\[ERROR\]:-.*check/s, 'rows that the table does not take');
+like(slurp_bytes("$day/gp_restore_$whole.rpt"), qr/unsuccessfully/, 'the report says so, too');
+is(query('SELECT count(*) FROM outside'), 0, 'and there is no part of them');
+
+no_traces('end', undef, $server);
+done_testing();
