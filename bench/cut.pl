@@ -4,8 +4,8 @@
 #   SECONDS_EACH   how long each phase lasts
 #   WRITERS        clients of pgbench that write all the time
 #
-# A fleet of three servers, and a Citus cluster of a coordinator and two workers where Citus is
-# installed, are written to by so many clients: without a backup, while one backup follows the other
+# A fleet of three servers, and clusters of a coordinator and two workers or segments where Citus and
+# Greenplum are installed, are written to by so many clients: without a backup, while one backup follows the other
 # with --cut=strict, and the same with --cut=barrier. The tables are small, so that a backup is little
 # more than its cut. What the writers waited is pgbench's own log of every transaction.
 #
@@ -18,6 +18,7 @@ use JSON::PP;
 use lib "$FindBin::Bin/lib";
 use BenchRunner;
 use CutFleet;
+use GreenplumFleet;
 use Time::HiRes qw(time sleep);
 
 my $target_ms = 200;
@@ -71,7 +72,7 @@ sub report
 {
     my ($fleet, $name, $r) = @_;
     my $how = join ', ', map { "$r->{methods}{$_} by $_" } sort keys %{ $r->{methods} // {} };
-    printf "%-8s %-14s %9d %9.2f %9.2f %9.2f %9d %9.1f  %s\n", $fleet->{name}, $name, $r->{n},
+    printf "%-9s %-14s %9d %9.2f %9.2f %9.2f %9d %9.1f  %s\n", $fleet->{name}, $name, $r->{n},
       @$r{qw(p50 p99 p100)}, $r->{count}, $r->{stall}, $how;
     return;
 }
@@ -86,8 +87,10 @@ sub bench
     $runner = BenchRunner->new($work, "$ENV{PGARK_TOOLS}/runstat");
     push @fleets, CutFleet->shards("$work/s", $runner);
     if (CutFleet->has_citus) { push @fleets, CutFleet->citus("$work/c", $runner); }
-    else { print "citus    SKIP: it is not installed\n"; }
-    printf "%-8s %-14s %9s %9s %9s %9s %9s %9s\n", 'fleet', 'backups', 'writes', 'p50 ms', 'p99 ms', 'max ms',
+    else { print "citus     SKIP: it is not installed\n"; }
+    if (GreenplumFleet->has_greenplum) { push @fleets, GreenplumFleet->greenplum("$work/g", $runner); }
+    else { print "greenplum SKIP: it is not installed\n"; }
+    printf "%-9s %-14s %9s %9s %9s %9s %9s %9s\n", 'fleet', 'backups', 'writes', 'p50 ms', 'p99 ms', 'max ms',
       'cuts', 'stall ms';
     for my $fleet (@fleets)
     {
@@ -99,7 +102,7 @@ sub bench
             report($fleet, $cut // 'none', $r);
             $worst = $r->{stall} if $r->{stall} > $worst;
         }
-        printf "%-8s longest stall %.1f ms at %d writers, target under %d ms: %s\n", $fleet->{name}, $worst,
+        printf "%-9s longest stall %.1f ms at %d writers, target under %d ms: %s\n", $fleet->{name}, $worst,
           $writers, $target_ms, $worst < $target_ms ? 'met' : 'MISSED';
         $fleet->stop;
     }

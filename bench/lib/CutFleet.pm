@@ -101,8 +101,13 @@ sub source
     return map { ('--node', $self->conninfo($_)) } @{ $self->{members} };
 }
 
+# Whose clients write.
+sub written_to { my ($self) = @_; return $self->is_citus ? (0) : @{ $self->{members} }; }
+
 # A transfer between two accounts; with Citus mostly between two nodes.
-my $script = <<"SQL";
+sub script
+{
+    return <<"SQL";
 \\set a random(1, $accounts)
 \\set b random(1, $accounts)
 BEGIN;
@@ -110,14 +115,15 @@ UPDATE account SET amount = amount - 1 WHERE id = least(:a, :b);
 UPDATE account SET amount = amount + 1 WHERE id = greatest(:a, :b);
 COMMIT;
 SQL
+}
 
 # write WRITERS, SECONDS - starts them, spread over the servers that are written to.
 sub write
 {
     my ($self, $writers, $seconds) = @_;
-    my @servers = $self->is_citus ? (0) : @{ $self->{members} };
+    my @servers = $self->written_to;
     open my $file, '>', "$self->{dir}/script" or die "script: $!\n";
-    print $file $script;
+    print $file $self->script;
     close $file or die "script: $!\n";
     unlink glob "$self->{dir}/log.*";
     $self->{pids} = [];

@@ -476,7 +476,9 @@ static bool run_work(void *arg, Error *err)
         run->result->restarts++;
         log_info("starting over, as the catalogue changed: %s", failure.message);
     }
-    return error_prefix(err, "gave up after %d restarts", run->request->retries);
+    error_prefix(err, "gave up after %d restarts", run->request->retries);
+    return error_hint(err, "Back up at a calmer moment, leave out what is made and dropped all the "
+                           "time (-N, -T), or raise --retries.");
 }
 
 /* The process is about to end at once: take the unfinished set along. The lock is kept, so that the

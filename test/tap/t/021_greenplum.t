@@ -54,11 +54,28 @@ like($check, qr/^node -1 +ok +segments +2 primary segments/m, 'check: segments')
 like($check, qr/^node 1 +ok +server .*Greenplum 6\./m, 'check: finds the segments, and what they are');
 gp_no_traces('a backup', $source, 'app');
 
+# ---- as many connections to the coordinator as it says that it needs, beside that which asks
+my @narrow = ('-d', greenplum_conninfo($source, 'rows') . ' user=narrow', '-j2', @dump);
+my $limit  = sub {
+    my ($count) = @_;
+    gp_sql($source, 'rows', "ALTER ROLE narrow CONNECTION LIMIT $count");
+    gp_segment_sql($source, 'rows', $_, 'ALTER ROLE narrow CONNECTION LIMIT -1') for 0, 1;
+    my @said = (pgark('check', @narrow))[1] =~ /^node -1 +(\w+) +connections +(\d+) free, (\d+) needed for -j 2/m;
+    gp_no_traces("at most $count connections", $source, 'rows');
+    return @said;
+};
+gp_sql($source, 'rows', 'CREATE ROLE narrow LOGIN');
+my (undef, undef, $needed) = $limit->(50);
+is(join(' ', $limit->($needed + 1)), "ok $needed $needed", 'few connections: check says that they are enough');
+backup($repo, @narrow);
+gp_no_traces('few connections', $source, 'rows');
+is(join(' ', $limit->($needed)), 'failed ' . ($needed - 1) . " $needed", 'one less: check says that they are not');
+pgark_fails([ 'backup', @narrow, '--repo', $repo ], qr/too many connections/, 'one less: and so it is');
+
 # ---- back, in all ways
-sub restored
+sub equal
 {
-    my ($cluster, $db, $name, @args) = @_;
-    pgark_ok([ 'restore', $key, '--repo', $repo, '-d', greenplum_conninfo($cluster, $db), '-j2', @args ], "$name: restore");
+    my ($cluster, $db, $name) = @_;
     is_deeply(gp_rows($cluster, $db), $rows, "$name: the rows of all tables are equal");
     is(gp_policies($cluster, $db), $policies, "$name: the policies are equal");
     same_text(gp_schema($cluster, $db), $schema, "$name: pg_dump of both sides is equal");
@@ -70,13 +87,43 @@ sub restored
         "$name: sequences go on");
     return;
 }
-restored($source, 'copy', 'same size');
+
+sub restored
+{
+    my ($cluster, $db, $name, @args) = @_;
+    my $json = pgark_json([ 'restore', $key, '--repo', $repo, '-d', greenplum_conninfo($cluster, $db), '-j2', @args ], "$name: restore");
+    equal($cluster, $db, $name);
+    return $json->{nodes}[0]{definitions};
+}
+my $items = restored($source, 'copy', 'same size');
 is(gp_sql($source, 'copy', q{SELECT count(*) FROM pg_stats WHERE schemaname = 'public' AND tablename = 'heap_hash'}), 4, 'same size: statistics are there');
 restored($source, 'copy', 'a new database in its place', '--create', '--clean', '--no-direct');
 restored($bigger, 'app', '2 to 3 segments');
 is(gp_segment_sql($bigger, 'app', $_, 'SELECT count(*) > 0 FROM heap_hash'), 't', "2 to 3 segments: segment $_ has its share") for 0 .. 2;
 is(gp_segment_sql($bigger, 'app', $_, 'SELECT count(*) FROM heap_rep'), 200, "2 to 3 segments: segment $_ has the replicated table") for 0 .. 2;
 gp_no_traces('restores', $source, 'copy');
+
+# ---- ended by force, and gone on with: anywhere on the way, with what was loaded into a segment and is not noted yet
+my $points = $ENV{PGARK_TEST_FULL} ? 12 : 3;
+for my $i (0 .. $points - 1)
+{
+    my $count = 2 + int(($i + rand) * ($items - 4) / $points);
+    my $name  = "kill -9 at $count";
+    my @into  = ('restore', $key, '--repo', $repo, '-d', greenplum_conninfo($source, "killed$i"), '-j2', $i % 3 == 2 ? '--no-direct' : ());
+    gp_sql($source, 'postgres', "CREATE DATABASE killed$i");
+    my $frozen = gp_freeze($source, "killed$i", $count);
+    my $run    = pgark_start(@into);
+    ok(gp_frozen($frozen), "$name: it got there");
+    kill 'KILL', $run->{pid};
+    is((pgark_finish($run))[0], 128 + 9, "$name: it was killed");
+    gp_thaw($frozen);
+    gp_no_traces($name, $source, "killed$i");
+    pgark_fails([@into], qr/not empty: it holds a restore of set $key.*--resume/s, "$name: not without --resume");
+    pgark_ok([ @into, '--resume' ], "$name: --resume");
+    equal($source, "killed$i", $name);
+    is(gp_sql($source, "killed$i", q{SELECT count(*) FROM pg_namespace WHERE nspname = 'pgark_restore'}), 0, "$name: no journal is left");
+    gp_sql($source, 'postgres', "DROP DATABASE killed$i");
+}
 
 # ---- --direct
 pgark_fails([ 'restore', $key, '--repo', $repo, '-d', greenplum_conninfo($bigger, 'fresh'), '--create', '--direct' ],
@@ -129,16 +176,17 @@ pgark_fails([ 'backup', '-d', greenplum_conninfo($source, 'app', 1), '--repo', $
 pgark_fails([ 'backup', '-d', greenplum_conninfo($source, 'app', 1) . " options='-c gp_session_role=utility'", '--repo', $repo, @dump ],
     qr/that of a segment of a Greenplum cluster \(content id 1\)/, 'a segment in utility mode');
 pgark_fails([ 'backup', '-d', "$from options='-c gp_session_role=utility'", '--repo', $repo, @dump ], qr/in utility mode/, 'the coordinator in utility mode');
-pgark_fails([ 'backup', '--node', $from, '--node', conninfo($plain, 'gp'), '--repo', $repo, '--dry-run' ], qr/rows are on other servers \(greenplum\)/, 'a coordinator among nodes');
+pgark_fails([ 'backup', '--node', $from, '--node', conninfo($plain, 'gp'), '--repo', $repo ], qr/rows are on other servers \(greenplum\)/, 'a coordinator among nodes');
+pgark_fails([ 'backup', '--node', $from, '--node', greenplum_conninfo($bigger, 'app'), '--repo', $repo ], qr/rows are on other servers \(greenplum\)/, 'two coordinators');
 pgark_fails([ 'backup', '-d', $from, '--all-databases', '--repo', $repo, @dump ], qr/that of a coordinator/, '--all-databases');
 pgark_fails([ 'backup', '-d', $from, '--hold=1min', '--repo', $repo, @dump ], qr/--hold: a backup of this kind of cluster \(greenplum\) cannot be gone on with/, '--hold');
 chomp(my $own = `which pg_dump`);
 pgark_fails([ 'backup', '-d', $from, '--repo', $repo, '--pg-dump', $own ], qr/PostgreSQL's own, which loses how tables are distributed/, 'another pg_dump');
 my ($p0, $p1) = @{ $source->{ports} }[ 1, 2 ];
 pgark_fails([ 'backup', '-d', $from, '--repo', $repo, @dump, '--host-map', "127.0.0.1:$p0=127.0.0.1:$p1" ], qr/are the same server|this is segment 1 .*, the coordinator has 0/, '--host-map to another segment');
-GreenplumTest::stop_instance("$source->{dir}/gpseg1");
+$source->stop_instance(1);
 pgark_fails([ 'backup', '-d', $from, '--repo', $repo, @dump ], qr/port $p1|marked as down/, 'a segment is down');
-GreenplumTest::start_instance("$source->{dir}/gpseg1", "-p $p1");
+$source->start_instance(1);
 is(scalar(grep { !-e set_dir($repo, $_) . '/manifest.jsonl' } repo_sets($repo)), 0, 'no unfinished set is left');
 drop_greenplum($_) for $source, $bigger;
 done_testing();
