@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include "base/str.h"
+#include "pg/wal_stream.h"
 #include "physical/basebackup_parts.h"
-#include "physical/wal_name.h"
 #include "physical/wal_receive.h"
 
 typedef struct Run
@@ -26,6 +26,8 @@ typedef struct Run
     uint64_t segment_size;
     BasebackupForm *form;
     ProgressNode *progress;
+    PgConn *wal_conn; /* until wal has taken it over */
+    char slot[64];    /* of its own, where none was named */
     WalReceiveRequest wal_request;
     WalReceive *wal;
 } Run;
@@ -47,28 +49,6 @@ bool basebackup_place(void *ctx, const char *path, BasebackupPlace *ret, Error *
 
 /* ---- the server ---- */
 
-/* "16MB", as SHOW writes it. */
-static uint64_t size_of(const char *text)
-{
-    char *unit;
-    uint64_t value = strtoull(text, &unit, 10);
-    return strcmp(unit, "GB") == 0   ? value << 30
-           : strcmp(unit, "MB") == 0 ? value << 20
-           : strcmp(unit, "kB") == 0 ? value << 10
-                                     : value;
-}
-
-static bool read_segment_size(Run *run, Error *err)
-{
-    if (!pg_send(run->walsender, "SHOW wal_segment_size", err))
-        return false;
-    AUTO(PQclear) PGresult *res = pg_collect(run->walsender, 0, err);
-    run->segment_size = res == NULL || PQntuples(res) != 1 ? 0 : size_of(pg_cell(res, 0, 0));
-    return res != NULL &&
-           (wal_segment_size_sound(run->segment_size) ||
-            error_set(err, ERR_QUERY, "the server has an impossible size of WAL segments"));
-}
-
 static bool connect_server(Run *run, Error *err)
 {
     run->walsender = replication_open(run->request->spec, NULL, "pgark basebackup", run->cancel,
@@ -78,19 +58,20 @@ static bool connect_server(Run *run, Error *err)
     if (PQserverVersion(run->walsender->raw) < 130000)
         return error_set(err, ERR_CONNECT, "server version %d is too old, pgark needs 13 or newer",
                          PQserverVersion(run->walsender->raw) / 10000);
-    return read_segment_size(run, err);
+    return wal_stream_segment_size(run->walsender, &run->segment_size, err);
 }
 
-static bool make_slot(const Run *run, Error *err)
+static bool make_slot(Run *run, Error *err)
 {
     const BasebackupRequest *r = run->request;
-    char name[64];
     if (r->create_slot)
         return replication_slot(run->walsender, r->slot, err);
     if (r->wal != BASEBACKUP_WAL_STREAM || r->slot != NULL || r->no_slot)
         return true;
-    snprintf(name, sizeof(name), "pgark_basebackup_%ld", (long) getpid());
-    return replication_temporary_slot(run->walsender, name, err);
+    /* From here on the server keeps WAL for us. */
+    snprintf(run->slot, sizeof(run->slot), "pgark_basebackup_%ld", (long) getpid());
+    run->wal_conn = replication_open(r->spec, NULL, "pgark wal", run->cancel, err);
+    return run->wal_conn != NULL && replication_temporary_slot(run->wal_conn, run->slot, err);
 }
 
 /* ---- streams ---- */
@@ -105,7 +86,8 @@ static bool start_wal(Run *run, const BaseBackupStart *start, Error *err)
 {
     run->wal_request = (WalReceiveRequest){
         .spec = run->request->spec,
-        .slot = run->request->slot,
+        .conn = run->wal_conn,
+        .slot = run->wal_conn != NULL ? run->slot : run->request->slot,
         .start_lsn = start->lsn,
         .timeline = start->timeline,
         .store = {.storage = run->form->wal.storage,
@@ -116,6 +98,7 @@ static bool start_wal(Run *run, const BaseBackupStart *start, Error *err)
                   .segment_size = run->segment_size,
                   .on_stored = on_wal,
                   .arg = run}};
+    run->wal_conn = NULL;
     run->wal = wal_receive_start(&run->wal_request, run->cancel, err);
     return run->wal != NULL;
 }
@@ -255,6 +238,7 @@ bool basebackup_run(const BasebackupRequest *request, Cancel *cancel, Progress *
     if (!ok)
         tell_cause(&run, err);
     wal_receive_free(run.wal);
+    pg_conn_close(run.wal_conn);
     pg_conn_close(run.walsender);
     if (run.form != NULL && !ok && !request->no_clean)
         run.form->ops->clear(run.form);

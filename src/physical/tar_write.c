@@ -20,6 +20,8 @@ static void put_number(unsigned char *field, size_t size, uint64_t value)
 void tar_write_header(unsigned char block[TAR_BLOCK], const char *name, uint64_t size,
                       bool directory, int64_t mtime)
 {
+    static const char magic[8] = {'u', 's', 't', 'a', 'r', '\0', '0', '0'};
+    static const char owner[9] = "postgres";
     uint64_t sum = 0;
     memset(block, 0, TAR_BLOCK);
     memcpy(block, name, strnlen(name, 99));
@@ -30,9 +32,9 @@ void tar_write_header(unsigned char block[TAR_BLOCK], const char *name, uint64_t
     put_number(block + 136, 12, mtime < 0 ? 0 : (uint64_t) mtime);
     memset(block + 148, ' ', 8);
     block[156] = directory ? '5' : '0';
-    memcpy(block + 257, "ustar\00000", 8);
-    memcpy(block + 265, "postgres", 8);
-    memcpy(block + 297, "postgres", 8);
+    memcpy(block + 257, magic, sizeof(magic));
+    memcpy(block + 265, owner, sizeof(owner));
+    memcpy(block + 297, owner, sizeof(owner));
     for (size_t i = 0; i < TAR_BLOCK; i++)
         sum += block[i];
     put_number(block + 148, 7, sum);
