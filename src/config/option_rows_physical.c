@@ -44,8 +44,9 @@ static const OptionSpec rows[] = {
         .range = "1MB to 1TB",
         .arg = "SIZE",
         .help = "about how much of a server's files is in one object",
-        .more = "Before compression. A part ends with a file when it has its size, and inside of one "
-                "when it would have four times as much.",
+        .more =
+            "Before compression. A part ends with a file when it has its size, and inside of one "
+            "when it would have four times as much.",
     },
     {
         .id = OPT_BAD_PAGES,

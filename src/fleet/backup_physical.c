@@ -22,19 +22,18 @@ static void make_bases(BackupRun *run)
         node->record.warnings = NULL;
         node->record.warning_count = 0;
         node->record.snapshot = mem_strdup(node->ctx, "");
-        run->bases[i] = (BaseNode){
-            .request = request->physical,
-            .spec = pg_conn_pin(node->ctx, node->probe, node->spec),
-            .probe = node->probe,
-            .label = node->label,
-            .content = node->content,
-            .system_identifier = node->record.system_identifier,
-            .cancel = run->cancel,
-            .progress = node->progress,
-            .compress = request->compress,
-            .rate_limit = request->rate_limit,
-            .alone = run->count == 1,
-            .no_sync = request->no_sync};
+        run->bases[i] = (BaseNode){.request = request->physical,
+                                   .spec = pg_conn_pin(node->ctx, node->probe, node->spec),
+                                   .probe = node->probe,
+                                   .label = node->label,
+                                   .content = node->content,
+                                   .system_identifier = node->record.system_identifier,
+                                   .cancel = run->cancel,
+                                   .progress = node->progress,
+                                   .compress = request->compress,
+                                   .rate_limit = request->rate_limit,
+                                   .alone = run->count == 1,
+                                   .no_sync = request->no_sync};
     }
 }
 
@@ -152,10 +151,10 @@ static void add_node(Manifest *m, const BaseNode *base)
         if (space->oid == 0)
             continue;
         *mem_push(m, m->tablespaces, m->tablespace_count, m->tablespace_capacity,
-                  TablespaceRecord) = (TablespaceRecord){.content = base->content,
-                                                         .oid = space->oid,
-                                                         .location = mem_strdup(m,
-                                                                                space->location)};
+                  TablespaceRecord) = (TablespaceRecord){
+            .content = base->content,
+            .oid = space->oid,
+            .location = mem_strdup(m, space->location)};
     }
     for (size_t i = 0; i < stored->part_count; i++)
         add_part(m, &stored->parts[i]);

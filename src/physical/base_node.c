@@ -16,19 +16,18 @@ static bool refuse(const BaseNode *node, const char *what, const char *hint, Err
 
 static PGresult *ask_settings(const BaseNode *node, Error *err)
 {
-    return pg_query(
-        node->probe,
-        "SELECT max(CASE s.name WHEN 'block_size' THEN s.setting END),"
-        " max(CASE s.name WHEN 'segment_size' THEN s.setting END),"
-        " max(CASE s.name WHEN 'wal_segment_size' THEN s.setting END),"
-        " max(CASE s.name WHEN 'data_checksums' THEN s.setting END) = 'on',"
-        " max(CASE s.name WHEN 'wal_level' THEN s.setting END),"
-        " max(CASE s.name WHEN 'max_wal_senders' THEN s.setting END),"
-        " (SELECT r.rolreplication OR r.rolsuper FROM pg_catalog.pg_roles r"
-        "  WHERE r.rolname = session_user), pg_catalog.pg_is_in_recovery()"
-        " FROM pg_catalog.pg_settings s WHERE s.name IN ('block_size', 'segment_size',"
-        " 'wal_segment_size', 'data_checksums', 'wal_level', 'max_wal_senders')",
-        0, NULL, err);
+    return pg_query(node->probe,
+                    "SELECT max(CASE s.name WHEN 'block_size' THEN s.setting END),"
+                    " max(CASE s.name WHEN 'segment_size' THEN s.setting END),"
+                    " max(CASE s.name WHEN 'wal_segment_size' THEN s.setting END),"
+                    " max(CASE s.name WHEN 'data_checksums' THEN s.setting END) = 'on',"
+                    " max(CASE s.name WHEN 'wal_level' THEN s.setting END),"
+                    " max(CASE s.name WHEN 'max_wal_senders' THEN s.setting END),"
+                    " (SELECT r.rolreplication OR r.rolsuper FROM pg_catalog.pg_roles r"
+                    "  WHERE r.rolname = session_user), pg_catalog.pg_is_in_recovery()"
+                    " FROM pg_catalog.pg_settings s WHERE s.name IN ('block_size', 'segment_size',"
+                    " 'wal_segment_size', 'data_checksums', 'wal_level', 'max_wal_senders')",
+                    0, NULL, err);
 }
 
 static bool check_server(BaseNode *node, Error *err)
@@ -84,8 +83,7 @@ bool base_node_open(BaseNode *node, Error *err)
         return error_node(err, node->label);
     node->walsender = replication_open(node->spec, node->label, "pgark base backup", node->cancel,
                                        err);
-    return (node->walsender != NULL && check_walsender(node, err)) ||
-           error_node(err, node->label);
+    return (node->walsender != NULL && check_walsender(node, err)) || error_node(err, node->label);
 }
 
 /* ---- WAL ---- */
@@ -106,7 +104,9 @@ static bool start_wal(BaseNode *node, const BaseBackupStart *start, Error *err)
     const BaseStoreSpec *spec = &node->store_spec;
     node->wal_request = (WalReceiveRequest){
         .spec = node->spec,
+        .conn = node->wal_conn,
         .label = node->label,
+        .slot = node->slot,
         .start_lsn = start->lsn,
         .timeline = start->timeline,
         .store = {.storage = spec->storage,
@@ -119,6 +119,7 @@ static bool start_wal(BaseNode *node, const BaseBackupStart *start, Error *err)
                   .content = node->content,
                   .on_stored = on_stored,
                   .arg = node}};
+    node->wal_conn = NULL;
     node->wal = wal_receive_start(&node->wal_request, node->cancel, err);
     return node->wal != NULL;
 }
@@ -151,11 +152,12 @@ static bool on_data(void *arg, const void *data, size_t len, Error *err)
     return node->to.data(node->to.arg, data, len, err);
 }
 
-static bool make_slot(const BaseNode *node, const char *key, Error *err)
+/* From here on the server keeps WAL for us. */
+static bool open_wal(BaseNode *node, const char *key, Error *err)
 {
-    char name[64];
-    snprintf(name, sizeof(name), "pgark_%s_%ld", key, (long) getpid());
-    return replication_temporary_slot(node->walsender, name, err);
+    snprintf(node->slot, sizeof(node->slot), "pgark_%s_%ld", key, (long) getpid());
+    node->wal_conn = replication_open(node->spec, node->label, "pgark wal", node->cancel, err);
+    return node->wal_conn != NULL && replication_temporary_slot(node->wal_conn, node->slot, err);
 }
 
 /* *ret_bad: it is as bad on the server's disk as in what came. That the server cannot be asked counts as
@@ -228,21 +230,20 @@ static bool begin_store(BaseNode *node, Storage *st, const char *set_dir, Error 
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "directories");
     node->dir = mem_printf(node->ctx, "physical/node%d", node->content);
-    node->store_spec = (BaseStoreSpec){
-        .storage = st,
-        .set_dir = mem_strdup(node->ctx, set_dir),
-        .dir = node->dir,
-        .content = node->content,
-        .compress = node->compress,
-        .alone = node->alone,
-        .no_sync = node->no_sync,
-        .part_size = node->request->part_size,
-        .block_size = node->server.block_size,
-        .segment_blocks = node->server.segment_blocks,
-        .check_pages = node->server.data_checksums &&
-                       node->request->bad_pages != BAD_PAGES_IGNORE,
-        .cancel = node->cancel,
-        .progress = node->progress};
+    node->store_spec = (BaseStoreSpec){.storage = st,
+                                       .set_dir = mem_strdup(node->ctx, set_dir),
+                                       .dir = node->dir,
+                                       .content = node->content,
+                                       .compress = node->compress,
+                                       .alone = node->alone,
+                                       .no_sync = node->no_sync,
+                                       .part_size = node->request->part_size,
+                                       .block_size = node->server.block_size,
+                                       .segment_blocks = node->server.segment_blocks,
+                                       .check_pages = node->server.data_checksums &&
+                                                      node->request->bad_pages != BAD_PAGES_IGNORE,
+                                       .cancel = node->cancel,
+                                       .progress = node->progress};
     if (!storage_make_dir(st, mem_printf(tmp, "%s/%s/wal", set_dir, node->dir), false, err))
         return false;
     node->store = base_store_new(&node->store_spec, err);
@@ -263,7 +264,7 @@ static bool copy(BaseNode *node, Storage *st, const char *key, const char *set_d
                                  .data = on_data,
                                  .arg = node};
     BaseBackupEnd end;
-    if (!begin_store(node, st, set_dir, err) || !make_slot(node, key, err))
+    if (!begin_store(node, st, set_dir, err) || !open_wal(node, key, err))
         return false;
     node->to = base_store_sink(node->store);
     if (!base_backup_run(node->walsender, &options, &sink, &end, err) ||
@@ -320,12 +321,13 @@ void base_node_close(BaseNode *node)
     if (node->ctx == NULL)
         return;
     wal_receive_free(node->wal);
+    pg_conn_close(node->wal_conn);
     pg_conn_close(node->walsender);
     base_store_free(node->store);
     mem_free(node->wal_ctx);
     mem_free(node->ctx);
     node->wal = NULL;
-    node->walsender = NULL;
+    node->wal_conn = node->walsender = NULL;
     node->store = NULL;
     node->ctx = node->wal_ctx = NULL;
     node->wals = NULL;
