@@ -24,6 +24,8 @@ typedef enum Command
     CMD_CHECK = 1 << 6,
     CMD_EXPORT = 1 << 7,
     CMD_CONFIG = 1 << 8,
+    CMD_RECEIVE_WAL = 1 << 10,
+    CMD_RESTORE_POINT = 1 << 11,
 } Command;
 
 typedef enum OptionId
@@ -183,6 +185,11 @@ typedef enum OptionId
     OPT_PART_SIZE,  /* bytes */
     OPT_BAD_PAGES,  /* --bad-pages=fail|warn|ignore */
     OPT_STANDBY,    /* restore */
+    OPT_TARGET_NAME,
+    OPT_TARGET_TIME,
+    OPT_SLOT,       /* receive-wal, and the next two */
+    OPT_NO_LOOP,
+    OPT_SKIP_GAP,
     /* answered by options_parse itself */
     OPT_HELP,       /* -? --help */
     OPT_VERSION,    /* -V --version */

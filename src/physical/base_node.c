@@ -16,19 +16,18 @@ static bool refuse(const BaseNode *node, const char *what, const char *hint, Err
 
 static PGresult *ask_settings(const BaseNode *node, Error *err)
 {
-    return pg_query(
-        node->probe,
-        "SELECT max(CASE s.name WHEN 'block_size' THEN s.setting END),"
-        " max(CASE s.name WHEN 'segment_size' THEN s.setting END),"
-        " max(CASE s.name WHEN 'wal_segment_size' THEN s.setting END),"
-        " max(CASE s.name WHEN 'data_checksums' THEN s.setting END) = 'on',"
-        " max(CASE s.name WHEN 'wal_level' THEN s.setting END),"
-        " max(CASE s.name WHEN 'max_wal_senders' THEN s.setting END),"
-        " (SELECT r.rolreplication OR r.rolsuper FROM pg_catalog.pg_roles r"
-        "  WHERE r.rolname = session_user), pg_catalog.pg_is_in_recovery()"
-        " FROM pg_catalog.pg_settings s WHERE s.name IN ('block_size', 'segment_size',"
-        " 'wal_segment_size', 'data_checksums', 'wal_level', 'max_wal_senders')",
-        0, NULL, err);
+    return pg_query(node->probe,
+                    "SELECT max(CASE s.name WHEN 'block_size' THEN s.setting END),"
+                    " max(CASE s.name WHEN 'segment_size' THEN s.setting END),"
+                    " max(CASE s.name WHEN 'wal_segment_size' THEN s.setting END),"
+                    " max(CASE s.name WHEN 'data_checksums' THEN s.setting END) = 'on',"
+                    " max(CASE s.name WHEN 'wal_level' THEN s.setting END),"
+                    " max(CASE s.name WHEN 'max_wal_senders' THEN s.setting END),"
+                    " (SELECT r.rolreplication OR r.rolsuper FROM pg_catalog.pg_roles r"
+                    "  WHERE r.rolname = session_user), pg_catalog.pg_is_in_recovery()"
+                    " FROM pg_catalog.pg_settings s WHERE s.name IN ('block_size', 'segment_size',"
+                    " 'wal_segment_size', 'data_checksums', 'wal_level', 'max_wal_senders')",
+                    0, NULL, err);
 }
 
 static bool check_server(BaseNode *node, Error *err)
@@ -84,8 +83,7 @@ bool base_node_open(BaseNode *node, Error *err)
         return error_node(err, node->label);
     node->walsender = replication_open(node->spec, node->label, "pgark base backup", node->cancel,
                                        err);
-    return (node->walsender != NULL && check_walsender(node, err)) ||
-           error_node(err, node->label);
+    return (node->walsender != NULL && check_walsender(node, err)) || error_node(err, node->label);
 }
 
 /* ---- WAL ---- */
@@ -228,21 +226,20 @@ static bool begin_store(BaseNode *node, Storage *st, const char *set_dir, Error 
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "directories");
     node->dir = mem_printf(node->ctx, "physical/node%d", node->content);
-    node->store_spec = (BaseStoreSpec){
-        .storage = st,
-        .set_dir = mem_strdup(node->ctx, set_dir),
-        .dir = node->dir,
-        .content = node->content,
-        .compress = node->compress,
-        .alone = node->alone,
-        .no_sync = node->no_sync,
-        .part_size = node->request->part_size,
-        .block_size = node->server.block_size,
-        .segment_blocks = node->server.segment_blocks,
-        .check_pages = node->server.data_checksums &&
-                       node->request->bad_pages != BAD_PAGES_IGNORE,
-        .cancel = node->cancel,
-        .progress = node->progress};
+    node->store_spec = (BaseStoreSpec){.storage = st,
+                                       .set_dir = mem_strdup(node->ctx, set_dir),
+                                       .dir = node->dir,
+                                       .content = node->content,
+                                       .compress = node->compress,
+                                       .alone = node->alone,
+                                       .no_sync = node->no_sync,
+                                       .part_size = node->request->part_size,
+                                       .block_size = node->server.block_size,
+                                       .segment_blocks = node->server.segment_blocks,
+                                       .check_pages = node->server.data_checksums &&
+                                                      node->request->bad_pages != BAD_PAGES_IGNORE,
+                                       .cancel = node->cancel,
+                                       .progress = node->progress};
     if (!storage_make_dir(st, mem_printf(tmp, "%s/%s/wal", set_dir, node->dir), false, err))
         return false;
     node->store = base_store_new(&node->store_spec, err);
