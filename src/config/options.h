@@ -25,6 +25,8 @@ typedef enum Command
     CMD_EXPORT = 1 << 7,
     CMD_CONFIG = 1 << 8,
     CMD_BASEBACKUP = 1 << 9,
+    CMD_RECEIVE_WAL = 1 << 10,
+    CMD_RESTORE_POINT = 1 << 11,
 } Command;
 
 typedef enum OptionId
@@ -205,7 +207,12 @@ typedef enum OptionId
     OPT_TABLESPACE_MAPPING, /* -T */
     OPT_WALDIR,
     OPT_NO_CLEAN, /* -n */
-    OPT_STANDBY,  /* restore */
+    OPT_STANDBY,  /* restore, and the next two */
+    OPT_TARGET_NAME,
+    OPT_TARGET_TIME,
+    OPT_RECEIVE_SLOT, /* --slot of receive-wal, and the next two */
+    OPT_NO_LOOP,
+    OPT_SKIP_GAP,
     /* answered by options_parse itself */
     OPT_HELP,       /* -? --help */
     OPT_VERSION,    /* -V --version */

@@ -1,6 +1,8 @@
 /* config/options_check.c - options against each other; see options_internal.h. */
 #include "config/options_internal.h"
 
+#include "base/str.h"
+
 typedef struct Exclusion
 {
     OptionId a;
@@ -42,6 +44,9 @@ static const Exclusion exclusions[] = {
     {OPT_CREATE, OPT_KEEP_EXISTING},
     {OPT_CREATE, OPT_TRUNCATE},
     {OPT_CREATE, OPT_APPEND},
+    {OPT_TARGET_NAME, OPT_TARGET_TIME},
+    {OPT_STANDBY, OPT_TARGET_NAME},
+    {OPT_STANDBY, OPT_TARGET_TIME},
     {OPT_NO_OWNER, OPT_USE_SET_SESSION_AUTHORIZATION},
     {OPT_ALL_DATABASES, OPT_SCHEMA},
     {OPT_ALL_DATABASES, OPT_TABLE},
@@ -149,6 +154,22 @@ static bool check_key(const char *label, const char *text, bool latest, Error *e
     return latest ? error_hint(err, "\"pgark list\" shows the keys of all sets.") : false;
 }
 
+/* As long as servers take, and no name that a set's own point could have. */
+static bool check_point(const char *name, Error *err)
+{
+    if (name == NULL || name[0] == '\0')
+        return error_set(err, ERR_USAGE, "restore-point needs the NAME of the point");
+    if (strlen(name) > STR_NAME_MAX || strncmp(name, "pgark_", 6) == 0)
+        return error_set(
+            err, ERR_USAGE,
+            "a restore point's name has at most %d bytes, and does not begin with pgark_",
+            STR_NAME_MAX);
+    for (const char *p = name; *p != '\0'; p++)
+        if ((unsigned char) *p < ' ')
+            return error_set(err, ERR_USAGE, "a restore point's name has no control characters");
+    return true;
+}
+
 static bool check_keys(const Options *o, const CommandSpec *command, Error *err)
 {
     const char *new_key = options_string(o, OPT_KEY);
@@ -157,6 +178,8 @@ static bool check_keys(const Options *o, const CommandSpec *command, Error *err)
         return false;
     if (base != NULL && !check_key("--incremental-from", base, false, err))
         return false;
+    if (command->positional == POSITIONAL_POINT)
+        return check_point(o->key, err);
     if (command->positional != POSITIONAL_KEY)
         return true;
     if (o->key != NULL)
@@ -282,7 +305,8 @@ static bool check_maps(const Options *o, Error *err)
  * server has no meaning. */
 static bool check_restore_physical(const Options *o, Error *err)
 {
-    static const OptionId own[] = {OPT_STANDBY, OPT_NO_SYNC, OPT_NO_SPACE_CHECK};
+    static const OptionId own[] = {OPT_STANDBY, OPT_NO_SYNC, OPT_NO_SPACE_CHECK, OPT_TARGET_NAME,
+                                   OPT_TARGET_TIME};
     bool physical = is_set(o, OPT_PHYSICAL);
     for (size_t i = 0; !physical && i < LENGTH_OF(own); i++)
     {
