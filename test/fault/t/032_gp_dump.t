@@ -62,6 +62,12 @@ SKIP:
     $node->safe_psql('thin', q{CREATE TABLE t AS SELECT repeat('0123456789', 2000) AS t FROM generate_series(1, 2000)});
     gp_tool_fails('gp_dump', [ '--gp-d', "$small/dump", '--gp-c=none', conninfo($node, 'thin') ], qr/No space left|free|space/i, 'a full disk');
     is(scalar(grep { !/status|\.rpt\z/ } gp_files("$small/dump")), 0, 'a full disk: nothing that looks like a dump is left');
+    # One node is done long before the other one fails.
+    my $other = make_server('other');
+    gp_tool_fails('gp_dump', [ '--gp-d', "$small/two", '--gp-c=none', '--node', conninfo($other, 'postgres'), '--node', conninfo($node, 'thin') ],
+        qr/No space left|free|space/i, 'a full disk, two nodes');
+    is(scalar(grep { !/status|\.rpt\z/ } gp_files("$small/two")), 0, 'a full disk: what was complete goes, too');
+    drop_server($other);
     like(slurp_bytes((glob "$small/dump/*.rpt")[0]), qr/: Failed \{.*No space left.*\}\n.*finished unsuccessfully/s, 'a full disk: the report says so');
     gp_tool_ok('gp_dump', [ '--gp-d', "$small/dump", conninfo($node, 'thin') ], 'a full disk: compressed, it fits');
     no_traces('a full disk', undef, $node);
