@@ -157,10 +157,6 @@ Fleet *dump_options_fleet(void *ctx, const LegacyOptions *o, const char *databas
     if (fleet == NULL || !fleet_passwords(ctx, fleet, &request, err) ||
         !engine_discover(ctx, fleet, &request, err))
         return NULL;
-    /* A coordinator is 1, and the others follow: also where the engine has no such numbers. */
-    bool numbered = fleet->nodes[0].dbid > 0;
-    for (size_t i = 0; !numbered && i < fleet->node_count; i++)
-        fleet->nodes[i].dbid = (int) i + 1;
     return fleet;
 }
 

@@ -76,7 +76,7 @@ static void list_fleet(DumpRun *run)
     {
         const FleetNode *from = &fleet->nodes[i];
         result->nodes[i] = (DumpNode){.content = content_of(fleet->topology, from->content),
-                                      .dbid = from->dbid,
+                                      .dbid = dump_dbid(run->request->fleet, from->dbid),
                                       .host = from->spec.host == NULL ? "-" : from->spec.host,
                                       .port = from->spec.port == NULL ? 0 : atoi(from->spec.port),
                                       .database = pg_conn_spec_database(run->ctx, &from->spec)};
@@ -95,7 +95,7 @@ static void list_nodes(DumpRun *run)
     {
         const NodeRecord *from = &m->nodes[i];
         result->nodes[i] = (DumpNode){.content = content_of(m->set.topology, from->content),
-                                      .dbid = from->dbid,
+                                      .dbid = dump_dbid(run->request->fleet, from->dbid),
                                       .host = from->host,
                                       .port = from->port,
                                       .database = from->database};

@@ -68,6 +68,13 @@ typedef struct DumpResult
     const char *report; /* path, NULL: none could be written */
 } DumpResult;
 
+/* dump_dbid: the number of a node that files are named by. A coordinator's is from 1 on: where an engine counts from
+ * 0, one more. */
+static inline int dump_dbid(const Fleet *fleet, int dbid)
+{
+    return fleet->nodes[0].dbid > 0 ? dbid : dbid + 1;
+}
+
 /* dump_run makes the dump. Blocks; result lives below ctx, and has its nodes also where it fails, as far as
  * they were known. */
 bool dump_run(void *ctx, const DumpRequest *request, Supervisor *supervisor, DumpResult *ret,

@@ -98,7 +98,7 @@ static bool check_dbids(const DumpRequest *r, Error *err)
     {
         bool known = false;
         for (size_t n = 0; n < r->fleet->node_count; n++)
-            known = known || r->fleet->nodes[n].dbid == r->dbids[i];
+            known = known || dump_dbid(r->fleet, r->fleet->nodes[n].dbid) == r->dbids[i];
         if (!known)
             return error_set(err, ERR_USAGE, "--gp-s: no node has the dbid %d", r->dbids[i]);
     }
