@@ -115,6 +115,13 @@ is_stored($now, $_) for qw(appended rewritten emptied fresh part_2 empty);
 ok(!grep({ $_->{name} eq 'dropped' } @{ $now->{tables} }), 'a dropped table is not there');
 restores($third, 'changes');
 
+# By the documented format alone: what is elsewhere is where the record says.
+my @wrong = grep {
+    my $bytes = slurp_bytes(set_dir($repo, $_->{set} // $third) . "/$_->{object}");
+    Digest::SHA::sha256_hex(substr $bytes, $_->{offset}, $_->{stored}) ne $_->{sha256}
+} grep { defined $_->{object} } chunks($repo, $third, 0);
+is_deeply(\@wrong, [], 'every chunk is where its record says');
+
 is_deeply($now->{chain}, [ $third, $second, $first ], 'show tells the chain');
 like(pgark_ok([ 'show', $third, '--repo', $repo ], 'show'),
     qr/^chain +$third -> $second -> $first \(full\)\n +in $first +\d+ chunks/m, 'in words, too');
