@@ -209,7 +209,8 @@ static bool is_there(BaseChunks *c, const ChunkRecord *chunk, bool *ret, Error *
         warn_once(c, "it refers to a set that it does not depend on", "");
         return true;
     }
-    const char *path = mem_printf(tmp, "%s/%s", repo_set_dir(c->base->repo, tmp, chunk->set), chunk->object);
+    const char *path = mem_printf(tmp, "%s/%s", repo_set_dir(c->base->repo, tmp, chunk->set),
+                                  chunk->object);
     if (!storage_stat(c->base->repo->storage, path, &info, err))
         return false;
     *ret = info.kind == STORAGE_FILE && info.size >= chunk->offset + chunk->stored;

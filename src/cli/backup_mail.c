@@ -68,7 +68,8 @@ bool backup_mail_prepare(void *ctx, const Options *o, BackupMail **ret, Error *e
     mail->least = str_equal(on, "always")     ? RUN_DONE
                   : str_equal(on, "warnings") ? RUN_WARNINGS
                                               : RUN_FAILED;
-    if (!mail_check_address("--mail-from", mail->from, err) || !backup_mail_server(mail, o, &mail->server, err))
+    if (!mail_check_address("--mail-from", mail->from, err) ||
+        !backup_mail_server(mail, o, &mail->server, err))
         return false;
     for (size_t i = 0; i < mail->to_count; i++)
     {

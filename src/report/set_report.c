@@ -89,7 +89,7 @@ static void find_shares(Repo *repo, void *ctx, const SetRecord *set, SetDetail *
         one.depends_on = &set->depends_on[i];
         one.depends_count = 1;
         ret->shares[i].there = base_check_depends(repo->storage, repo_set_dir(repo, ctx, set->key),
-                                                   &one, &why);
+                                                  &one, &why);
     }
 }
 

@@ -325,10 +325,11 @@ void journal_forget(RestoreNode *node)
         return;
     /* The run is cancelled by now. A busy server may take its time to end what its workers did. */
     conn->cancel = NULL;
-    if (try(conn, "SET lock_timeout = '10s'; DO $$ BEGIN IF NOT EXISTS (SELECT FROM " SCHEMA ".done)"
-                  " AND NOT EXISTS (SELECT FROM " SCHEMA ".done_unlogged)"
-                  " AND NOT EXISTS (SELECT FROM " JOURNAL_ELSEWHERE ") THEN"
-                  " DROP SCHEMA " SCHEMA " CASCADE; END IF; END $$"))
+    if (try(conn,
+            "SET lock_timeout = '10s'; DO $$ BEGIN IF NOT EXISTS (SELECT FROM " SCHEMA ".done)"
+            " AND NOT EXISTS (SELECT FROM " SCHEMA ".done_unlogged)"
+            " AND NOT EXISTS (SELECT FROM " JOURNAL_ELSEWHERE ") THEN"
+            " DROP SCHEMA " SCHEMA " CASCADE; END IF; END $$"))
     {
         bool left = false;
         Error err = ERROR_INIT;

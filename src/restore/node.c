@@ -87,6 +87,44 @@ static bool remap(RestoreNode *node, Error *err)
     return remap_archive(node->toc, r->schema_map, r->schema_map_count, err);
 }
 
+static void want_schema(RestoreNode *node, const char *schema)
+{
+    for (size_t i = 0; i < node->new_schema_count; i++)
+    {
+        if (strcmp(node->new_schemas[i], schema) == 0)
+            return;
+    }
+    for (size_t i = 0; i < node->toc->entry_count; i++)
+    {
+        if (entry_is(&node->toc->entries[i], "SCHEMA") &&
+            strcmp(node->toc->entries[i].tag, schema) == 0)
+            return;
+    }
+    *mem_push(node->ctx, node->new_schemas, node->new_schema_count, node->new_schema_capacity,
+              const char *) = schema;
+}
+
+/* What was chosen by -t, now or for the set, comes without its schema. A database that has none, and one that is
+ * to have what it lacks, gets it. */
+static void want_schemas(RestoreNode *node)
+{
+    const RestoreRequest *r = node->request;
+    bool part = node->manifest->set.selection_count > 0 || !selection_is_all(&node->selection);
+    const char *last = "public"; /* those of one schema lie side by side, mostly */
+    if (!part || !(r->create || r->keep_existing) ||
+        (node->selection.sections & SELECT_PRE_DATA) == 0)
+        return;
+    for (size_t i = 0; i < node->toc->entry_count; i++)
+    {
+        const TocEntry *e = &node->toc->entries[i];
+        if (!entry_has_schema(e) || strcmp(e->schema, last) == 0 ||
+            strcmp(e->schema, "public") == 0 || strcmp(e->schema, "pg_catalog") == 0)
+            continue;
+        last = e->schema;
+        want_schema(node, last);
+    }
+}
+
 static void warn_left_out(const RestoreNode *node)
 {
     for (size_t i = 0; i < node->filter->left_out_count; i++)
@@ -113,6 +151,7 @@ static bool choose(RestoreNode *node, Error *err)
     if (!remap(node, err))
         return false;
     adapt_archive(node->toc, node->request);
+    want_schemas(node);
     return existing_definitions(node, err);
 }
 

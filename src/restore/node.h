@@ -102,11 +102,12 @@ typedef struct RestoreNode
     bool single_statements; /* definitions behind the data are sent one statement at a time */
     int jobs;               /* workers: as many as asked for, for each server that is loaded into */
     RestorePlaces places;
-    char **part_columns;      /* per part of fold: quoted list of its columns */
-    Selection selection;      /* the request's, with the sections that this set has */
-    ArchiveToc *toc;          /* what is restored of the archive, as it is run */
-    Filter *filter;           /* of toc, and of the manifest's records */
-    const char **new_schemas; /* of --schema-map, to be made where they are not there */
+    char **part_columns; /* per part of fold: quoted list of its columns */
+    Selection selection; /* the request's, with the sections that this set has */
+    ArchiveToc *toc;     /* what is restored of the archive, as it is run */
+    Filter *filter;      /* of toc, and of the manifest's records */
+    const char *
+        *new_schemas; /* that the archive does not make, to be made where they are not there */
     size_t new_schema_count, new_schema_capacity;
     DdlPlan *ddl;
     Globals *globals; /* roles and tablespaces to be made first, NULL: none */

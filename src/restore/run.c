@@ -384,16 +384,28 @@ static bool set_properties(RestoreNode *node, Error *err)
     return true;
 }
 
-/* Schemas of --schema-map that the archive does not make itself. */
+static bool make_schema(RestoreNode *node, const char *schema, Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "schema");
+    const char *name = pg_quote_ident(tmp, node->main, schema, err);
+    if (name == NULL)
+        return false;
+    AUTO(PQclear)
+    PGresult *res = pg_query(node->main, "SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1",
+                             1, &schema, err);
+    /* IF NOT EXISTS needs the right to make it also where it is there. */
+    return res != NULL &&
+           (PQntuples(res) > 0 ||
+            pg_exec(node->main, mem_printf(tmp, "CREATE SCHEMA IF NOT EXISTS %s", name), err));
+}
+
+/* Schemas that the archive does not make itself. */
 static bool make_schemas(RestoreNode *node, Error *err)
 {
-    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "schemas");
     for (size_t i = 0; i < node->new_schema_count; i++)
     {
-        const char *name = pg_quote_ident(tmp, node->main, node->new_schemas[i], err);
-        if (name == NULL ||
-            !pg_exec(node->main, mem_printf(tmp, "CREATE SCHEMA IF NOT EXISTS %s", name), err))
-            return error_prefix(err, "--schema-map");
+        if (!make_schema(node, node->new_schemas[i], err))
+            return error_prefix(err, "schema \"%s\"", node->new_schemas[i]);
     }
     return true;
 }

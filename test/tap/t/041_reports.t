@@ -190,4 +190,19 @@ pgark_fails([ 'list', '--repo', $repo, '--log-dir', $log ], qr/is not a director
 pgark_fails([ 'list', '--repo', $repo, '--log-keep=3' ], qr/--log-keep needs --log-dir/, 'no directory to keep');
 pgark_fails([ 'list', '--repo', $repo, '--syslog=mail' ], qr/--syslog must be user/, 'no such facility');
 
+# ---- the schema of the history is that of the extension, too
+SKIP:
+{
+    skip 'the extension is not built', 6 if !defined $ENV{PGARK_PG_AGENTS};
+    my $agents = agent_server('agents', 'first');
+    $agents->safe_psql('postgres', "CREATE DATABASE $_") for 'second';
+    for my $db ('first', 'second')
+    {
+        pgark_ok([ @base, '-d', conninfo($agents, $db), '--history=database' ], "$db: a history");
+        $agents->safe_psql($db, 'CREATE EXTENSION pgark') if $db eq 'second';
+        pgark_ok([ @base, '-d', conninfo($agents, $db), '--history=database', '--agent' ], "$db: beside the extension, by an agent");
+        is($agents->safe_psql($db, 'SELECT count(*) FROM pgark.history'), 2, "$db: two rows");
+    }
+}
+
 done_testing();

@@ -189,7 +189,7 @@ cron_fails([ qw(-a -x databases -t schemaname.nothing -u), $dir ], qr/has no tab
 cron_fails([ qw(-a -x databases -s nothing -u), $dir ], qr/has no schema nothing/, 'a schema that is not there');
 cron_fails([ qw(-a -x databases -E KLINGON -u), $dir ], qr/no encoding "KLINGON"/, 'an encoding that is not there');
 cron_ok([ qw(-a -x databases -E LATIN1 -H -u), $dir ], 'an encoding that a restore can have');
-my ($blocked_key) = (cron(qw(-a -x nothing,databases -H -u), $dir))[1] =~ /Timestamp key = (\d{14})/;
+my ($blocked_key) = (cron('-a', '-x', 'nothing,databases', '-H', '-u', $dir))[1] =~ /Timestamp key = (\d{14})/;
 ok(defined $blocked_key, 'of two databases the other one is dumped');
 spew_bytes("$dir/file", '');
 cron_fails([ qw(-a -x databases -u), "$dir/file" ], qr/\[ERROR\]:-/, '-u is a file');

@@ -75,9 +75,15 @@ is(query($counts), '1000|10|5', 'all tables of a schema: they have their rows');
 restore_fails([ qw(-a -T schemaname.nothing -t), $whole ], qr/nothing/, 'a table that the dump does not have');
 restore_fails([ qw(-a -S public -T schemaname.other -t), $whole ], qr/-T names table schemaname\.other, which is in no schema of -S/, 'a table of another schema');
 
-# ---- databases
+# ---- databases, the schema of what is chosen
 restore_ok([ qw(-a -t), $whole, qw(--redirect copy) ], '--redirect makes a database');
 is(query($counts, 'copy'), '1000|10|5', '--redirect: all rows');
+my $table = cron_key([qw(-a -x databases -t schemaname.tablename)], 'a dump of a table');
+restore_ok([ qw(-a -t), $table, qw(--redirect made) ], '--redirect: a table, into a database that has no such schema');
+is(query('SELECT count(*) FROM schemaname.tablename', 'made'), 1000, '--redirect: the schema is made');
+query('DROP SCHEMA schemaname CASCADE', 'made');
+restore_ok([ qw(-a -T schemaname.other -t), $whole, qw(--redirect made) ], '-T: into one that lacks the schema');
+is(query('SELECT count(*) FROM schemaname.other', 'made'), 10, '-T: the schema is made');
 query('TRUNCATE outside', 'copy');
 restore_ok([ qw(-a -t), $whole, qw(--redirect copy -T public.outside) ], '--redirect into one that is there');
 is(query($counts, 'copy'), '1000|10|5', '--redirect: a table');
