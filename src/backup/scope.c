@@ -141,7 +141,10 @@ bool scope_read(PgConn *conn, void *ctx, const Selection *selection, const NodeS
     if (scope == NULL)
         return catalog_read_relations(conn, ctx, selection, NULL, ret, err);
     if (!scope->catalogue)
+    {
         ret->selected = mem_array(ctx, SelectionItem, 0);
+        ret->pool = (StringPool){.ctx = ret->selected};
+    }
     else if (!catalog_read_relations(conn, ctx, selection, scope->hide, ret, err))
         return false;
     for (size_t i = 0; i < ret->count; i++)

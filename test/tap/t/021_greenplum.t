@@ -104,12 +104,13 @@ is(gp_segment_sql($bigger, 'app', $_, 'SELECT count(*) FROM heap_rep'), 200, "2 
 gp_no_traces('restores', $source, 'copy');
 
 # ---- ended by force, and gone on with: anywhere on the way, with what was loaded into a segment and is not noted yet
+$items += scalar(map { chunks($repo, $key, $_) } 0, 1);
 my $points = $ENV{PGARK_TEST_FULL} ? 12 : 3;
 for my $i (0 .. $points - 1)
 {
     my $count = 2 + int(($i + rand) * ($items - 4) / $points);
     my $name  = "kill -9 at $count";
-    my @into  = ('restore', $key, '--repo', $repo, '-d', greenplum_conninfo($source, "killed$i"), '-j2', $i % 3 == 2 ? '--no-direct' : ());
+    my @into  = ('restore', $key, '--repo', $repo, '-d', greenplum_conninfo($source, "killed$i"), '-j2', $i % 3 == 0 ? '--no-direct' : ());
     gp_sql($source, 'postgres', "CREATE DATABASE killed$i");
     my $frozen = gp_freeze($source, "killed$i", $count);
     my $run    = pgark_start(@into);

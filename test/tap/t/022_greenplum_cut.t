@@ -50,6 +50,7 @@ INSERT INTO journal VALUES (:a, 1);
 INSERT INTO journal VALUES (:b, -1);
 COMMIT;
 SQL
+spew_bytes("$dir/calm", slurp_bytes("$dir/book") . "\\sleep 500 ms\n");
 spew_bytes("$dir/columns", <<'SQL');
 BEGIN;
 INSERT INTO journal_columns SELECT g, 1 FROM generate_series(1, 5) g;
@@ -137,7 +138,9 @@ for (1 .. 200)
 }
 ok($torn, 'none: a torn cut is seen, so this test bites') and note $torn;
 
-# ---- the proof without locks, for a role that may only read
+# ---- the proof without locks, for a role that may only read: it needs a moment without commits
+stop_writers(@writers);
+@writers = start_writers('calm');
 gp_sql($cluster, 'bank', 'CREATE ROLE reader LOGIN; GRANT SELECT ON account, journal, journal_columns, rate TO reader');
 my ($key, $cut) = backup_once('-U', 'reader', '--cut-timeout=60s');
 is($cut->{method}, 'double-collect', 'a reader: looks twice');
