@@ -87,6 +87,7 @@ static int exit_code(int code, const Error *err)
 static int run_program(void *ctx, ProgramRun *run, int argc, char **argv)
 {
     Error err = ERROR_INIT;
+    supervise_block_signals();
     log_setup(LOG_INFO, false);
     int code = run(ctx, argc, argv, supervise_new(ctx), &err);
     if (error_is_set(&err))
@@ -100,14 +101,15 @@ int main(int argc, char **argv)
     Error err = ERROR_INIT;
     OptionsAction action;
     umask(077); /* backups are as secret as the database */
+    /* By another name the first word can be a database's. */
+    ProgramRun *program = argc < 1 ? NULL : programs_find(argv[0]);
+    if (program != NULL)
+        return run_program(ctx, program, argc, argv);
     if (argc > 1 && str_equal(argv[1], KEEPER_COMMAND))
         return keeper_main();
     if (argc > 1 && str_equal(argv[1], AGENT_COMMAND))
         return cmd_agent(ctx, programs_agents());
     supervise_block_signals();
-    ProgramRun *program = argc < 1 ? NULL : programs_find(argv[0]);
-    if (program != NULL)
-        return run_program(ctx, program, argc, argv);
     Options *o = options_parse(ctx, argc, argv, &action, &err);
     if (o != NULL && action == OPTIONS_DONE)
         return EXIT_DONE;

@@ -66,33 +66,23 @@ static bool is_errand(const char *word)
     return len > 2 && (strncmp("--help", word, len) == 0 || strncmp("--version", word, len) == 0);
 }
 
-static LegacyOptions *parse(void *ctx, const LegacyProgram *program, const char *const *words,
-                            size_t count, Error *err)
+static LegacyOptions *parse(void *ctx, const LegacyProgram *program, const AgentJob *job,
+                            Error *err)
 {
+    size_t count = job->argument_count;
     const char **argv = mem_array(ctx, const char *, count + 1);
     bool done = false;
     argv[0] = program->name;
     for (size_t i = 0; i < count; i++)
     {
-        argv[i + 1] = words[i];
-        if (!is_errand(words[i]))
+        argv[i + 1] = job->arguments[i];
+        if (!is_errand(job->arguments[i]))
             continue;
         error_set(err, ERR_USAGE, "%s takes no such option", program->name);
         return NULL;
     }
     return legacy_options_parse(ctx, program, (int) count + 1, (char **) (uintptr_t) argv, &done,
                                 err);
-}
-
-LegacyOptions *launched_dump_options(void *ctx, const char *const *words, size_t count, Error *err)
-{
-    return parse(ctx, &dump_program, words, count, err);
-}
-
-LegacyOptions *launched_restore_options(void *ctx, const char *const *words, size_t count,
-                                        Error *err)
-{
-    return parse(ctx, &restore_program, words, count, err);
 }
 
 /* ---- what both do ---- */
@@ -166,8 +156,7 @@ bool launched_dump(AgentProcess *p, const Options *o UNUSED, json_t **ret, Error
                      .no_report = true};
     if (!read_place(p, "gzip", &place, err))
         return false;
-    const LegacyOptions *options = launched_dump_options(p->ctx, p->job.arguments,
-                                                         p->job.argument_count, err);
+    const LegacyOptions *options = parse(p->ctx, &dump_program, &p->job, err);
     if (options == NULL || !dump_options_apply(p->ctx, options, &r, err))
         return false;
     r.fleet = own_server(p);
@@ -188,8 +177,7 @@ bool launched_restore(AgentProcess *p, const Options *o UNUSED, json_t **ret, Er
     const int dbids[] = {p->order.server.dbid};
     if (!read_place(p, "stop", &place, err))
         return false;
-    const LegacyOptions *options = launched_restore_options(p->ctx, p->job.arguments,
-                                                            p->job.argument_count, err);
+    const LegacyOptions *options = parse(p->ctx, &restore_program, &p->job, err);
     if (options == NULL)
         return false;
     ScriptRestore r = {.fleet = own_server(p),

@@ -14,6 +14,9 @@ static void check_job(void *ctx, const AgentOrder *order)
     AgentJob job;
     AgentBackupJob backup;
     Error err = ERROR_INIT;
+    if (!agent_job_read_plain(ctx, order, &job, &err) && err.code != ERR_USAGE)
+        abort();
+    error_clear(&err);
     if (!agent_job_read(ctx, order, &job, &err))
     {
         if (err.code != ERR_USAGE)

@@ -78,6 +78,10 @@ run_script($node, 'copy', "$base/agent/gp_dump_1_1_20161103233926", "$base/agent
 same_text(dump_text($node, 'copy', '-s'), dump_text($node, 'test', '-s'), 'the definitions restore');
 is($node->safe_psql('copy', 'SELECT count(*) FROM a'), 0, 'and are all there is');
 
+# A database may be called as a command of pgark is.
+$new->('agent');
+gp_tool_ok('gp_dump', [ 'agent', '--gp-d', "$base/named", '-p', $port, @at ], 'a database named agent');
+
 # ---- gp_restore --------------------------------------------------------------------------------------
 
 $new->('copy');
