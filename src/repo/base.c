@@ -185,7 +185,9 @@ bool base_open(Repo *repo, void *ctx, const SetRecord *own, const char *from, Ba
             continue;
         if (try_set(repo, ctx, &set, ret, &why))
             return true;
-        log_warning("set %s cannot be built on: %s", sets[i].key, why.message);
+        /* Sets that agents have made are as they should be. */
+        if (why.code != ERR_USAGE)
+            log_warning("set %s cannot be built on: %s", sets[i].key, why.message);
     }
     return true;
 }

@@ -349,6 +349,11 @@ my $all_rows = spread_rows();
     drop_copy('exported');
     no_traces('the whole fleet', [ $repo, $key ], @nodes, $target);
 
+    # All of it once more, of which nothing is new: shards are referred to where they are.
+    my $again = set_without_restart('incremental', '--incremental');
+    is(join(' ', grep { $_->{stored} } @{ manifest($repo, $again)->{table} }), '', 'incremental: no rows are stored');
+    drop_copy(restored($again, 'incremental', $all_rows));
+
     # A part of it.
     pgark_ok([ 'restore', $key, '--repo', $repo, '--create', '-d', conninfo($target, 'part'), '-t', 'public.orders',
             '-t', 'country' ], 'restore -t');

@@ -112,9 +112,11 @@ for my $cut ('strict', 'barrier', 'none')
     my $key = backup($repo, '-d', $from, @dump, "--cut=$cut");
     is(manifest($repo, $key)->{cut}[0]{method}, $cut eq 'none' ? 'none' : 'barrier', "--cut=$cut: by what");
 }
-my $key = backup($repo, '-d', $from, '-j2', @dump);
+my $key = backup($repo, '-d', $from, '-j2', '--incremental', @dump);
 pgark_ok([ 'verify', $key, '--repo', $repo ], 'verify');
 my $m = manifest($repo, $key);
+is(join(' ', grep { $_->{stored} } @{ $m->{table} }), '', 'nothing is new, and no rows are stored');
+cmp_ok($m->{totals}[0]{referenced}, '>', 0, 'they are referred to');
 is($m->{set}[0]{topology}, 'greenplum', 'the topology is in the set');
 is_deeply([ map { "$_->{content} $_->{dbid} $_->{port}" } @{ $m->{node} } ], [ map { ($_ - 1) . ' ' . ($_ + 1) . ' ' . $nodes[$_]->port } 0 .. 2 ],
     'coordinator and segments, by their numbers');
