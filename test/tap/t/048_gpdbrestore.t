@@ -78,7 +78,7 @@ restore_fails([ qw(-a -S public -T schemaname.other -t), $whole ], qr/-T names t
 # ---- databases, the schema of what is chosen
 restore_ok([ qw(-a -t), $whole, qw(--redirect copy) ], '--redirect makes a database');
 is(query($counts, 'copy'), '1000|10|5', '--redirect: all rows');
-my $table = cron_key([qw(-a -x databases -t schemaname.tablename)], 'a dump of a table');
+my $table = cron_key([qw(-a -x databases --prefix apart -t schemaname.tablename)], 'a dump of a table');
 restore_ok([ qw(-a -t), $table, qw(--redirect made) ], '--redirect: a table, into a database that has no such schema');
 is(query('SELECT count(*) FROM schemaname.tablename', 'made'), 1000, '--redirect: the schema is made');
 query('DROP SCHEMA schemaname CASCADE', 'made');
