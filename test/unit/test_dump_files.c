@@ -13,16 +13,32 @@
 #define KEY  "20161103233926"
 #define MARK "0123456789abcdef0123456789abcdef"
 
+static void *ctx;
+
+static int set_up(void **state)
+{
+    (void) state;
+    ctx = mem_context(NULL, "test");
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void) state;
+    mem_free(ctx);
+    return 0;
+}
+
 static void test_names(void **state)
 {
     DumpName n;
     (void) state;
-    assert_string_equal(dump_name(NULL, DUMP_SCRIPT, NULL, -1, 1, KEY), "gp_dump_-1_1_" KEY);
-    assert_string_equal(dump_name(NULL, DUMP_POST_DATA, "x_", 0, 2, KEY),
+    assert_string_equal(dump_name(ctx, DUMP_SCRIPT, NULL, -1, 1, KEY), "gp_dump_-1_1_" KEY);
+    assert_string_equal(dump_name(ctx, DUMP_POST_DATA, "x_", 0, 2, KEY),
                         "x_gp_dump_0_2_" KEY "_post_data");
-    assert_string_equal(dump_name(NULL, DUMP_STATUS, NULL, 1, 1, KEY), "gp_dump_status_1_1_" KEY);
-    assert_string_equal(dump_name(NULL, DUMP_DATABASE, NULL, 1, 1, KEY), "gp_cdatabase_1_1_" KEY);
-    assert_string_equal(dump_report_name(NULL, true, NULL, KEY), "gp_restore_" KEY ".rpt");
+    assert_string_equal(dump_name(ctx, DUMP_STATUS, NULL, 1, 1, KEY), "gp_dump_status_1_1_" KEY);
+    assert_string_equal(dump_name(ctx, DUMP_DATABASE, NULL, 1, 1, KEY), "gp_cdatabase_1_1_" KEY);
+    assert_string_equal(dump_report_name(ctx, true, NULL, KEY), "gp_restore_" KEY ".rpt");
     assert_true(dump_name_parse("gp_dump_-1_12_" KEY ".gz", NULL, KEY, false, &n));
     assert_int_equal(n.node, -1);
     assert_int_equal(n.dbid, 12);
@@ -93,7 +109,7 @@ static bool keep(void *arg, const void *data, size_t len, Error *err)
 static const char *half_of(const char *script, ScriptHalf half, size_t piece)
 {
     Error err = ERROR_INIT;
-    Str *out = str_new(NULL);
+    Str *out = str_new(ctx);
     size_t len = strlen(script);
     ScriptFilter f = {.half = half, .sink = keep, .arg = out};
     for (size_t i = 0; i < len; i += piece)
@@ -134,14 +150,13 @@ static void test_halves(void **state)
 static void test_long_lines(void **state)
 {
     (void) state;
-    Str *script = str_new(NULL);
+    Str *script = str_new(ctx);
     str_add(script, EXPORT_MARK_HEAD MARK "\n");
     for (int i = 0; i < 100000; i++)
         str_add(script, "0123456789");
     str_add(script, "\nx\n");
     assert_string_equal(half_of(script->data, SCRIPT_WHOLE, 4096), script->data);
     assert_string_equal(half_of(script->data, SCRIPT_ROWS, 100), script->data);
-    mem_free(script);
 }
 
 int main(void)
@@ -152,5 +167,5 @@ int main(void)
         cmocka_unit_test(test_halves),
         cmocka_unit_test(test_long_lines),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, set_up, tear_down);
 }
