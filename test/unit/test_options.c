@@ -243,6 +243,8 @@ static const Accepted accepted[] = {
     {{BACKUP, "--nice=19"}, OPT_NICE, NUMBER, 19, NULL},
     {{BACKUP, "--io-idle"}, OPT_IO_IDLE, FLAG, 1, NULL},
     {{BACKUP, "--rate-limit=50MB"}, OPT_RATE_LIMIT, NUMBER, 50 * 1048576, NULL},
+    {{BACKUP, "--incremental"}, OPT_INCREMENTAL, FLAG, 1, NULL},
+    {{BACKUP, "--incremental-from", KEY}, OPT_INCREMENTAL_FROM, TEXT, 0, KEY},
     {{BACKUP, "--keep-partial"}, OPT_KEEP_PARTIAL, FLAG, 1, NULL},
     {{BACKUP, "--min-free=10"}, OPT_MIN_FREE, NUMBER, 10, NULL},
     {{BACKUP, "--no-space-check"}, OPT_NO_SPACE_CHECK, FLAG, 1, NULL},
