@@ -250,8 +250,6 @@ static const Accepted accepted[] = {
     {{BACKUP, "--no-space-check"}, OPT_NO_SPACE_CHECK, FLAG, 1, NULL},
     {{BACKUP, "--vacuum=before", "--vacuum=after"}, OPT_VACUUM, LIST, 2, "after"},
     {{BACKUP, "--prefix=nightly_1.x-y"}, OPT_PREFIX, TEXT, 0, "nightly_1.x-y"},
-    {{BACKUP, "--incremental"}, OPT_INCREMENTAL, FLAG, 1, NULL},
-    {{BACKUP, "--incremental-from", KEY}, OPT_INCREMENTAL_FROM, TEXT, 0, KEY},
     {{"list", "--repo=/r", "--all"}, OPT_ALL, FLAG, 1, NULL},
     {{"show", KEY, "--repo=/r"}, OPT_TABLES, NUMBER, 20, NULL},
     {{"show", KEY, "--repo=/r", "--tables=0"}, OPT_TABLES, NUMBER, 0, NULL},
