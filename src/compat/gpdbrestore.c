@@ -189,6 +189,10 @@ static bool restore(DbRestore *r, Error *err)
     if (only(r, RESTORE_GLOBALS))
         return restore_globals_only(r, err);
     bool ok = run_engine(r, &result, err);
+    /* The engine's command has that option, and this one not. */
+    if (!ok && strstr(err->hint, "--resume") != NULL)
+        snprintf(err->hint, sizeof(err->hint),
+                 "The restore is not complete: the pgark command above, with --resume, goes on.");
     write_report(r, &result, ok ? NULL : err);
     if (ok)
         log_info("Restored %s", rows_line(r, &result));

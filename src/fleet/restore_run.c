@@ -248,6 +248,10 @@ static void say_what_is_left(const RestoreRun *run, Error *err)
     else if (run->request->truncate)
         error_hint(err, "The restore is not complete; the same again empties the tables and loads "
                         "them anew.");
+    else if (run->request->keep_existing)
+        error_hint(
+            err, "The restore is not complete, and what it did before stays: the same again makes "
+                 "what is missing; --truncate empties tables that have rows by now.");
     else if (!first->whole)
         error_hint(err, "The restore is not complete, and what it did before stays: try again with "
                         "--clean --if-exists, or with less.");

@@ -78,7 +78,7 @@ restore_fails([ qw(-a -S public -T schemaname.other -t), $whole ], qr/-T names t
 # ---- databases, the schema of what is chosen
 restore_ok([ qw(-a -t), $whole, qw(--redirect copy) ], '--redirect makes a database');
 is(query($counts, 'copy'), '1000|10|5', '--redirect: all rows');
-my $table = cron_key([qw(-a -x databases -t schemaname.tablename)], 'a dump of a table');
+my $table = cron_key([qw(-a -x databases --prefix apart -t schemaname.tablename)], 'a dump of a table');
 restore_ok([ qw(-a -t), $table, qw(--redirect made) ], '--redirect: a table, into a database that has no such schema');
 is(query('SELECT count(*) FROM schemaname.tablename', 'made'), 1000, '--redirect: the schema is made');
 query('DROP SCHEMA schemaname CASCADE', 'made');
@@ -157,7 +157,7 @@ ok(-e "$dir/gp_restore_$whole.rpt", '--report-status-dir: the report is there');
 
 # ---- an error of SQL is one
 query(q{TRUNCATE outside; ALTER TABLE outside ADD CHECK (b > 100)});
-restore_fails([ qw(-a -T public.outside -t), $whole ], qr/\[ERROR\]:-.*check/s, 'rows that the table does not take');
+restore_fails([ qw(-a -T public.outside -t), $whole ], qr/\[ERROR\]:-.*check.*hint: The restore is not complete/s, 'rows that the table does not take');
 like(slurp_bytes("$day/gp_restore_$whole.rpt"), qr/unsuccessfully/, 'the report says so, too');
 is(query('SELECT count(*) FROM outside'), 0, 'and there is no part of them');
 
