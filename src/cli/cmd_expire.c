@@ -1,7 +1,8 @@
 /* cli/cmd_expire.c - pgark expire. */
+#include "base/str.h"
 #include "cli/cli.h"
 #include "fleet/agent_sets.h"
-#include "repo/retention.h"
+#include "repo/wal_archive.h"
 #include "report/set_report.h"
 
 static ExpireRequest make_request(const Options *o)
@@ -34,6 +35,7 @@ typedef struct ExpireRun
     ExpireResult result;
     SweptPart *parts;
     size_t part_count;
+    WalExpired wal;
 } ExpireRun;
 
 static bool expire_work(void *arg, Error *err)
@@ -47,6 +49,8 @@ static bool expire_work(void *arg, Error *err)
                                 .repo = repo,
                                 .pattern = options_string(run->o, OPT_REPO),
                                 .cancel = cancel};
+    if (!wal_archive_expire(repo, run->request.dry_run, &run->result, &run->wal, err))
+        return false;
     return run->fleet == NULL ||
            agent_sets_sweep(&work, run->ctx, &run->result, run->request.dry_run, &run->parts,
                             &run->part_count, err);
@@ -62,7 +66,11 @@ static void print_text(const ExpireRun *run)
         printf("%s %s (%s)\n", verb, run->result.removed[i].key, run->result.removed[i].why);
     for (size_t i = 0; i < run->part_count; i++)
         printf("%s %s on node %d (its part)\n", verb, run->parts[i].key, run->parts[i].content);
-    if (run->result.count == 0 && run->part_count == 0)
+    char bytes[STR_BYTES_LEN];
+    if (run->wal.files > 0)
+        printf("%s %" PRIu64 " segments of WAL (%s) that no set needs\n", verb, run->wal.files,
+               str_format_bytes(bytes, run->wal.bytes));
+    if (run->result.count == 0 && run->part_count == 0 && run->wal.files == 0)
         printf("nothing to remove\n");
 }
 
@@ -73,9 +81,10 @@ static void print_json(const ExpireRun *run)
     for (size_t i = 0; i < run->part_count; i++)
         json_array_append_new(parts, json_pack("{s:s, s:i}", "key", run->parts[i].key, "node",
                                                run->parts[i].content));
-    json_t *all = json_pack("{s:b, s:o, s:o}", "dry_run", (int) run->request.dry_run, "removed",
-                            sets_json(r->removed, r->count), "kept",
-                            sets_json(r->kept, r->kept_count));
+    json_t *all = json_pack("{s:b, s:o, s:o, s:{s:I, s:I}}", "dry_run", (int) run->request.dry_run,
+                            "removed", sets_json(r->removed, r->count), "kept",
+                            sets_json(r->kept, r->kept_count), "wal", "segments",
+                            (json_int_t) run->wal.files, "bytes", (json_int_t) run->wal.bytes);
     if (run->fleet != NULL)
         json_object_set_new(all, "parts", parts);
     else

@@ -60,6 +60,8 @@ static bool make_request(void *ctx, const Options *o, PhysicalRestoreRequest *r,
                                   .key = options_key(o),
                                   .prefix = options_string(o, OPT_PREFIX),
                                   .jobs = (int) options_int(o, OPT_JOBS),
+                                  .target_name = options_string(o, OPT_TARGET_NAME),
+                                  .target_time = options_string(o, OPT_TARGET_TIME),
                                   .standby = options_flag(o, OPT_STANDBY),
                                   .no_sync = options_flag(o, OPT_NO_SYNC),
                                   .no_space_check = options_flag(o, OPT_NO_SPACE_CHECK),
@@ -89,8 +91,9 @@ static void print_text(const PhysicalRestoreResult *r, bool standby)
         printf("next        start the servers: they are standbys, and reach what their "
                "primary_conninfo gives them\n");
     else
-        printf("next        start the servers: each recovers up to restore point %s\n",
-               r->nodes[0].record->restore_point);
+        printf("next        start the servers: each recovers up to %s %s\n",
+               r->target.name != NULL ? "restore point" : "the time",
+               r->target.name != NULL ? r->target.name : r->target.time);
 }
 
 static void print_json(const PhysicalRestoreResult *r)
@@ -100,14 +103,15 @@ static void print_json(const PhysicalRestoreResult *r)
     {
         const PhysicalRestored *n = &r->nodes[i];
         json_array_append_new(nodes,
-                              json_pack("{s:i, s:o, s:I, s:I, s:s}", "content", n->content,
-                                        "directory", set_report_string(n->directory), "files",
-                                        (json_int_t) n->files, "bytes", (json_int_t) n->bytes,
-                                        "restore_point", n->record->restore_point));
+                              json_pack("{s:i, s:o, s:I, s:I}", "content", n->content, "directory",
+                                        set_report_string(n->directory), "files",
+                                        (json_int_t) n->files, "bytes", (json_int_t) n->bytes));
     }
-    set_report_print(stdout, json_pack("{s:s, s:o, s:I, s:o}", "key", r->manifest->set.key, "fleet",
-                                       set_report_string(r->manifest->set.fleet), "elapsed_ms",
-                                       (json_int_t) r->elapsed_ms, "nodes", nodes));
+    set_report_print(stdout,
+                     json_pack("{s:s, s:o, s:s?, s:s?, s:I, s:o}", "key", r->manifest->set.key,
+                               "fleet", set_report_string(r->manifest->set.fleet), "restore_point",
+                               r->target.name, "time", r->target.time, "elapsed_ms",
+                               (json_int_t) r->elapsed_ms, "nodes", nodes));
 }
 
 int cmd_restore_physical(void *ctx, const Options *o, Supervisor *supervisor, Error *err)
@@ -131,13 +135,16 @@ int cmd_get_wal(int argc, char **argv)
     Error err = ERROR_INIT;
     bool found = false;
     char *end = NULL;
-    long content = argc == 7 ? strtol(argv[4], &end, 10) : 0;
-    if (argc != 7 || end == argv[4] || *end != '\0' || content < -1 || content > INT_MAX)
+    bool archive = argc == 8 && str_equal(argv[7], WAL_FETCH_ARCHIVE);
+    long content = argc >= 7 ? strtol(argv[4], &end, 10) : 0;
+    if ((argc != 7 && !archive) || end == argv[4] || *end != '\0' || content < -1 ||
+        content > INT_MAX)
     {
-        error_set(&err, ERR_USAGE, WAL_FETCH_COMMAND " needs REPO KEY CONTENT NAME PATH");
+        error_set(&err, ERR_USAGE,
+                  WAL_FETCH_COMMAND " needs REPO KEY CONTENT NAME PATH [" WAL_FETCH_ARCHIVE "]");
         error_hint(&err, "It is for the restore_command of servers that pgark has restored.");
     }
-    else if (wal_fetch(argv[2], argv[3], (int) content, argv[5], argv[6], &found, &err))
+    else if (wal_fetch(argv[2], argv[3], (int) content, argv[5], argv[6], archive, &found, &err))
         return found ? EXIT_DONE : EXIT_FETCH_ABSENT;
     log_error_value(&err);
     return EXIT_FETCH_BROKEN;

@@ -35,6 +35,10 @@ static int run_command(void *ctx, const Options *o, Error *err)
         return cmd_check(ctx, o, supervisor, err);
     case CMD_EXPORT:
         return cmd_export(ctx, o, supervisor, err);
+    case CMD_RECEIVE_WAL:
+        return cmd_receive_wal(ctx, o, supervisor, err);
+    case CMD_RESTORE_POINT:
+        return cmd_restore_point(ctx, o, supervisor, err);
     case CMD_CONFIG:
         return cmd_config(ctx, o, err);
     case CMD_BASEBACKUP:

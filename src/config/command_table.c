@@ -119,6 +119,44 @@ static const CommandSpec commands[] = {
             },
     },
     {
+        .command = CMD_RECEIVE_WAL,
+        .name = "receive-wal",
+        .positional = POSITIONAL_CONNINFO,
+        .synopsis = "[OPTION]... [CONNINFO]",
+        .summary = "receive the WAL of all nodes into a repository, until it is ended",
+        .about =
+            "With it, physical sets can be restored to any time or restore point that comes behind "
+            "them. "
+            "Segments are proven, compressed and durable before a server may forget them; a "
+            "permanent replication slot keeps what is not received yet, through any interruption. "
+            "Lost connections, restarts and new timelines are followed; WAL that is "
+            "missing is an error. A signal (SIGTERM, SIGINT) is how it ends, with exit status 0.\n"
+            "CONNINFO is the same as --dbname=CONNINFO.",
+        .examples =
+            {
+                {"three servers",
+                 "pgark receive-wal --repo /srv/backup --node \"host=db0 dbname=shop\" \\\n"
+                 "    --node \"host=db1 dbname=shop\" --node \"host=db2 dbname=shop\""},
+            },
+    },
+    {
+        .command = CMD_RESTORE_POINT,
+        .name = "restore-point",
+        .positional = POSITIONAL_POINT,
+        .synopsis = "NAME [OPTION]...",
+        .summary = "make a restore point of one instant on all nodes",
+        .about = "The nodes' writers wait for a moment, as at the end of a physical backup. The "
+                 "point is noted in "
+                 "the repository; \"pgark restore --physical --target-name=NAME\" brings all nodes "
+                 "back to it, where "
+                 "receive-wal has received their WAL.",
+        .examples =
+            {
+                {"before an upgrade",
+                 "pgark restore-point before_upgrade --fleet shop.conf --repo /srv/backup"},
+            },
+    },
+    {
         .command = CMD_CHECK,
         .name = "check",
         .positional = POSITIONAL_CONNINFO,

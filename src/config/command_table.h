@@ -12,13 +12,15 @@
 #define CMD_TOP (1u << 30)
 #define CMD_ALL                                                                                    \
     ((unsigned) (CMD_BACKUP | CMD_RESTORE | CMD_LIST | CMD_SHOW | CMD_VERIFY | CMD_EXPIRE |        \
-                 CMD_CHECK | CMD_EXPORT | CMD_CONFIG | CMD_BASEBACKUP))
+                 CMD_CHECK | CMD_EXPORT | CMD_CONFIG | CMD_BASEBACKUP | CMD_RECEIVE_WAL |          \
+                 CMD_RESTORE_POINT))
 
 typedef enum Positional
 {
     POSITIONAL_NONE,
     POSITIONAL_KEY,      /* required */
     POSITIONAL_CONNINFO, /* optional, same as --dbname */
+    POSITIONAL_POINT,    /* required: the NAME of a restore point */
     POSITIONAL_SHOW,     /* the word show, then a command, which is optional */
 } Positional;
 

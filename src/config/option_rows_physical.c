@@ -75,6 +75,63 @@ static const OptionSpec rows[] = {
                 "what their primary_conninfo gives them, and stay in recovery. Without it each "
                 "server recovers up to the set's restore point and opens for writing there.",
     },
+    {
+        .id = OPT_TARGET_NAME,
+        .name = "target-name",
+        .type = OPTION_STRING,
+        .group = GROUP_PHYSICAL,
+        .commands = CMD_RESTORE,
+        .arg = "NAME",
+        .help = "recover up to that restore point, not the set's own",
+        .more = "One that restore-point has made, or that of a later set, pgark_KEY. WAL up to it "
+                "must have been received by receive-wal.",
+    },
+    {
+        .id = OPT_TARGET_TIME,
+        .name = "target-time",
+        .type = OPTION_STRING,
+        .group = GROUP_PHYSICAL,
+        .commands = CMD_RESTORE,
+        .arg = "TIME",
+        .help = "recover up to that time, which has a time zone",
+        .more = "Of a set of one server, to the last transaction before it. Several servers come "
+                "back to the last restore point before it that is of one instant on all of them.",
+    },
+    {
+        .id = OPT_SLOT,
+        .name = "slot",
+        .type = OPTION_NAME,
+        .group = GROUP_PHYSICAL,
+        .commands = CMD_RECEIVE_WAL,
+        .file_commands = CMD_RECEIVE_WAL,
+        .env = "PGARK_SLOT",
+        .initial = "pgark",
+        .arg = "NAME",
+        .help = "replication slot of each node; it is made where there is none",
+        .more =
+            "Physical and permanent: when nobody receives for long, WAL gathers on the servers, up "
+            "to "
+            "their max_slot_wal_keep_size. To be dropped (pg_drop_replication_slot) when WAL is no "
+            "longer to be received.",
+    },
+    {
+        .id = OPT_NO_LOOP,
+        .name = "no-loop",
+        .type = OPTION_FLAG,
+        .group = GROUP_PHYSICAL,
+        .commands = CMD_RECEIVE_WAL,
+        .file_commands = CMD_RECEIVE_WAL,
+        .help = "end when a connection is lost, do not try again",
+    },
+    {
+        .id = OPT_SKIP_GAP,
+        .name = "skip-gap",
+        .type = OPTION_FLAG,
+        .group = GROUP_PHYSICAL,
+        .commands = CMD_RECEIVE_WAL,
+        .help = "go on behind WAL that a server has no more",
+        .more = "What is received then is of use from the next base backup on.",
+    },
 };
 
 const OptionRows option_rows_physical = {rows, LENGTH_OF(rows)};

@@ -1,7 +1,7 @@
 /* config/option_rows_run.c - options of every run: servers, repository, cut, work, output. */
 #include "config/option_rows.h"
 
-#define SOURCES ((unsigned) (CMD_BACKUP | CMD_CHECK))
+#define SOURCES ((unsigned) (CMD_BACKUP | CMD_CHECK | CMD_RECEIVE_WAL | CMD_RESTORE_POINT))
 /* Commands that need servers only for sets whose parts agents keep. */
 #define KEEPERS ((unsigned) (CMD_VERIFY | CMD_EXPIRE))
 #define SERVERS (SOURCES | CMD_RESTORE)
@@ -245,8 +245,8 @@ static const OptionSpec rows[] = {
         .name = "cut",
         .type = OPTION_WORD,
         .group = GROUP_CUT,
-        .commands = CMD_BACKUP,
-        .file_commands = CMD_BACKUP,
+        .commands = CMD_BACKUP | CMD_RESTORE_POINT,
+        .file_commands = CMD_BACKUP | CMD_RESTORE_POINT,
         .env = "PGARK_CUT",
         .initial = "strict",
         .words = "strict|barrier|none",
@@ -279,8 +279,8 @@ static const OptionSpec rows[] = {
         .name = "cut-timeout",
         .type = OPTION_DURATION,
         .group = GROUP_CUT,
-        .commands = CMD_BACKUP,
-        .file_commands = CMD_BACKUP,
+        .commands = CMD_BACKUP | CMD_RESTORE_POINT,
+        .file_commands = CMD_BACKUP | CMD_RESTORE_POINT,
         .env = "PGARK_CUT_TIMEOUT",
         .initial = "30s",
         .min = 1,
@@ -330,8 +330,8 @@ static const OptionSpec rows[] = {
         .short_name = 'j',
         .type = OPTION_INT,
         .group = GROUP_WORK,
-        .commands = SERVERS | CMD_VERIFY | CMD_EXPORT,
-        .file_commands = SERVERS | CMD_VERIFY | CMD_EXPORT,
+        .commands = WORKERS | CMD_CHECK,
+        .file_commands = WORKERS | CMD_CHECK,
         .env = "PGARK_JOBS",
         .initial = "2",
         .min = 1,
@@ -347,8 +347,8 @@ static const OptionSpec rows[] = {
         .name = "pg-dump",
         .type = OPTION_FILE,
         .group = GROUP_WORK,
-        .commands = SOURCES,
-        .file_commands = SOURCES,
+        .commands = CMD_BACKUP | CMD_CHECK,
+        .file_commands = CMD_BACKUP | CMD_CHECK,
         .env = "PGARK_PG_DUMP",
         .arg = "PATH",
         .help = "the pg_dump program that reads the schema",

@@ -1,6 +1,8 @@
 /* config/options_check.c - options against each other; see options_internal.h. */
 #include "config/options_internal.h"
 
+#include "base/str.h"
+
 typedef struct Exclusion
 {
     OptionId a;
@@ -40,6 +42,9 @@ static const Exclusion exclusions[] = {
     {OPT_TRUNCATE, OPT_APPEND},
     {OPT_CREATE, OPT_TRUNCATE},
     {OPT_CREATE, OPT_APPEND},
+    {OPT_TARGET_NAME, OPT_TARGET_TIME},
+    {OPT_STANDBY, OPT_TARGET_NAME},
+    {OPT_STANDBY, OPT_TARGET_TIME},
     {OPT_NO_OWNER, OPT_USE_SET_SESSION_AUTHORIZATION},
     {OPT_ALL_DATABASES, OPT_SCHEMA},
     {OPT_ALL_DATABASES, OPT_TABLE},
@@ -144,11 +149,29 @@ static bool check_key(const char *label, const char *text, bool latest, Error *e
     return latest ? error_hint(err, "\"pgark list\" shows the keys of all sets.") : false;
 }
 
+/* As long as servers take, and no name that a set's own point could have. */
+static bool check_point(const char *name, Error *err)
+{
+    if (name == NULL || name[0] == '\0')
+        return error_set(err, ERR_USAGE, "restore-point needs the NAME of the point");
+    if (strlen(name) > STR_NAME_MAX || strncmp(name, "pgark_", 6) == 0)
+        return error_set(
+            err, ERR_USAGE,
+            "a restore point's name has at most %d bytes, and does not begin with pgark_",
+            STR_NAME_MAX);
+    for (const char *p = name; *p != '\0'; p++)
+        if ((unsigned char) *p < ' ')
+            return error_set(err, ERR_USAGE, "a restore point's name has no control characters");
+    return true;
+}
+
 static bool check_keys(const Options *o, const CommandSpec *command, Error *err)
 {
     const char *new_key = options_string(o, OPT_KEY);
     if (new_key != NULL && !check_key("--key", new_key, false, err))
         return false;
+    if (command->positional == POSITIONAL_POINT)
+        return check_point(o->key, err);
     if (command->positional != POSITIONAL_KEY)
         return true;
     if (o->key != NULL)
@@ -242,11 +265,11 @@ static bool check_basebackup(const Options *o, Error *err)
         strcmp(options_string(o, OPT_BASE_COMPRESS), "none") != 0 &&
         strcmp(options_string(o, OPT_BASE_COMPRESS), "0") != 0)
         return error_set(err, ERR_USAGE, "--compress is for --format=tar");
-    if (is_set(o, OPT_CREATE_SLOT) && !is_set(o, OPT_SLOT))
+    if (is_set(o, OPT_CREATE_SLOT) && !is_set(o, OPT_BASE_SLOT))
         return error_set(err, ERR_USAGE, "--create-slot needs --slot");
-    if ((is_set(o, OPT_SLOT) || is_set(o, OPT_NO_SLOT)) && !streams)
+    if ((is_set(o, OPT_BASE_SLOT) || is_set(o, OPT_NO_SLOT)) && !streams)
         return error_set(err, ERR_USAGE, "--slot and --no-slot are for --wal-method=stream");
-    return exclude(o, OPT_SLOT, OPT_NO_SLOT, err) &&
+    return exclude(o, OPT_BASE_SLOT, OPT_NO_SLOT, err) &&
            exclude(o, OPT_NO_MANIFEST, OPT_MANIFEST_CHECKSUMS, err);
 }
 
@@ -273,7 +296,8 @@ static bool check_maps(const Options *o, Error *err)
  * server has no meaning. */
 static bool check_restore_physical(const Options *o, Error *err)
 {
-    static const OptionId own[] = {OPT_STANDBY, OPT_NO_SYNC, OPT_NO_SPACE_CHECK};
+    static const OptionId own[] = {OPT_STANDBY, OPT_NO_SYNC, OPT_NO_SPACE_CHECK, OPT_TARGET_NAME,
+                                   OPT_TARGET_TIME};
     bool physical = is_set(o, OPT_PHYSICAL);
     for (size_t i = 0; !physical && i < LENGTH_OF(own); i++)
     {

@@ -238,6 +238,8 @@ static void put_zsh_command(FILE *out, const CommandSpec *command)
     put_zsh_options(out, command->command);
     if (command->positional == POSITIONAL_KEY)
         fputs(" \\\n                '1:key:(latest)'", out);
+    else if (command->positional == POSITIONAL_POINT)
+        fputs(" \\\n                '1:name:'", out);
     else if (command->positional == POSITIONAL_CONNINFO)
         fputs(" \\\n                '1:conninfo:'", out);
     else if (command->positional == POSITIONAL_SHOW)

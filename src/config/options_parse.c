@@ -293,7 +293,8 @@ static bool take_positional(Parser *p, const char *word)
     if (p->command->positional == POSITIONAL_SHOW && p->options->key == NULL &&
         command_table_by_name(word) == NULL)
         return unknown_word(p, word);
-    if ((p->command->positional == POSITIONAL_KEY || p->command->positional == POSITIONAL_SHOW) &&
+    if ((p->command->positional == POSITIONAL_KEY || p->command->positional == POSITIONAL_POINT ||
+         p->command->positional == POSITIONAL_SHOW) &&
         p->options->key == NULL)
     {
         p->options->key = mem_strdup(p->options, word);

@@ -32,7 +32,7 @@ char *recovery_command(void *ctx, const Recovery *r, Error *err)
     str_add(s, WAL_FETCH_COMMAND " ");
     if (!add_word(s, r->repo, err) || !add_word(s, r->key, err))
         return NULL;
-    str_addf(s, "%d \"%%f\" \"%%p\"", r->content);
+    str_addf(s, "%d \"%%f\" \"%%p\"%s", r->content, r->archive ? " " WAL_FETCH_ARCHIVE : "");
     return s->data;
 }
 
@@ -50,11 +50,14 @@ static void add_setting(Str *s, const char *name, const char *value)
 }
 
 /* Of several targets the last one that is assigned is in force, and one that is assigned nothing takes all
- * of them away: so that the name stands behind the others. */
+ * of them away: so that the one that is wanted stands behind the others. */
 char *recovery_settings(void *ctx, const Recovery *r, Error *err)
 {
-    static const char *const others[] = {"recovery_target", "recovery_target_lsn",
-                                         "recovery_target_time", "recovery_target_xid"};
+    static const char *const targets[] = {"recovery_target", "recovery_target_lsn",
+                                          "recovery_target_xid", "recovery_target_name",
+                                          "recovery_target_time"};
+    const char *own = r->target_time != NULL ? "recovery_target_time" : "recovery_target_name";
+    const char *target = r->target_time != NULL ? r->target_time : r->target_name;
     Str *s = str_new(ctx);
     char *command = recovery_command(ctx, r, err);
     if (command == NULL)
@@ -63,9 +66,10 @@ char *recovery_settings(void *ctx, const Recovery *r, Error *err)
     add_setting(s, "restore_command", command);
     add_setting(s, "recovery_end_command", "");
     add_setting(s, "archive_cleanup_command", "");
-    for (size_t i = 0; i < LENGTH_OF(others); i++)
-        add_setting(s, others[i], "");
-    add_setting(s, "recovery_target_name", r->target_name == NULL ? "" : r->target_name);
+    for (size_t i = 0; i < LENGTH_OF(targets); i++)
+        if (strcmp(targets[i], own) != 0)
+            add_setting(s, targets[i], "");
+    add_setting(s, own, target == NULL ? "" : target);
     add_setting(s, "recovery_target_timeline", "latest");
     add_setting(s, "recovery_target_action", r->standby ? "pause" : "promote");
     return s->data;

@@ -17,7 +17,9 @@ typedef struct Recovery
     const char *repo;    /* absolute */
     const char *key;
     int content;
-    const char *target_name; /* a restore point; NULL: the end of all WAL there is */
+    const char *target_name; /* a restore point; NULL: none */
+    const char *target_time; /* NULL: none; without both, the end of all WAL there is */
+    bool archive;            /* WAL that is received all the time is wanted, too */
     bool standby;            /* go on with recovery for ever */
 } Recovery;
 

@@ -31,6 +31,7 @@ typedef struct PhysicalRestore
     const PhysicalRestoreRequest *request;
     char *repo_path; /* absolute, as a pattern, for the servers */
     Cancel *cancel;
+    RecoveryTarget target;
     RestoreTree *trees;
     size_t tree_count;
     Piece *pieces;
@@ -312,7 +313,9 @@ static bool seal(void *arg, size_t i, Error *err)
                          .repo = r->repo_path,
                          .key = r->m->set.key,
                          .content = tree->record->content,
-                         .target_name = r->request->standby ? NULL : tree->record->restore_point,
+                         .target_name = r->request->standby ? NULL : r->target.name,
+                         .target_time = r->request->standby ? NULL : r->target.time,
+                         .archive = r->request->standby || r->target.archive,
                          .standby = r->request->standby};
     return (restore_files_whole(tree, err) && check_manifest(r, tree, err) &&
             cancel_check(r->cancel, err) &&
@@ -321,6 +324,15 @@ static bool seal(void *arg, size_t i, Error *err)
 }
 
 /* ---- all ---- */
+
+static bool find_target(PhysicalRestore *r, Error *err)
+{
+    int *contents = mem_array(r->ctx, int, r->tree_count);
+    for (size_t i = 0; i < r->tree_count; i++)
+        contents[i] = r->trees[i].record->content;
+    return recovery_target_find(r->ctx, r->repo, r->m, contents, r->tree_count,
+                                r->request->target_name, r->request->target_time, &r->target, err);
+}
 
 static bool make_trees(PhysicalRestore *r, Progress *progress, Error *err)
 {
@@ -342,7 +354,8 @@ static bool make_trees(PhysicalRestore *r, Progress *progress, Error *err)
     }
     if (r->piece_count > 1)
         qsort(r->pieces, r->piece_count, sizeof(Piece), by_size);
-    return check_apart(r, err) && (r->request->no_space_check || check_space(r, err));
+    return find_target(r, err) && check_apart(r, err) &&
+           (r->request->no_space_check || check_space(r, err));
 }
 
 static void free_trees(PhysicalRestore *r)
@@ -380,6 +393,7 @@ static bool fill(PhysicalRestore *r, Progress *progress, Error *err)
 
 static void report(const PhysicalRestore *r, PhysicalRestoreResult *ret)
 {
+    ret->target = r->target;
     ret->node_count = r->tree_count;
     ret->nodes = mem_array(r->ctx, PhysicalRestored, r->tree_count);
     for (size_t i = 0; i < r->tree_count; i++)

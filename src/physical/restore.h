@@ -11,6 +11,7 @@
 #define PGARK_PHYSICAL_RESTORE_H
 
 #include "base/cancel.h"
+#include "physical/recovery_target.h"
 #include "repo/repo.h"
 #include "report/progress.h"
 
@@ -39,6 +40,8 @@ typedef struct PhysicalRestoreRequest
     size_t directory_count;
     const PhysicalMap *tablespaces;
     size_t tablespace_count;
+    const char *target_name; /* a restore point other than the set's own; NULL */
+    const char *target_time; /* NULL; at most one of the two */
     bool standby; /* the servers become standbys, and do not end recovery by themselves */
     bool no_sync;
     bool no_space_check;
@@ -58,6 +61,7 @@ typedef struct PhysicalRestored
 typedef struct PhysicalRestoreResult
 {
     Manifest *manifest;
+    RecoveryTarget target;
     PhysicalRestored *nodes; /* as in the request */
     size_t node_count;
     int64_t elapsed_ms;

@@ -97,17 +97,10 @@ HoldFile *hold_read(Repo *repo, void *ctx, const char *set_dir, Error *err)
 
 static bool write_line(StorageWriter *w, ManifestLineType type, const void *record, Error *err)
 {
-    json_t *object = record_encode(type, record, err);
-    char *text;
-    bool ok;
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "line");
+    const char *line = record_line(tmp, type, record, err);
 
-    if (object == NULL)
-        return false;
-    text = mem_check(json_dumps(object, JSON_COMPACT));
-    json_decref(object);
-    ok = storage_write(w, text, strlen(text), err) && storage_write(w, "\n", 1, err);
-    free(text);
-    return ok;
+    return line != NULL && storage_write(w, line, strlen(line), err);
 }
 
 bool hold_write(Repo *repo, const char *set_dir, const HoldFile *file, Error *err)

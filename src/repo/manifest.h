@@ -263,6 +263,32 @@ typedef struct TotalsRecord
     uint64_t stored; /* bytes of all these objects */
 } TotalsRecord;
 
+/* Of WAL that is received all the time (physical/wal_archive.h): beside each object. */
+typedef struct ArchivedRecord
+{
+    char *system_identifier;
+    char *name; /* the server's own */
+    Compress compress;
+    char *object; /* in the directory of this record's file */
+    uint64_t logical;
+    char xxh3[TAP_HEX_LEN];
+    uint64_t stored;
+    char sha256[TAP_HEX_LEN];
+    int64_t received_us; /* wall clock, when it was complete */
+} ArchivedRecord;
+
+/* Of a restore point that is of one instant on all nodes of a fleet: one record for each. */
+typedef struct PointRecord
+{
+    char *name;
+    char *fleet;
+    const char *method; /* as in a cut */
+    int64_t at_us;      /* wall clock of this host */
+    int content;
+    char *system_identifier;
+    uint64_t lsn; /* the end of its record */
+} PointRecord;
+
 /* Of a set that is not finished: who keeps its snapshots, so that another run can go on with it
  * (repo/hold.h). */
 #define HOLD_FORMAT          1
@@ -449,6 +475,9 @@ typedef enum ManifestLineType
     /* In the file of a hold, never in a manifest: */
     LINE_HOLD,
     LINE_HOLD_NODE,
+    /* In files of their own: */
+    LINE_ARCHIVED,
+    LINE_POINT,
 } ManifestLineType;
 
 typedef struct ManifestLine
@@ -474,6 +503,8 @@ typedef struct ManifestLine
         char end_sha256[TAP_HEX_LEN];
         HoldRecord hold;
         HoldNodeRecord hold_node;
+        ArchivedRecord archived;
+        PointRecord point;
     } u;
 } ManifestLine;
 bool manifest_parse_line(void *ctx, const char *line, size_t len, ManifestLine *ret, Error *err)

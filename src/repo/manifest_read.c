@@ -164,6 +164,8 @@ static const struct Rule
     [LINE_END] = {true, false, 1U << LINE_TOTALS},
     [LINE_HOLD] = {false, false, 0},
     [LINE_HOLD_NODE] = {false, false, 0},
+    [LINE_ARCHIVED] = {false, false, 0},
+    [LINE_POINT] = {false, false, 0},
 };
 
 static bool check_order(Reading *r, ManifestLineType type, Error *err)
@@ -450,6 +452,8 @@ static bool accept_record(Reading *r, const ManifestLine *line, Error *err)
     case LINE_END:
     case LINE_HOLD:
     case LINE_HOLD_NODE:
+    case LINE_ARCHIVED:
+    case LINE_POINT:
         break;
     }
     return true;

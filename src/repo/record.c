@@ -187,6 +187,18 @@ json_t *record_encode(ManifestLineType type, const void *record, Error *err)
     return object;
 }
 
+char *record_line(void *ctx, ManifestLineType type, const void *record, Error *err)
+{
+    json_t *object = record_encode(type, record, err);
+    if (object == NULL)
+        return NULL;
+    char *text = mem_check(json_dumps(object, JSON_COMPACT));
+    char *line = mem_printf(ctx, "%s\n", text);
+    json_decref(object);
+    free(text);
+    return line;
+}
+
 /* ---- reading ---- */
 
 static int hex_digit(char c)

@@ -15,6 +15,9 @@
  * ERR_INTERNAL when the record holds what a reader would refuse. */
 json_t *record_encode(ManifestLineType type, const void *record, Error *err);
 
+/* record_line gives that as a line of text with its end, below ctx. */
+char *record_line(void *ctx, ManifestLineType type, const void *record, Error *err);
+
 /* record_decode fills ret, which is zeroed, below ctx; ERR_CORRUPT names the field that is wrong.
  */
 bool record_decode(void *ctx, json_t *object, ManifestLine *ret, Error *err) MUST_CHECK;

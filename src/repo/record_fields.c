@@ -240,6 +240,28 @@ static const Field hold_node_fields[] = {
     OTHER(HoldNodeRecord, FIELD_TEXT, transaction),
 };
 
+static const Field archived_fields[] = {
+    OTHER(ArchivedRecord, FIELD_TEXT, system_identifier),
+    OTHER(ArchivedRecord, FIELD_TEXT, name),
+    OTHER(ArchivedRecord, FIELD_COMPRESS, compress),
+    OTHER(ArchivedRecord, FIELD_PATH, object),
+    NUMBER(ArchivedRecord, FIELD_U64, logical, 1, INT64_MAX),
+    OTHER(ArchivedRecord, FIELD_XXH3, xxh3),
+    NUMBER(ArchivedRecord, FIELD_U64, stored, 1, INT64_MAX),
+    OTHER(ArchivedRecord, FIELD_SHA256, sha256),
+    NUMBER(ArchivedRecord, FIELD_I64, received_us, 0, INT64_MAX),
+};
+
+static const Field point_fields[] = {
+    OTHER(PointRecord, FIELD_TEXT, name),
+    OTHER(PointRecord, FIELD_TEXT, fleet),
+    OTHER(PointRecord, FIELD_TEXT, method),
+    NUMBER(PointRecord, FIELD_I64, at_us, 0, INT64_MAX),
+    NUMBER(PointRecord, FIELD_INT, content, -1, INT_MAX),
+    OTHER(PointRecord, FIELD_TEXT, system_identifier),
+    OTHER(PointRecord, FIELD_LSN, lsn),
+};
+
 typedef struct EndRecord
 {
     char sha256[TAP_HEX_LEN];
@@ -268,6 +290,8 @@ static const RecordType types[] = {
     [LINE_END] = {"end", end_fields, LENGTH_OF(end_fields)},
     [LINE_HOLD] = {"hold", hold_fields, LENGTH_OF(hold_fields)},
     [LINE_HOLD_NODE] = {"hold_node", hold_node_fields, LENGTH_OF(hold_node_fields)},
+    [LINE_ARCHIVED] = {"archived", archived_fields, LENGTH_OF(archived_fields)},
+    [LINE_POINT] = {"point", point_fields, LENGTH_OF(point_fields)},
 };
 
 static const RecordType object_type = {"object", object_fields, LENGTH_OF(object_fields)};
@@ -451,11 +475,41 @@ static const char *check_part(const PartRecord *p)
     return p->first_member > p->logical ? "its first member behind its end" : NULL;
 }
 
+static bool name_is_wal(const char *name)
+{
+    size_t len = strlen(name);
+    return (len == 24 && is_hex_name(name, 24)) ||
+           (len == 16 && is_hex_name(name, 8) && strcmp(name + 8, ".history") == 0);
+}
+
+static bool is_system_identifier(const char *text)
+{
+    size_t len = strlen(text);
+    return len > 0 && len <= 20 && strspn(text, "0123456789") == len;
+}
+
+static const char *check_archived(const ArchivedRecord *a)
+{
+    if (!is_system_identifier(a->system_identifier))
+        return "an impossible system identifier";
+    if (!name_is_wal(a->name))
+        return "a name that no file of WAL has";
+    if (a->object == NULL || strchr(a->object, '/') != NULL || a->xxh3[0] == '\0' ||
+        a->sha256[0] == '\0')
+        return "an object elsewhere or without hashes";
+    return NULL;
+}
+
+static const char *check_point(const PointRecord *p)
+{
+    if (p->name[0] == '\0' || strlen(p->name) > STR_NAME_MAX || p->fleet[0] == '\0')
+        return "an impossible name";
+    return is_system_identifier(p->system_identifier) ? NULL : "an impossible system identifier";
+}
+
 static const char *check_wal(const WalRecord *w)
 {
-    size_t len = strlen(w->name);
-    if (!(len == 24 && is_hex_name(w->name, 24)) &&
-        !(len == 16 && is_hex_name(w->name, 8) && strcmp(w->name + 8, ".history") == 0))
+    if (!name_is_wal(w->name))
         return "a name that no file of WAL has";
     if (!path_is_physical(w->object) || w->xxh3[0] == '\0' || w->sha256[0] == '\0')
         return "an object outside physical/ or without hashes";
@@ -491,6 +545,10 @@ const char *record_fields_check(ManifestLineType type, const void *record)
         return check_part(record);
     case LINE_WAL:
         return check_wal(record);
+    case LINE_ARCHIVED:
+        return check_archived(record);
+    case LINE_POINT:
+        return check_point(record);
     case LINE_TABLESPACE:
     case LINE_CUT:
     case LINE_SEQUENCE:

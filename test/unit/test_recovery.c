@@ -9,6 +9,7 @@
 #include "base/proc.h"
 #include "base/str.h"
 #include "physical/recovery.h"
+#include "physical/recovery_target.h"
 
 static bool gather(void *arg, const void *data, size_t len, Error *err)
 {
@@ -108,12 +109,52 @@ static void test_settings(void **state)
     mem_free(ctx);
 }
 
+static int64_t time_of(const char *text)
+{
+    Error err = ERROR_INIT;
+    int64_t us = -1;
+    assert_true(recovery_target_parse_time(text, &us, &err));
+    return us;
+}
+
+static void test_times(void **state)
+{
+    (void) state;
+    const int64_t at = INT64_C(1795216502) * 1000000; /* 2026-11-20 23:15:02 UTC */
+    static const char *const bad[] = {"",
+                                      "now",
+                                      "2026-11-20",
+                                      "2026-11-20 23:15:02",
+                                      "2026-11-20 23:15:02.Z",
+                                      "2026-11-20 23:15:02+1",
+                                      "2026-11-20 23:15:02+01x",
+                                      "2026-11-20 23:15:02+01:99",
+                                      "2026-11-20 25:15:02Z",
+                                      "1960-11-20 23:15:02Z",
+                                      "2026-11-20 23:15:02Z'; SELECT 1"};
+    assert_int_equal(time_of("2026-11-20 23:15:02Z"), at);
+    assert_int_equal(time_of("2026-11-20T23:15:02+00"), at);
+    assert_int_equal(time_of("2026-11-21 00:15:02 +01"), at);
+    assert_int_equal(time_of("2026-11-21 04:45:02+05:30"), at);
+    assert_int_equal(time_of("2026-11-20 19:45:02-0330"), at);
+    assert_int_equal(time_of("2026-11-20 23:15:02.5Z"), at + 500000);
+    assert_int_equal(time_of("2026-11-20 23:15:02.0000019Z"), at + 1);
+    for (size_t i = 0; i < LENGTH_OF(bad); i++)
+    {
+        Error err = ERROR_INIT;
+        int64_t us;
+        assert_false(recovery_target_parse_time(bad[i], &us, &err));
+        assert_int_equal(err.code, ERR_USAGE);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_quoting),
         cmocka_unit_test(test_line_break),
         cmocka_unit_test(test_settings),
+        cmocka_unit_test(test_times),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

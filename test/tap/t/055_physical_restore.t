@@ -58,7 +58,7 @@ my $json  = pgark_json([ 'restore', $key, '--physical', '--repo', $uri, '--map',
 my ($physical) = @{ manifest($repo, $key)->{physical} };
 is($json->{nodes}[0]{files}, $physical->{files}, 'all files of the set have come');
 is($json->{nodes}[0]{directory}, $place->data_dir, 'to where they should');
-is($json->{nodes}[0]{restore_point}, "pgark_$key", 'the restore point is told');
+is($json->{restore_point}, "pgark_$key", 'the restore point is told');
 my $to = $place->data_dir;
 is(mode_of($to), '0700', 'the data directory is its owner\'s');
 is(mode_of("$to/PG_VERSION"), mode_of("$data/PG_VERSION"), 'files have the mode that they had');

@@ -1,0 +1,36 @@
+/*
+ * repo/point.h - restore points that are of one instant on all nodes of a fleet, made at any time.
+ *
+ *   points/<fleet>/<name>.jsonl     one record for each node (doc/format.md)
+ */
+#ifndef PGARK_REPO_POINT_H
+#define PGARK_REPO_POINT_H
+
+#include "repo/repo.h"
+
+#define POINT_DIR       "points"
+#define POINT_NODES_MAX 4096
+
+typedef struct Point
+{
+    PointRecord *nodes;
+    size_t count, capacity;
+} Point;
+
+/* point_write publishes a point; ERR_EXISTS: the fleet has one of that name. */
+bool point_write(Repo *repo, const Point *point, Error *err) MUST_CHECK;
+
+/* point_exists tells whether the fleet has one of that name. */
+bool point_exists(Repo *repo, const char *fleet, const char *name, bool *ret, Error *err)
+    MUST_CHECK;
+
+/* point_each reads all points of a fleet, in no order. A file that cannot be read is ERR_CORRUPT. */
+typedef bool (*PointEach)(void *arg, const Point *point, Error *err);
+bool point_each(Repo *repo, const char *fleet, PointEach each, void *arg, Error *err) MUST_CHECK;
+
+bool point_remove(Repo *repo, const Point *point, Error *err) MUST_CHECK;
+
+/* point_of gives the node's record of a point; NULL: there is none. */
+const PointRecord *point_of(const Point *point, const char *system_identifier);
+
+#endif
