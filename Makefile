@@ -7,7 +7,7 @@ RUNS   ?= 5
 export BUILD SCALE RUNS CONTESTS SECONDS_EACH WRITERS
 
 .PHONY: all deps setup install deb check-package demo check check-unit check-tap check-fault check-san check-versions \
-	regress bench bench-cut lint format fuzz clean help
+	regress bench bench-cut bench-physical lint format fuzz clean help
 
 all: setup
 	@ninja -C $(BUILD)
@@ -29,6 +29,7 @@ help:
 #: make bench         SCALE=1 RUNS=5 CONTESTS="tables empty indexes large-objects catalogue one-table agents":
 #:                    pgark against pg_dump and pg_restore
 #: make bench-cut     SECONDS_EACH=8 WRITERS=8: what writers wait for while the cut is made
+#: make bench-physical  SCALE=100 RUNS=5: base backups and their restore against pg_basebackup and tar
 #: make lint          formatting, static analysis, layers, scripts, documentation
 #: make format        reformat the sources
 #: make fuzz          SECONDS_EACH=60: every fuzzer for that long
@@ -84,6 +85,12 @@ bench-cut:
 	@tools/setup.sh $(BUILD)-bench --buildtype=release
 	@ninja -C $(BUILD)-bench --quiet
 	@tools/as_user.sh -b $(BUILD)-bench -- bench/cut.pl
+
+bench-physical:
+	@tools/deps.sh build test
+	@tools/setup.sh $(BUILD)-bench --buildtype=release
+	@ninja -C $(BUILD)-bench --quiet
+	@tools/as_user.sh -b $(BUILD)-bench -o $(BUILD)-bench/results -- bench/physical.pl
 
 lint:
 	@tools/deps.sh build test lint

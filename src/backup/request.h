@@ -37,7 +37,7 @@ struct PhysicalRequest;
 typedef struct BackupRequest
 {
     const struct PhysicalRequest *physical; /* base backups (physical/request.h); NULL: rows */
-    const char *repo; /* URI, or a pattern of such (repo/part.h) */
+    const char *repo;                       /* URI, or a pattern of such (repo/part.h) */
     AgentsMode agents;
     const char *key;    /* NULL: automatic */
     const char *prefix; /* of the series that the set will belong to, NULL: none */

@@ -99,12 +99,11 @@ static void print_json(const VerifyRun *run, int64_t ms)
         "bytes", (json_int_t) run->result.bytes, "rows", (json_int_t) run->result.rows,
         "elapsed_ms", (json_int_t) ms, "problems", problems);
     if (run->physical)
-        json_object_set_new(object, "physical",
-                            json_pack("{s:I, s:I, s:I, s:b}", "parts",
-                                      (json_int_t) run->bases.parts, "files",
-                                      (json_int_t) run->bases.files, "wal_files",
-                                      (json_int_t) run->bases.segments, "wal_records_read",
-                                      (int) run->bases.records_read));
+        json_object_set_new(
+            object, "physical",
+            json_pack("{s:I, s:I, s:I, s:b}", "parts", (json_int_t) run->bases.parts, "files",
+                      (json_int_t) run->bases.files, "wal_files", (json_int_t) run->bases.segments,
+                      "wal_records_read", (int) run->bases.records_read));
     set_report_print(stdout, object);
 }
 
@@ -116,9 +115,10 @@ static void print_physical(const VerifyRun *run, const char *duration)
            " files of WAL, %s, all hashes right, %s\n",
            run->key, run->result.objects, b->parts, b->files, b->segments,
            str_format_bytes(bytes, run->result.bytes), duration);
-    printf("%s\n", b->records_read ? "the records of WAL can be read up to the restore point"
-                           : "the records of WAL were not read: there is no pg_waldump of the "
-                             "server's version here");
+    printf("%s\n", b->records_read
+                       ? "the records of WAL can be read up to the restore point"
+                       : "the records of WAL were not read: there is no pg_waldump of the "
+                         "server's version here");
 }
 
 static void print_text(const VerifyRun *run, int64_t ms)

@@ -41,6 +41,8 @@ static int run_command(void *ctx, const Options *o, Error *err)
         return cmd_restore_point(ctx, o, supervisor, err);
     case CMD_CONFIG:
         return cmd_config(ctx, o, err);
+    case CMD_BASEBACKUP:
+        return cmd_basebackup(ctx, o, supervisor, err);
     default:
         error_set(err, ERR_INTERNAL, "no such command");
         return EXIT_ERROR;

@@ -174,6 +174,25 @@ static const CommandSpec commands[] = {
             },
     },
     {
+        .command = CMD_BASEBACKUP,
+        .name = "basebackup",
+        .positional = POSITIONAL_CONNINFO,
+        .synopsis = "-D DIRECTORY [OPTION]... [CONNINFO]",
+        .summary = "copy a whole server into a directory",
+        .about =
+            "What pg_basebackup does, with its options: a base backup of one server as a data "
+            "directory, or as tar archives, without a repository. The role needs REPLICATION.\n"
+            "The directory must be empty or not there. After a failure it is again. Every file is "
+            "compared with the server's manifest when it has come.",
+        .examples =
+            {
+                {"a data directory", "pgark basebackup -d \"host=db0\" -D /srv/copy -P"},
+                {"a standby", "pgark basebackup -d \"host=db0\" -D /srv/standby -R -C -S standby1"},
+                {"compressed archives",
+                 "pgark basebackup -d \"host=db0\" -D /srv/archive -F tar -Z zstd:3"},
+            },
+    },
+    {
         .command = CMD_CONFIG,
         .name = "config",
         .positional = POSITIONAL_SHOW,

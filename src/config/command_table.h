@@ -12,7 +12,8 @@
 #define CMD_TOP (1u << 30)
 #define CMD_ALL                                                                                    \
     ((unsigned) (CMD_BACKUP | CMD_RESTORE | CMD_LIST | CMD_SHOW | CMD_VERIFY | CMD_EXPIRE |        \
-                 CMD_CHECK | CMD_EXPORT | CMD_CONFIG | CMD_RECEIVE_WAL | CMD_RESTORE_POINT))
+                 CMD_CHECK | CMD_EXPORT | CMD_CONFIG | CMD_BASEBACKUP | CMD_RECEIVE_WAL |          \
+                 CMD_RESTORE_POINT))
 
 typedef enum Positional
 {

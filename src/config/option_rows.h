@@ -19,5 +19,6 @@ extern const OptionRows option_rows_content; /* what is done */
 extern const OptionRows option_rows_select;  /* which objects */
 extern const OptionRows option_rows_definition; /* how definitions are written */
 extern const OptionRows option_rows_physical;   /* base backups */
+extern const OptionRows option_rows_basebackup; /* base backups without a repository */
 
 #endif

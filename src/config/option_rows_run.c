@@ -3,10 +3,13 @@
 
 #define SOURCES ((unsigned) (CMD_BACKUP | CMD_CHECK | CMD_RECEIVE_WAL | CMD_RESTORE_POINT))
 /* Commands that need servers only for sets whose parts agents keep. */
-#define KEEPERS  ((unsigned) (CMD_VERIFY | CMD_EXPIRE))
-#define SERVERS  (SOURCES | CMD_RESTORE)
-#define WORK_ALL ((unsigned) CMD_ALL & ~(unsigned) CMD_CONFIG) /* what does some work */
-#define WORKERS  ((unsigned) (CMD_BACKUP | CMD_RESTORE | CMD_VERIFY | CMD_EXPORT))
+#define KEEPERS ((unsigned) (CMD_VERIFY | CMD_EXPIRE))
+#define SERVERS (SOURCES | CMD_RESTORE)
+/* One server, by -d -h -p -U. */
+#define ONE_SERVER (SERVERS | KEEPERS | CMD_BASEBACKUP)
+#define WORK_ALL                                                                                   \
+    ((unsigned) CMD_ALL & ~(unsigned) (CMD_CONFIG | CMD_BASEBACKUP)) /* what works on sets */
+#define WORKERS ((unsigned) (CMD_BACKUP | CMD_RESTORE | CMD_VERIFY | CMD_EXPORT))
 
 /* The servers that restore writes to come from the command line only, never from a file that was
  * written with backups in mind: that is why file_commands is SOURCES where commands is SERVERS. */
@@ -18,7 +21,7 @@ static const OptionSpec rows[] = {
         .type = OPTION_STRING,
         .group = GROUP_CONNECTION,
         .secret = true,
-        .commands = SERVERS | KEEPERS,
+        .commands = ONE_SERVER,
         .file_commands = SOURCES | KEEPERS,
         .arg = "CONNINFO",
         .help = "the database: a name, key=value pairs or a URI",
@@ -88,7 +91,7 @@ static const OptionSpec rows[] = {
         .short_name = 'h',
         .type = OPTION_STRING,
         .group = GROUP_CONNECTION,
-        .commands = SERVERS | KEEPERS,
+        .commands = ONE_SERVER,
         .file_commands = SOURCES | KEEPERS,
         .arg = "HOST",
         .help = "server host or socket directory",
@@ -99,7 +102,7 @@ static const OptionSpec rows[] = {
         .short_name = 'p',
         .type = OPTION_INT,
         .group = GROUP_CONNECTION,
-        .commands = SERVERS | KEEPERS,
+        .commands = ONE_SERVER,
         .file_commands = SOURCES | KEEPERS,
         .min = 1,
         .max = 65535,
@@ -113,7 +116,7 @@ static const OptionSpec rows[] = {
         .short_name = 'U',
         .type = OPTION_STRING,
         .group = GROUP_CONNECTION,
-        .commands = SERVERS | KEEPERS,
+        .commands = ONE_SERVER,
         .file_commands = SOURCES | KEEPERS,
         .arg = "NAME",
         .help = "role to connect as",
@@ -124,7 +127,7 @@ static const OptionSpec rows[] = {
         .short_name = 'w',
         .type = OPTION_FLAG,
         .group = GROUP_CONNECTION,
-        .commands = SERVERS | KEEPERS,
+        .commands = ONE_SERVER,
         .file_commands = SERVERS | KEEPERS,
         .help = "never ask for a password",
     },
@@ -134,7 +137,7 @@ static const OptionSpec rows[] = {
         .short_name = 'W',
         .type = OPTION_FLAG,
         .group = GROUP_CONNECTION,
-        .commands = SERVERS | KEEPERS,
+        .commands = ONE_SERVER,
         .help = "ask for the password before connecting",
         .more = "The password itself is never an option: it would be visible in the list of "
                 "processes. Use libpq's password file or PGPASSWORD for runs without a terminal.",
@@ -227,9 +230,11 @@ static const OptionSpec rows[] = {
     {
         .id = OPT_NO_SYNC,
         .name = "no-sync",
+        .short_name = 'N',
+        .short_commands = CMD_BASEBACKUP,
         .type = OPTION_FLAG,
         .group = GROUP_REPOSITORY,
-        .commands = CMD_BACKUP | CMD_EXPORT | CMD_RESTORE,
+        .commands = CMD_BACKUP | CMD_EXPORT | CMD_RESTORE | CMD_BASEBACKUP,
         .file_commands = CMD_BACKUP,
         .help = "do not wait until all is on disk",
         .more = "What was written may be incomplete after a crash of the host. For tests.",

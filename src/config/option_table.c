@@ -5,11 +5,8 @@
 #include "config/option_rows.h"
 
 static const OptionRows *const parts[] = {
-    &option_rows_run,
-    &option_rows_content,
-    &option_rows_select,
-    &option_rows_definition,
-    &option_rows_physical,
+    &option_rows_run,        &option_rows_content,  &option_rows_select,
+    &option_rows_definition, &option_rows_physical, &option_rows_basebackup,
 };
 
 static const char *const group_names[GROUP_COUNT] = {

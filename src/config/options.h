@@ -24,6 +24,7 @@ typedef enum Command
     CMD_CHECK = 1 << 6,
     CMD_EXPORT = 1 << 7,
     CMD_CONFIG = 1 << 8,
+    CMD_BASEBACKUP = 1 << 9,
     CMD_RECEIVE_WAL = 1 << 10,
     CMD_RESTORE_POINT = 1 << 11,
 } Command;
@@ -184,12 +185,31 @@ typedef enum OptionId
     OPT_CHECKPOINT, /* --checkpoint=fast|spread */
     OPT_PART_SIZE,  /* bytes */
     OPT_BAD_PAGES,  /* --bad-pages=fail|warn|ignore */
-    OPT_STANDBY,    /* restore */
     OPT_TARGET_NAME,
     OPT_TARGET_TIME,
-    OPT_SLOT,       /* receive-wal, and the next two */
+    OPT_RECEIVE_SLOT, /* receive-wal, and the next two */
     OPT_NO_LOOP,
     OPT_SKIP_GAP,
+    /* basebackup */
+    OPT_PGDATA,              /* -D */
+    OPT_BASE_FORMAT,         /* -F --format */
+    OPT_WAL_METHOD,          /* -X */
+    OPT_BASE_CHECKPOINT,     /* -c --checkpoint */
+    OPT_LABEL,               /* -l */
+    OPT_WRITE_RECOVERY_CONF, /* -R */
+    OPT_SLOT,                /* -S */
+    OPT_CREATE_SLOT,         /* -C */
+    OPT_NO_SLOT,
+    OPT_BASE_PROGRESS, /* -P --progress */
+    OPT_MAX_RATE,      /* -r */
+    OPT_BASE_COMPRESS, /* -Z --compress */
+    OPT_MANIFEST_CHECKSUMS,
+    OPT_NO_MANIFEST,
+    OPT_NO_VERIFY_CHECKSUMS,
+    OPT_TABLESPACE_MAPPING, /* -T */
+    OPT_WALDIR,
+    OPT_NO_CLEAN, /* -n */
+    OPT_STANDBY,  /* restore */
     /* answered by options_parse itself */
     OPT_HELP,       /* -? --help */
     OPT_VERSION,    /* -V --version */

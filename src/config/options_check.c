@@ -183,6 +183,7 @@ static bool check_keys(const Options *o, const CommandSpec *command, Error *err)
 static bool check_repository(const Options *o, const CommandSpec *command, Error *err)
 {
     bool without = o->command == CMD_CHECK || o->command == CMD_CONFIG ||
+                   o->command == CMD_BASEBACKUP ||
                    (o->command == CMD_BACKUP && options_flag(o, OPT_DRY_RUN));
     if (without || options_given(o, OPT_REPO))
         return true;
@@ -242,6 +243,34 @@ static bool check_backup(const Options *o, Error *err)
         return true;
     error_set(err, ERR_USAGE, "--resume needs --key");
     return error_hint(err, "\"pgark list --all\" shows which sets are held.");
+}
+
+static bool exclude(const Options *o, OptionId a, OptionId b, Error *err)
+{
+    return !is_set(o, a) || !is_set(o, b) ||
+           error_set(err, ERR_USAGE, "%s and %s exclude each other", o->values[a].origin,
+                     o->values[b].origin);
+}
+
+static bool check_basebackup(const Options *o, Error *err)
+{
+    bool tar = options_string(o, OPT_BASE_FORMAT)[0] == 't';
+    bool streams = options_string(o, OPT_WAL_METHOD)[0] == 's';
+    if (!is_set(o, OPT_PGDATA))
+        return error_set(err, ERR_USAGE, "basebackup needs -D DIRECTORY");
+    if (tar && (is_set(o, OPT_TABLESPACE_MAPPING) || is_set(o, OPT_WALDIR)))
+        return error_set(err, ERR_USAGE,
+                         "--tablespace-mapping and --waldir are for --format=plain");
+    if (!tar && is_set(o, OPT_BASE_COMPRESS) &&
+        strcmp(options_string(o, OPT_BASE_COMPRESS), "none") != 0 &&
+        strcmp(options_string(o, OPT_BASE_COMPRESS), "0") != 0)
+        return error_set(err, ERR_USAGE, "--compress is for --format=tar");
+    if (is_set(o, OPT_CREATE_SLOT) && !is_set(o, OPT_SLOT))
+        return error_set(err, ERR_USAGE, "--create-slot needs --slot");
+    if ((is_set(o, OPT_SLOT) || is_set(o, OPT_NO_SLOT)) && !streams)
+        return error_set(err, ERR_USAGE, "--slot and --no-slot are for --wal-method=stream");
+    return exclude(o, OPT_SLOT, OPT_NO_SLOT, err) &&
+           exclude(o, OPT_NO_MANIFEST, OPT_MANIFEST_CHECKSUMS, err);
 }
 
 /* Not sorted out quietly: the second of two targets would be the one that somebody misses. */
@@ -342,6 +371,8 @@ bool options_check(Options *o, Error *err)
         return check_backup(o, err);
     if (o->command == CMD_RESTORE)
         return check_restore(o, err);
+    if (o->command == CMD_BASEBACKUP)
+        return check_basebackup(o, err);
     if (o->command == CMD_EXPIRE)
         return check_expire(o, err);
     return true;

@@ -22,19 +22,18 @@ static void make_bases(BackupRun *run)
         node->record.warnings = NULL;
         node->record.warning_count = 0;
         node->record.snapshot = mem_strdup(node->ctx, "");
-        run->bases[i] = (BaseNode){
-            .request = request->physical,
-            .spec = pg_conn_pin(node->ctx, node->probe, node->spec),
-            .probe = node->probe,
-            .label = node->label,
-            .content = node->content,
-            .system_identifier = node->record.system_identifier,
-            .cancel = run->cancel,
-            .progress = node->progress,
-            .compress = request->compress,
-            .rate_limit = request->rate_limit,
-            .alone = run->count == 1,
-            .no_sync = request->no_sync};
+        run->bases[i] = (BaseNode){.request = request->physical,
+                                   .spec = pg_conn_pin(node->ctx, node->probe, node->spec),
+                                   .probe = node->probe,
+                                   .label = node->label,
+                                   .content = node->content,
+                                   .system_identifier = node->record.system_identifier,
+                                   .cancel = run->cancel,
+                                   .progress = node->progress,
+                                   .compress = request->compress,
+                                   .rate_limit = request->rate_limit,
+                                   .alone = run->count == 1,
+                                   .no_sync = request->no_sync};
     }
 }
 
@@ -65,6 +64,18 @@ static bool finish_one(void *arg, size_t i, Error *err)
     return base_node_finish(&p->run->bases[i], p->name, p->lsns[i], err);
 }
 
+/* The streams of WAL run beside this thread: when one of them has failed, that is what ended the rest. */
+static bool make_points(BackupRun *run, const Points *points, Error *err)
+{
+    Error cause = ERROR_INIT;
+    bool ok = cut_restore_point(run->nodes, run->count, run->request->cut,
+                                run->request->cut_timeout_ms, run->fleet->engine, points->name,
+                                run->cancel, &run->cut, points->lsns, err);
+    if (!ok && err->code == ERR_CANCELLED && cancel_cause(run->cancel, &cause))
+        *err = cause;
+    return ok;
+}
+
 bool backup_physical(BackupRun *run, Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "physical");
@@ -78,9 +89,7 @@ bool backup_physical(BackupRun *run, Error *err)
     if (!backup_run_each(run, copy_one, err))
         return false;
     progress_phase(run->progress, "restore point");
-    if (!cut_restore_point(run->nodes, run->count, run->request->cut, run->request->cut_timeout_ms,
-                           run->fleet->engine, points.name, run->cancel, &run->cut, points.lsns,
-                           err))
+    if (!make_points(run, &points, err))
         return false;
     progress_phase(run->progress, "receiving WAL");
     if (!parallel_run(run->count, finish_one, &points, run->cancel, err))
@@ -142,10 +151,10 @@ static void add_node(Manifest *m, const BaseNode *base)
         if (space->oid == 0)
             continue;
         *mem_push(m, m->tablespaces, m->tablespace_count, m->tablespace_capacity,
-                  TablespaceRecord) = (TablespaceRecord){.content = base->content,
-                                                         .oid = space->oid,
-                                                         .location = mem_strdup(m,
-                                                                                space->location)};
+                  TablespaceRecord) = (TablespaceRecord){
+            .content = base->content,
+            .oid = space->oid,
+            .location = mem_strdup(m, space->location)};
     }
     for (size_t i = 0; i < stored->part_count; i++)
         add_part(m, &stored->parts[i]);

@@ -22,8 +22,8 @@
 static bool connect_one(void *arg, size_t i, Error *err)
 {
     BackupRun *run = arg;
-    return node_connect(&run->nodes[i],
-                        run->request->dry_run || run->request->physical != NULL, err);
+    return node_connect(&run->nodes[i], run->request->dry_run || run->request->physical != NULL,
+                        err);
 }
 
 /* Between servers nobody sees a deadlock: a transaction that has locked a table on one node and
@@ -342,8 +342,9 @@ static bool attempt(BackupRun *run, Error *err)
 {
     progress_phase(run->progress, "connecting");
     backup_agents_prepare(run);
-    if (!check_hold(run, err) || !backup_run_each(run, connect_one, err) || !check_distinct(run, err) ||
-        !find_parts(run, err) || !check_locks(run, err) || !backup_run_each(run, read_config, err) ||
+    if (!check_hold(run, err) || !backup_run_each(run, connect_one, err) ||
+        !check_distinct(run, err) || !find_parts(run, err) || !check_locks(run, err) ||
+        !backup_run_each(run, read_config, err) ||
         !cut_check(run->nodes, run->count, run->request->cut, err))
         return false;
     if (run->request->dry_run)
@@ -352,7 +353,8 @@ static bool attempt(BackupRun *run, Error *err)
         return backup_physical(run, err);
     if (run->left != NULL)
         return resume(run, err);
-    if (!backup_agents_open(run, err) || (run->agents == NULL && !backup_run_check_space(run, err)) ||
+    if (!backup_agents_open(run, err) ||
+        (run->agents == NULL && !backup_run_check_space(run, err)) ||
         !backup_run_begin_set(run, err))
         return false;
     progress_phase(run->progress, "locking tables");

@@ -12,8 +12,8 @@
 
 static bool is_alike(const SetRecord *set, const BackupRequest *request, const char *fleet)
 {
-    return strcmp(set->fleet, fleet) == 0 &&
-           (set->kind != NULL) == (request->physical != NULL) && str_equal(set->prefix, request->prefix) &&
+    return strcmp(set->fleet, fleet) == 0 && (set->kind != NULL) == (request->physical != NULL) &&
+           str_equal(set->prefix, request->prefix) &&
            set->compress.method == request->compress.method;
 }
 
@@ -71,13 +71,12 @@ static bool add_tables(BackupNode *node, uint64_t *tables, Error *err)
 static bool add_server(BackupNode *node, uint64_t *bytes, Error *err)
 {
     AUTO(PQclear)
-    PGresult *res = pg_query(
-        node->probe,
-        "SELECT coalesce(sum(pg_catalog.pg_tablespace_size(t.oid)), 0)::bigint"
-        " FROM pg_catalog.pg_tablespace t"
-        " WHERE pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE')"
-        " OR pg_catalog.has_tablespace_privilege(t.oid, 'CREATE')",
-        0, NULL, err);
+    PGresult *res = pg_query(node->probe,
+                             "SELECT coalesce(sum(pg_catalog.pg_tablespace_size(t.oid)), 0)::bigint"
+                             " FROM pg_catalog.pg_tablespace t"
+                             " WHERE pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE')"
+                             " OR pg_catalog.has_tablespace_privilege(t.oid, 'CREATE')",
+                             0, NULL, err);
     if (res == NULL)
         return error_node(err, node->label);
     *bytes += (uint64_t) pg_cell_int(res, 0, 0);

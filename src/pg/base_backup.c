@@ -3,7 +3,7 @@
 
 #include "base/str.h"
 
-#define ONE_COPY  150000 /* servers from here on send all archives through one COPY */
+#define ONE_COPY   150000 /* servers from here on send all archives through one COPY */
 #define SPACES_MAX 100000
 
 typedef struct Run
@@ -25,8 +25,11 @@ static void add_option(Str *sql, const PgConn *conn, const char *name, const cha
 {
     bool listed = PQserverVersion(conn->raw) >= ONE_COPY;
     bool first = sql->data[sql->len - 1] == '(';
-    str_addf(sql, "%s%s%s%s", listed && !first ? ", " : listed ? "" : " ", name,
-             value == NULL ? "" : " ", value == NULL ? "" : value);
+    str_addf(sql, "%s%s%s%s",
+             listed && !first ? ", "
+             : listed         ? ""
+                              : " ",
+             name, value == NULL ? "" : " ", value == NULL ? "" : value);
 }
 
 static bool add_text(Str *sql, PgConn *conn, const char *name, const char *text, Error *err)

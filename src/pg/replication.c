@@ -71,19 +71,32 @@ bool replication_identify(PgConn *conn, ReplicationSystem *ret, Error *err)
     return replication_lsn(res, 0, 2, &ret->lsn, err) || error_node(err, conn->label);
 }
 
-bool replication_temporary_slot(PgConn *conn, const char *name, Error *err)
+static bool make_slot(PgConn *conn, const char *name, bool temporary, Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "slot");
+    const char *quoted = pg_quote_ident(tmp, conn, name, err);
+    if (quoted == NULL)
+        return false;
     AUTO(PQclear)
     PGresult *res = ask(conn,
-                        mem_printf(tmp, "CREATE_REPLICATION_SLOT %s TEMPORARY PHYSICAL RESERVE_WAL",
-                                   name),
+                        mem_printf(tmp, "CREATE_REPLICATION_SLOT %s%s PHYSICAL RESERVE_WAL", quoted,
+                                   temporary ? " TEMPORARY" : ""),
                         err);
     if (res != NULL)
         return true;
-    error_prefix(err, "could not make a temporary replication slot");
+    error_prefix(err, "could not make a %sreplication slot", temporary ? "temporary " : "");
     if (err != NULL && pg_sqlstate_is(err, STATE_LIMIT_EXCEEDED))
         error_hint(err, "Raise max_replication_slots and restart the server, or drop a slot that "
                         "nobody uses.");
     return error_node(err, conn->label);
+}
+
+bool replication_temporary_slot(PgConn *conn, const char *name, Error *err)
+{
+    return make_slot(conn, name, true, err);
+}
+
+bool replication_slot(PgConn *conn, const char *name, Error *err)
+{
+    return make_slot(conn, name, false, err);
 }

@@ -28,7 +28,11 @@ bool replication_identify(PgConn *conn, ReplicationSystem *ret, Error *err) MUST
  * lower-case letters, digits and _. No slots left: the hint says which setting it is. */
 bool replication_temporary_slot(PgConn *conn, const char *name, Error *err) MUST_CHECK;
 
+/* replication_slot makes one that stays. */
+bool replication_slot(PgConn *conn, const char *name, Error *err) MUST_CHECK;
+
 /* replication_lsn reads a cell as a place in WAL. */
-bool replication_lsn(const PGresult *res, int row, int column, uint64_t *ret, Error *err) MUST_CHECK;
+bool replication_lsn(const PGresult *res, int row, int column, uint64_t *ret, Error *err)
+    MUST_CHECK;
 
 #endif

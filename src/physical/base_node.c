@@ -104,7 +104,9 @@ static bool start_wal(BaseNode *node, const BaseBackupStart *start, Error *err)
     const BaseStoreSpec *spec = &node->store_spec;
     node->wal_request = (WalReceiveRequest){
         .spec = node->spec,
+        .conn = node->wal_conn,
         .label = node->label,
+        .slot = node->slot,
         .start_lsn = start->lsn,
         .timeline = start->timeline,
         .store = {.storage = spec->storage,
@@ -117,6 +119,7 @@ static bool start_wal(BaseNode *node, const BaseBackupStart *start, Error *err)
                   .content = node->content,
                   .on_stored = on_stored,
                   .arg = node}};
+    node->wal_conn = NULL;
     node->wal = wal_receive_start(&node->wal_request, node->cancel, err);
     return node->wal != NULL;
 }
@@ -149,11 +152,12 @@ static bool on_data(void *arg, const void *data, size_t len, Error *err)
     return node->to.data(node->to.arg, data, len, err);
 }
 
-static bool make_slot(const BaseNode *node, const char *key, Error *err)
+/* From here on the server keeps WAL for us. */
+static bool open_wal(BaseNode *node, const char *key, Error *err)
 {
-    char name[64];
-    snprintf(name, sizeof(name), "pgark_%s_%ld", key, (long) getpid());
-    return replication_temporary_slot(node->walsender, name, err);
+    snprintf(node->slot, sizeof(node->slot), "pgark_%s_%ld", key, (long) getpid());
+    node->wal_conn = replication_open(node->spec, node->label, "pgark wal", node->cancel, err);
+    return node->wal_conn != NULL && replication_temporary_slot(node->wal_conn, node->slot, err);
 }
 
 /* *ret_bad: it is as bad on the server's disk as in what came. That the server cannot be asked counts as
@@ -260,7 +264,7 @@ static bool copy(BaseNode *node, Storage *st, const char *key, const char *set_d
                                  .data = on_data,
                                  .arg = node};
     BaseBackupEnd end;
-    if (!begin_store(node, st, set_dir, err) || !make_slot(node, key, err))
+    if (!begin_store(node, st, set_dir, err) || !open_wal(node, key, err))
         return false;
     node->to = base_store_sink(node->store);
     if (!base_backup_run(node->walsender, &options, &sink, &end, err) ||
@@ -317,12 +321,13 @@ void base_node_close(BaseNode *node)
     if (node->ctx == NULL)
         return;
     wal_receive_free(node->wal);
+    pg_conn_close(node->wal_conn);
     pg_conn_close(node->walsender);
     base_store_free(node->store);
     mem_free(node->wal_ctx);
     mem_free(node->ctx);
     node->wal = NULL;
-    node->walsender = NULL;
+    node->wal_conn = node->walsender = NULL;
     node->store = NULL;
     node->ctx = node->wal_ctx = NULL;
     node->wals = NULL;

@@ -1,9 +1,9 @@
 /*
  * physical/base_node.h - one server's part of a physical backup: its base backup, and its WAL until the end.
  *
- * Two walsenders: one for the base backup, whose temporary slot keeps WAL on the server from before the start
- * until the connection ends, however that ends; and one that streams WAL from the segment of the start on,
- * on a thread of its own (physical/wal_receive.h).
+ * Two walsenders: one for the base backup; and one that streams WAL from the segment of the start on, on a
+ * thread of its own (physical/wal_receive.h). The temporary slot of the second is there before the backup begins, and
+ * keeps WAL on the server that has not been received, until that connection ends, however it ends.
  */
 #ifndef PGARK_PHYSICAL_BASE_NODE_H
 #define PGARK_PHYSICAL_BASE_NODE_H
@@ -44,6 +44,8 @@ typedef struct BaseNode
     BaseStoreSpec store_spec;
     BaseStore *store;
     BaseBackupSink to; /* the store's */
+    PgConn *wal_conn;  /* until wal has taken it over */
+    char slot[64];     /* its own */
     WalReceiveRequest wal_request;
     WalReceive *wal;
     void *wal_ctx;

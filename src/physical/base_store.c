@@ -5,9 +5,10 @@
 #include "io/worker.h"
 #include "physical/manifest_check.h"
 #include "physical/tar_stream.h"
+#include "physical/wal_name.h"
 
-#define RING_BLOCKS 32 /* of a quarter of a megabyte each */
-#define LONE_THREADS 2
+#define RING_BLOCKS  32 /* of a quarter of a megabyte each */
+#define LONE_THREADS 0
 
 struct BaseStore
 {
@@ -163,11 +164,10 @@ static bool member_data(void *arg, const void *data, size_t len, Error *err UNUS
     return true;
 }
 
-/* Segments of WAL are in no manifest. */
 static bool end_member(void *arg, const TarMember *m, Error *err UNUSED)
 {
     BaseStore *s = arg;
-    if (m->kind != TAR_FILE || strncmp(s->path, "pg_wal/", 7) == 0)
+    if (m->kind != TAR_FILE || !wal_name_is_listed(s->path))
         return true;
     s->stored.files++;
     manifest_check_file(s->manifest, s->path, m->size, &s->crc);

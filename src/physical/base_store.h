@@ -18,8 +18,8 @@
 #include "pg/base_backup.h"
 #include "physical/page_check.h"
 #include "physical/request.h"
-#include "report/progress.h"
 #include "repo/manifest.h"
+#include "report/progress.h"
 
 #define PART_SIZES 4
 

@@ -70,9 +70,11 @@ void manifest_check_free(ManifestCheck *c)
 
 void manifest_check_file(ManifestCheck *c, const char *path, uint64_t size, const uint32_t *crc)
 {
-    *mem_push(c, c->files, c->count, c->capacity, Seen) = (Seen){
-        .path = XXH3_64bits(path, strlen(path)), .size = size, .crc = crc != NULL ? *crc : 0,
-        .crc_known = crc != NULL};
+    *mem_push(c, c->files, c->count, c->capacity,
+              Seen) = (Seen){.path = XXH3_64bits(path, strlen(path)),
+                             .size = size,
+                             .crc = crc != NULL ? *crc : 0,
+                             .crc_known = crc != NULL};
     c->sorted = false;
 }
 
@@ -137,8 +139,8 @@ static bool same_crc(const char *text, uint32_t crc)
 static bool bad_file(const char *path, const char *what, Error *err)
 {
     char line[300];
-    return error_set(err, ERR_CORRUPT, "file \"%s\" %s",
-                     str_one_line(line, sizeof(line), path), what);
+    return error_set(err, ERR_CORRUPT, "file \"%s\" %s", str_one_line(line, sizeof(line), path),
+                     what);
 }
 
 static bool compare_file(ManifestCheck *c, const char *path, json_t *object, Error *err)
@@ -297,8 +299,7 @@ bool manifest_check_finish(ManifestCheck *c, Error *err)
     if (!c->done || c->in_string)
         return error_set(err, ERR_CORRUPT, "the server's manifest is not complete");
     if (c->found != c->count)
-        return error_set(err, ERR_CORRUPT,
-                         "%zu files came that are not in the server's manifest",
+        return error_set(err, ERR_CORRUPT, "%zu files came that are not in the server's manifest",
                          c->count - c->found);
     return check_sum(c, err);
 }

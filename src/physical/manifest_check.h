@@ -17,8 +17,7 @@ DEFINE_AUTO(ManifestCheck, manifest_check_free)
 
 /* manifest_check_file: a file has come; path relative to the data directory, crc its CRC-32C (NULL: not known).
  * 24 bytes are kept of each. */
-void manifest_check_file(ManifestCheck *c, const char *path, uint64_t size,
-                         const uint32_t *crc);
+void manifest_check_file(ManifestCheck *c, const char *path, uint64_t size, const uint32_t *crc);
 
 /* manifest_check_write takes the next piece of the manifest, once all files have come. ERR_CORRUPT: it is not of
  * the form that is documented; it names a file that has not come, or has another length or checksum. */

@@ -14,6 +14,7 @@
 #include "base/crc32c.h"
 #include "base/str.h"
 #include "physical/tar_stream.h"
+#include "physical/wal_name.h"
 
 #define CONTROL        "global/pg_control"
 #define CONTROL_HIDDEN "global/pg_control.pgark"
@@ -180,8 +181,10 @@ static bool on_end(void *arg, const TarMember *m, Error *err)
     if (!close_file(&f->fd, f->path, err))
         return false;
     pthread_mutex_lock(&f->tree->mutex);
-    manifest_check_file(f->tree->check, mem_printf(tmp, "%s%s", f->prefix, m->name), m->size,
-                        &f->crc);
+
+    if (!f->base || wal_name_is_listed(m->name))
+        manifest_check_file(f->tree->check, mem_printf(tmp, "%s%s", f->prefix, m->name), m->size,
+                            &f->crc);
     f->tree->files++;
     f->tree->bytes += m->size;
     f->tree->control = f->tree->control || (f->base && strcmp(m->name, CONTROL) == 0);
@@ -409,15 +412,24 @@ static bool name_control(const RestoreTree *tree, bool no_sync, Error *err)
     return no_sync || sync_directory(to, err);
 }
 
+bool restore_files_recover(RestoreTree *tree, const char *settings, const char *signal, Error *err)
+{
+    return append_settings(tree, settings, err) && write_file(tree, signal, "", err);
+}
+
+bool restore_files_settle(RestoreTree *tree, bool no_sync, Error *err)
+{
+    return set_modes(tree, err) && (no_sync || sync_all(tree, err)) &&
+           name_control(tree, no_sync, err);
+}
+
 bool restore_files_seal(RestoreTree *tree, const Recovery *recovery, bool no_sync, Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "settings");
     const char *settings = recovery_settings(tmp, recovery, err);
-    if (settings == NULL || !append_settings(tree, settings, err) ||
-        !write_file(tree, recovery_signal(recovery), "", err))
+    if (settings == NULL || !restore_files_recover(tree, settings, recovery_signal(recovery), err))
         return false;
     if (tree->tablespace_count > 0 && !write_file(tree, TABLESPACE_MAP, map_text(tmp, tree), err))
         return false;
-    return set_modes(tree, err) && (no_sync || sync_all(tree, err)) &&
-           name_control(tree, no_sync, err);
+    return restore_files_settle(tree, no_sync, err);
 }

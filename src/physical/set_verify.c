@@ -74,8 +74,8 @@ static void list_tasks(Run *run)
         if (!begins && last != NULL)
             last->count++;
         else
-            *mem_push(run->ctx, run->tasks, run->task_count, run->task_capacity, Task) = (Task){
-                .first = i, .count = 1, .node = node_of(m, p->content)};
+            *mem_push(run->ctx, run->tasks, run->task_count, run->task_capacity,
+                      Task) = (Task){.first = i, .count = 1, .node = node_of(m, p->content)};
     }
     for (size_t i = 0; i < m->wal_count; i++)
         *mem_push(run->ctx, run->tasks, run->task_count, run->task_capacity, Task) = (Task){
@@ -119,7 +119,7 @@ static bool end_file(void *arg, const TarMember *member, Error *err UNUSED)
     bool base = strcmp(f->stream, PART_BASE) == 0;
     snprintf(path, sizeof(path), "%s%s%s%s", base ? "" : "pg_tblspc/", base ? "" : f->stream,
              base ? "" : "/", member->name);
-    if (member->kind != TAR_FILE || strncmp(path, "pg_wal/", 7) == 0)
+    if (member->kind != TAR_FILE || !wal_name_is_listed(path))
         return true;
     pthread_mutex_lock(&f->node->mutex);
     manifest_check_file(f->node->check, path, member->size, &f->crc);
@@ -282,8 +282,8 @@ static bool finish_node(void *arg, size_t node, Error *err)
     void *tmp = mem_context(NULL, "node");
     bool ok = run->m->physicals[node].manifest.path == NULL ||
               note(run, NULL, read_manifest(run, node, &why), &why, err);
-    ok = ok && wal_parse(run->st, tmp, run->set_dir, run->m, node, run->cancel, &read, &problem,
-                         err);
+    ok = ok &&
+         wal_parse(run->st, tmp, run->set_dir, run->m, node, run->cancel, &read, &problem, err);
     if (ok && problem != NULL)
         verify_problem(run->problems, "%s", problem);
     if (!read)
@@ -303,7 +303,8 @@ static bool list_files(Run *run, SetVerifyResult *ret, Error *err)
     for (size_t i = 0; i < m->physical_count; i++)
     {
         if (m->physicals[i].manifest.path != NULL)
-            verify_files_whole(files, m->physicals[i].manifest.path, m->physicals[i].manifest.bytes);
+            verify_files_whole(files, m->physicals[i].manifest.path,
+                               m->physicals[i].manifest.bytes);
         check_gaps(run, i);
     }
     if (!verify_files_compare(files, run->st, run->set_dir, true, &ret->common.objects, err))

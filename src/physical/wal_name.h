@@ -32,6 +32,13 @@ bool wal_name_parse(const char *name, uint64_t segment_size, uint32_t *ret_timel
 bool wal_name_is_segment(const char *name);
 bool wal_name_is_history(const char *name);
 
+/* wal_name_is_listed: a file of a data directory (path) is in the server's backup_manifest, as all are but
+ * segments of WAL. */
+static inline bool wal_name_is_listed(const char *path)
+{
+    return strncmp(path, "pg_wal/", 7) != 0 || !wal_name_is_segment(path + 7);
+}
+
 /* wal_history_format writes the name of a timeline's history file; returns name. */
 char *wal_history_format(char name[WAL_HISTORY_LEN], uint32_t timeline);
 

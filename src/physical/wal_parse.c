@@ -82,8 +82,7 @@ static bool unpack(const Parse *p, uint64_t number, Error *err)
     bool ok = object_read(p->st, p->set_dir, &object, p->m->set.compress.method, sink, p->cancel,
                           err);
     io_free(sink);
-    return fclose(file) == 0 ? ok
-                             : error_errno(err, ERR_STORAGE, "could not write \"%s\"", path);
+    return fclose(file) == 0 ? ok : error_errno(err, ERR_STORAGE, "could not write \"%s\"", path);
 }
 
 static void remove_before(Parse *p, uint64_t number)
@@ -120,11 +119,9 @@ static bool dump(Parse *p, uint64_t start, uint64_t end, Error *err)
 {
     char timeline[16], from[LSN_TEXT_LEN], to[LSN_TEXT_LEN];
     snprintf(timeline, sizeof(timeline), "%" PRIu32, p->record->timeline);
-    const char *const argv[] = {p->program.path, "-p", p->dir,
-                                "-t",            timeline,
-                                "-s",            lsn_format(from, start),
-                                "-e",            lsn_format(to, end),
-                                NULL};
+    const char *const argv[] = {
+        p->program.path,     "-p", p->dir, "-t", timeline, "-s", lsn_format(from, start), "-e",
+        lsn_format(to, end), NULL};
     const char *const env[] = {"LC_ALL=C", NULL};
     const ProcSpec spec = {
         .argv = argv, .env = env, .on_stdout = keep_tail, .arg = p, .cancel = p->cancel};

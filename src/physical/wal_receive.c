@@ -292,7 +292,9 @@ static bool check_server(WalReceive *r, Error *err)
 static bool open_stream(WalReceive *r, Error *err)
 {
     WalTurn turn;
-    r->conn = replication_open(r->request.spec, r->request.label, "pgark wal", r->cancel, err);
+    r->conn = r->request.conn != NULL ? r->request.conn
+                                      : replication_open(r->request.spec, r->request.label,
+                                                         "pgark wal", r->cancel, err);
     return r->conn != NULL && check_server(r, err) &&
            (r->timeline == 1 || store_history(r, r->timeline, err)) &&
            start_stream(r, &turn, err) && follow(r, turn, err);
@@ -312,7 +314,10 @@ static WalReceive *receive_new(const WalReceiveRequest *request, Cancel *cancel,
     if (r->wake >= 0 && open_stream(r, err))
         return r;
     if (r->wake < 0)
+    {
         error_errno(err, ERR_INTERNAL, "could not create an event descriptor");
+        pg_conn_close(request->conn);
+    }
     wal_receive_free(r);
     return NULL;
 }

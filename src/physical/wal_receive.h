@@ -14,9 +14,10 @@
 typedef struct WalReceiveRequest
 {
     const PgConnSpec *spec; /* of the node; a replication connection of its own is made */
+    PgConn *conn;           /* in the place of that: one that is open, and is taken over; NULL */
     const char *label;      /* of the node, in errors; may be NULL */
-    const char *slot;   /* NULL: without one. One that is temporary belongs to another connection */
-    uint64_t start_lsn; /* rounded down to its segment */
+    const char *slot;       /* NULL: without one; one that is temporary belongs to conn */
+    uint64_t start_lsn;     /* rounded down to its segment */
     uint32_t timeline;
     bool
         follow; /* to the next timeline where this one ends, and its history file is stored; else that is an

@@ -82,7 +82,8 @@ typedef struct NodeRecord
 
 typedef struct CutRecord
 {
-    const char *method; /* "double-collect", "barrier", "none"; of a physical set how its restore points
+    const char
+        *method; /* "double-collect", "barrier", "none"; of a physical set how its restore points
                            are of one instant */
     int tries;
     int64_t window_us; /* first snapshot asked for .. last proof in */
@@ -204,13 +205,13 @@ typedef struct PhysicalRecord
     uint64_t wal_segment_size; /* bytes */
     uint32_t block_size;
     bool data_checksums;
-    uint64_t start_lsn;    /* of the backup: WAL is needed from here */
-    uint64_t stop_lsn;     /* until here a restored server is not consistent */
-    char *restore_point;   /* its name, the same on all nodes */
-    uint64_t restore_lsn;  /* the end of its record: WAL is in the set until here */
-    char *base;            /* key of the set that this one is incremental to, NULL: it is whole */
-    uint64_t files;        /* regular files in the streams */
-    ObjectRecord manifest; /* the server's backup_manifest, compressed as the set's parts are */
+    uint64_t start_lsn;      /* of the backup: WAL is needed from here */
+    uint64_t stop_lsn;       /* until here a restored server is not consistent */
+    char *restore_point;     /* its name, the same on all nodes */
+    uint64_t restore_lsn;    /* the end of its record: WAL is in the set until here */
+    char *base;              /* key of the set that this one is incremental to, NULL: it is whole */
+    uint64_t files;          /* regular files in the streams */
+    ObjectRecord manifest;   /* the server's backup_manifest, compressed as the set's parts are */
     uint64_t manifest_bytes; /* of it, not compressed */
 } PhysicalRecord;
 
@@ -228,7 +229,8 @@ typedef struct PartRecord
     char *stream;  /* PART_BASE: the data directory; else the oid of a tablespace, decimal */
     uint32_t part; /* 0.. within its stream */
     char *object;
-    uint64_t first_member; /* where, in its logical bytes, the first header of a tar member is that begins
+    uint64_t
+        first_member; /* where, in its logical bytes, the first header of a tar member is that begins
                               in this part; logical when none does */
     uint64_t logical;
     char xxh3[TAP_HEX_LEN];

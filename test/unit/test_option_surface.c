@@ -408,6 +408,73 @@ static void test_own(void **state)
     }
 }
 
+/* Of base backups: whole command lines, as these options need others. */
+static const struct
+{
+    OptionId id;
+    const char *words[9];
+} lines[] = {
+    {OPT_PHYSICAL, {"backup", "--repo=/r", "--physical"}},
+    {OPT_CHECKPOINT, {"backup", "--repo=/r", "--physical", "--checkpoint=spread"}},
+    {OPT_PART_SIZE, {"backup", "--repo=/r", "--physical", "--part-size=1GB"}},
+    {OPT_BAD_PAGES, {"backup", "--repo=/r", "--physical", "--bad-pages=warn"}},
+    {OPT_STANDBY, {"restore", KEY, "--repo=/r", "--physical", "--map=0=/d", "--standby"}},
+    /* All that pg_basebackup has of these: */
+    {OPT_PGDATA, {"basebackup", "-D", "x"}},
+    {OPT_PGDATA, {"basebackup", "--pgdata=x"}},
+    {OPT_BASE_FORMAT, {"basebackup", "-D", "x", "-F", "t"}},
+    {OPT_BASE_FORMAT, {"basebackup", "-D", "x", "-Fp"}},
+    {OPT_BASE_FORMAT, {"basebackup", "-D", "x", "--format=tar"}},
+    {OPT_WAL_METHOD, {"basebackup", "-D", "x", "-X", "fetch"}},
+    {OPT_WAL_METHOD, {"basebackup", "-D", "x", "-Xn"}},
+    {OPT_WAL_METHOD, {"basebackup", "-D", "x", "--wal-method=stream"}},
+    {OPT_BASE_CHECKPOINT, {"basebackup", "-D", "x", "-c", "fast"}},
+    {OPT_BASE_CHECKPOINT, {"basebackup", "-D", "x", "--checkpoint=spread"}},
+    {OPT_LABEL, {"basebackup", "-D", "x", "-l", "a label"}},
+    {OPT_WRITE_RECOVERY_CONF, {"basebackup", "-D", "x", "-R"}},
+    {OPT_WRITE_RECOVERY_CONF, {"basebackup", "-D", "x", "--write-recovery-conf"}},
+    {OPT_SLOT, {"basebackup", "-D", "x", "-S", "s"}},
+    {OPT_CREATE_SLOT, {"basebackup", "-D", "x", "-S", "s", "-C"}},
+    {OPT_NO_SLOT, {"basebackup", "-D", "x", "--no-slot"}},
+    {OPT_BASE_PROGRESS, {"basebackup", "-D", "x", "-P"}},
+    {OPT_BASE_PROGRESS, {"basebackup", "-D", "x", "--progress"}},
+    {OPT_MAX_RATE, {"basebackup", "-D", "x", "-r", "100M"}},
+    {OPT_BASE_COMPRESS, {"basebackup", "-D", "x", "-Ft", "-Z", "5"}},
+    {OPT_BASE_COMPRESS, {"basebackup", "-D", "x", "-Ft", "--compress=client-zstd:3"}},
+    {OPT_MANIFEST_CHECKSUMS, {"basebackup", "-D", "x", "--manifest-checksums=SHA512"}},
+    {OPT_NO_MANIFEST, {"basebackup", "-D", "x", "--no-manifest"}},
+    {OPT_NO_VERIFY_CHECKSUMS, {"basebackup", "-D", "x", "--no-verify-checksums"}},
+    {OPT_TABLESPACE_MAPPING, {"basebackup", "-D", "x", "-T", "/a=/b"}},
+    {OPT_WALDIR, {"basebackup", "-D", "x", "--waldir=/w"}},
+    {OPT_NO_CLEAN, {"basebackup", "-D", "x", "-n"}},
+    {OPT_NO_SYNC, {"basebackup", "-D", "x", "-N"}},
+    {OPT_DBNAME, {"basebackup", "-D", "x", "-d", "host=h"}},
+    {OPT_HOST, {"basebackup", "-D", "x", "-h", "h"}},
+    {OPT_PORT, {"basebackup", "-D", "x", "-p", "1"}},
+    {OPT_USERNAME, {"basebackup", "-D", "x", "-U", "u"}},
+    {OPT_NO_PASSWORD, {"basebackup", "-D", "x", "-w"}},
+    {OPT_PASSWORD, {"basebackup", "-D", "x", "-W"}},
+    {OPT_VERBOSE, {"basebackup", "-D", "x", "-v"}},
+};
+
+static void test_lines(void **state)
+{
+    (void) state;
+    AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "test");
+    for (size_t i = 0; i < LENGTH_OF(lines); i++)
+    {
+        Error err = ERROR_INIT;
+        OptionsAction action;
+        char *argv[LENGTH_OF(lines[0].words) + 1] = {mem_strdup(ctx, "pgark")};
+        int argc = 1;
+        for (; lines[i].words[argc - 1] != NULL; argc++)
+            argv[argc] = mem_strdup(ctx, lines[i].words[argc - 1]);
+        const Options *o = options_parse(ctx, argc, argv, &action, &err);
+        if (o == NULL || !options_given(o, lines[i].id))
+            fail_msg("--%s, case %zu: \"%s\"", option_table_get(lines[i].id)->name, i, err.message);
+    }
+}
+
 /* No option may be without a case here. */
 static void test_all_covered(void **state)
 {
@@ -419,6 +486,8 @@ static void test_all_covered(void **state)
             found = found || known[i].id == (OptionId) id;
         for (size_t i = 0; i < LENGTH_OF(own); i++)
             found = found || own[i].id == (OptionId) id;
+        for (size_t i = 0; i < LENGTH_OF(lines); i++)
+            found = found || lines[i].id == (OptionId) id;
         if (!found)
             fail_msg("no case for --%s", option_table_get((OptionId) id)->name);
     }
@@ -453,7 +522,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_known),          cmocka_unit_test(test_refused),
         cmocka_unit_test(test_contradictions), cmocka_unit_test(test_own),
-        cmocka_unit_test(test_all_covered),    cmocka_unit_test(test_refused_rows),
+        cmocka_unit_test(test_lines),          cmocka_unit_test(test_all_covered),
+        cmocka_unit_test(test_refused_rows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,8 +22,8 @@
 
 static void test_lsn(void **state UNUSED)
 {
-    static const char *const bad[] = {"",    "/",   "1/",       "/1",         "1",
-                                      "1/g", "x/1", "1/2 ",     " 1/2",       "1//2",
+    static const char *const bad[] = {"",     "/",           "1/",          "/1",   "1",
+                                      "1/g",  "x/1",         "1/2 ",        " 1/2", "1//2",
                                       "-1/2", "1/123456789", "123456789/1", "1/2/3"};
     char text[LSN_TEXT_LEN];
     uint64_t lsn;
@@ -113,14 +113,24 @@ static void test_page_look(void **state UNUSED)
 
 static void test_page_files(void **state UNUSED)
 {
-    static const char *const yes[] = {"global/1260", "base/5/2619", "base/5/2619_fsm",
-                                      "base/5/2619_vm", "base/5/2619_init",
-                                      "PG_15_202209061/5/16384"};
-    static const char *const no[] = {"global/pg_control", "global/pg_filenode.map", "base/5/PG_VERSION",
-                                     "base/5/pg_internal.init", "pg_xact/0000", "base/2619",
-                                     "base/5/2619_fsm_vm", "base/5/2619.", "base/5/2619.x",
-                                     "base/5/2619.1234567890", "base/5/t3_16384", "PG_VERSION",
-                                     "base/x/1", "pg_wal/1", ""};
+    static const char *const yes[] = {"global/1260",      "base/5/2619",
+                                      "base/5/2619_fsm",  "base/5/2619_vm",
+                                      "base/5/2619_init", "PG_15_202209061/5/16384"};
+    static const char *const no[] = {"global/pg_control",
+                                     "global/pg_filenode.map",
+                                     "base/5/PG_VERSION",
+                                     "base/5/pg_internal.init",
+                                     "pg_xact/0000",
+                                     "base/2619",
+                                     "base/5/2619_fsm_vm",
+                                     "base/5/2619.",
+                                     "base/5/2619.x",
+                                     "base/5/2619.1234567890",
+                                     "base/5/t3_16384",
+                                     "PG_VERSION",
+                                     "base/x/1",
+                                     "pg_wal/1",
+                                     ""};
     uint32_t segment;
     for (size_t i = 0; i < LENGTH_OF(yes); i++)
     {
@@ -234,8 +244,8 @@ static Str *sample_tar(void *ctx)
 
 static bool told(void *arg, const TarMember *m, Error *err UNUSED)
 {
-    str_addf(arg, "[%d %s %s %" PRIu64 " %o @%" PRIu64 " ", (int) m->kind, m->name, m->link, m->size,
-             m->mode, m->offset);
+    str_addf(arg, "[%d %s %s %" PRIu64 " %o @%" PRIu64 " ", (int) m->kind, m->name, m->link,
+             m->size, m->mode, m->offset);
     return true;
 }
 
@@ -281,9 +291,10 @@ static void test_tar(void **state UNUSED)
     int boundaries;
     assert_true(take(tar, tar->len, first, &boundaries, &err));
     assert_int_equal(boundaries, 5);
-    assert_true(strncmp(first->data, "[0 backup_label  5 600 @0 abcde][1 pg_tblspc  0 700 @1024 ]"
-                                     "[2 pg_tblspc/16384 /srv/space 0 600 @1536 ]"
-                                     "[0 base/1/2619  1024 600 @2048 abc",
+    assert_true(strncmp(first->data,
+                        "[0 backup_label  5 600 @0 abcde][1 pg_tblspc  0 700 @1024 ]"
+                        "[2 pg_tblspc/16384 /srv/space 0 600 @1536 ]"
+                        "[0 base/1/2619  1024 600 @2048 abc",
                         60) == 0);
     for (size_t step = 1; step < tar->len; step += 1 + step / 7)
     {
@@ -370,14 +381,16 @@ static void sum_lines(Str *manifest)
 static Str *sample_manifest(void *ctx)
 {
     Str *m = str_new(ctx);
-    str_add(m, "{ \"PostgreSQL-Backup-Manifest-Version\": 1,\n\"Files\": [\n"
-               "{ \"Path\": \"backup_label\", \"Size\": 9, \"Last-Modified\": \"2026-11-20 23:15:02 GMT\","
-               " \"Checksum-Algorithm\": \"CRC32C\", \"Checksum\": \"839206e3\" },\n"
-               "{ \"Encoded-Path\": \"62617365ff\", \"Size\": 0, \"Last-Modified\": \"x ] } \\\" \","
-               " \"Checksum-Algorithm\": \"CRC32C\", \"Checksum\": \"00000000\" },\n"
-               "{ \"Path\": \"later\", \"Size\": 3, \"Last-Modified\": \"x\" }\n],\n"
-               "\"WAL-Ranges\": [\n{ \"Timeline\": 1, \"Start-LSN\": \"0/2000028\", \"End-LSN\": "
-               "\"0/2000100\" }\n],\n");
+    str_add(
+        m,
+        "{ \"PostgreSQL-Backup-Manifest-Version\": 1,\n\"Files\": [\n"
+        "{ \"Path\": \"backup_label\", \"Size\": 9, \"Last-Modified\": \"2026-11-20 23:15:02 GMT\","
+        " \"Checksum-Algorithm\": \"CRC32C\", \"Checksum\": \"839206e3\" },\n"
+        "{ \"Encoded-Path\": \"62617365ff\", \"Size\": 0, \"Last-Modified\": \"x ] } \\\" \","
+        " \"Checksum-Algorithm\": \"CRC32C\", \"Checksum\": \"00000000\" },\n"
+        "{ \"Path\": \"later\", \"Size\": 3, \"Last-Modified\": \"x\" }\n],\n"
+        "\"WAL-Ranges\": [\n{ \"Timeline\": 1, \"Start-LSN\": \"0/2000028\", \"End-LSN\": "
+        "\"0/2000100\" }\n],\n");
     return m;
 }
 
@@ -479,8 +492,8 @@ static void test_worker(void **state UNUSED)
         for (uint64_t i = 0; want->len < 3000000; i++)
             str_addf(want, "%" PRIu64 ",", i * i);
         for (size_t at = 0, n = 1; at < want->len; at += n, n = n * 3 % 700001 + 1)
-            assert_true(io_write(chain, want->data + at, want->len - at < n ? want->len - at : n,
-                                 &err));
+            assert_true(
+                io_write(chain, want->data + at, want->len - at < n ? want->len - at : n, &err));
         assert_true(io_finish(chain, &err));
         assert_int_equal(got->len, want->len);
         assert_memory_equal(got->data, want->data, want->len);
@@ -504,12 +517,18 @@ static void test_worker(void **state UNUSED)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_lsn),          cmocka_unit_test(test_crc32c),
-        cmocka_unit_test(test_page_checksum), cmocka_unit_test(test_page_look),
-        cmocka_unit_test(test_page_files),   cmocka_unit_test(test_page_pieces),
-        cmocka_unit_test(test_tar),          cmocka_unit_test(test_tar_damage),
-        cmocka_unit_test(test_tar_large),    cmocka_unit_test(test_manifest),
-        cmocka_unit_test(test_manifest_damage), cmocka_unit_test(test_worker),
+        cmocka_unit_test(test_lsn),
+        cmocka_unit_test(test_crc32c),
+        cmocka_unit_test(test_page_checksum),
+        cmocka_unit_test(test_page_look),
+        cmocka_unit_test(test_page_files),
+        cmocka_unit_test(test_page_pieces),
+        cmocka_unit_test(test_tar),
+        cmocka_unit_test(test_tar_damage),
+        cmocka_unit_test(test_tar_large),
+        cmocka_unit_test(test_manifest),
+        cmocka_unit_test(test_manifest_damage),
+        cmocka_unit_test(test_worker),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

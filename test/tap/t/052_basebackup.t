@@ -1,0 +1,158 @@
+# pgark basebackup: pg_basebackup's options for one server; pg_verifybackup and servers judge the results.
+use strict;
+use warnings;
+use IPC::Run;
+use PhysicalTest;
+use PgarkTest;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node  = physical_server('one');
+my $space = PostgreSQL::Test::Utils::tempdir_short();
+my $dir   = PostgreSQL::Test::Utils::tempdir('basebackup');
+$node->safe_psql('postgres', "CREATE TABLESPACE elsewhere LOCATION '$space'");
+$node->safe_psql('postgres', <<'SQL');
+CREATE TABLE big AS SELECT i, md5(i::text) AS text FROM generate_series(1, 30000) i;
+CREATE TABLE away TABLESPACE elsewhere AS SELECT i FROM generate_series(1, 1000) i;
+SQL
+my $sum   = q{SELECT concat((SELECT sum(hashtext(b::text)) FROM big b), ' ', (SELECT sum(i) FROM away))};
+my $want  = $node->safe_psql('postgres', $sum);
+# One of them is made to last.
+my @last  = ('basebackup', '-d', conninfo($node), '-c', 'fast');
+my @base  = (@last, '-N');
+my $count = 0;
+
+# fresh - the names of two directories that are not there: of the backup, and of its tablespace.
+sub fresh
+{
+    $count++;
+    return ("$dir/b$count", "$dir/space$count");
+}
+
+# is_sound NAME, DIR - pg_verifybackup finds nothing.
+sub is_sound
+{
+    my ($name, $place) = @_;
+    return command_ok([ 'pg_verifybackup', $place ], "$name: pg_verifybackup");
+}
+
+# starts NAME, DIR - a server of it, which has the rows. More lines go into its configuration.
+sub starts
+{
+    my ($name, $place, $standby, @conf) = @_;
+    my $copy = PostgreSQL::Test::Cluster->new("copy$count", own_host => 1);
+    rmdir $copy->data_dir;
+    symlink $place, $copy->data_dir or die "symlink: $!";
+    $copy->append_conf('postgresql.conf',
+        join '', map { "$_\n" } 'port = ' . $copy->port, "unix_socket_directories = '" . $copy->host . "'", @conf);
+    $copy->start;
+    is($copy->safe_psql('postgres', $sum), $want, "$name: the rows are there");
+    is($copy->safe_psql('postgres', 'SELECT pg_is_in_recovery()'), $standby ? 't' : 'f', "$name: standby or not");
+    return $copy;
+}
+
+# ---- plain
+my ($place, $elsewhere) = fresh();
+my $out = pgark_ok([ @last, '-D', $place, '-T', "$space=$elsewhere", '-P', '-l', 'a \'label' ], 'plain');
+like($out, qr/^base backup in .*WAL from/, 'plain: says what it made');
+is_sound('plain', $place);
+like(slurp_bytes("$place/backup_label"), qr/^LABEL: a 'label$/m, 'plain: its label');
+ok(-e "$place/pg_wal/archive_status/$_.done", "plain: $_ counts as archived")
+  for map { /(\w{24})$/ ? $1 : () } glob "$place/pg_wal/*";
+starts('plain', $place)->stop;
+no_slots('plain', $node);
+
+# ---- a standby
+($place, $elsewhere) = fresh();
+pgark_ok([ @base, '-D', $place, '-T', "$space=$elsewhere", '-R', '-C', '-S', 'standby1' ], 'standby');
+is_sound('standby', $place);
+my $standby = starts('standby', $place, 1);
+$node->safe_psql('postgres', 'CREATE TABLE later AS SELECT 1 AS i');
+wait_for_query($standby, 'postgres', q{SELECT to_regclass('later') IS NOT NULL}, 'standby: it follows the server');
+is($node->safe_psql('postgres', 'SELECT active FROM pg_replication_slots'), 't', 'standby: by its slot');
+$standby->stop;
+pgark_fails([ @base, '-D', "$dir/none", '-C', '-S', 'standby1' ], qr/slot.*standby1.*already exists/, 'a slot that is there');
+ok(!-e "$dir/none", 'a slot that is there: no directory is left');
+($place, $elsewhere) = fresh();
+pgark_ok([ @base, '-D', $place, '-T', "$space=$elsewhere", '-S', 'standby1' ], 'by a slot that is there');
+is_sound('by a slot that is there', $place);
+$node->safe_psql('postgres', q{SELECT pg_drop_replication_slot('standby1')});
+
+# ---- WAL at the end, WAL elsewhere, no WAL
+($place, $elsewhere) = fresh();
+pgark_ok([ @base, '-D', $place, '-T', "$space=$elsewhere", '-X', 'fetch', '--manifest-checksums', 'SHA256' ], 'fetch');
+is_sound('fetch', $place);
+like(slurp_bytes("$place/backup_manifest"), qr/SHA256/, 'fetch: the manifest has the checksums that were wanted');
+starts('fetch', $place)->stop;
+($place, $elsewhere) = fresh();
+pgark_ok([ @base, '-D', $place, '-T', "$space=$elsewhere", '--waldir', "$dir/wal", '--no-manifest', '--no-slot' ], 'waldir');
+is(readlink("$place/pg_wal"), "$dir/wal", 'waldir: pg_wal is a link');
+ok(!-e "$place/backup_manifest", 'no manifest');
+starts('waldir', $place)->stop;
+($place, $elsewhere) = fresh();
+pgark_ok([ @base, '-D', $place, '-T', "$space=$elsewhere", '-X', 'none' ], 'no WAL');
+is_deeply([ grep { /\w{24}$/ } glob "$place/pg_wal/*" ], [], 'no WAL: there is none');
+command_ok([ 'pg_verifybackup', '-n', $place ], 'no WAL: pg_verifybackup -n');
+
+# ---- archives
+for my $compress ([ 'none', '', 'cat' ], [ 'zstd:1', '.zst', 'zstd', '-dcq' ], [ 'gzip:1', '.gz', 'gzip', '-dc' ])
+{
+    my ($method, $suffix, @program) = @$compress;
+    ($place, $elsewhere) = fresh();
+    pgark_ok([ @base, '-D', $place, '-F', 'tar', '-Z', $method, '-R', '-r', '100M' ], "tar, $method");
+    my $oid = $node->safe_psql('postgres', q{SELECT oid FROM pg_tablespace WHERE spcname = 'elsewhere'});
+    is_deeply([ sort map { s{.*/}{}r } glob "$place/*" ],
+        [ sort "$oid.tar$suffix", 'backup_manifest', "base.tar$suffix", "pg_wal.tar$suffix" ], "tar, $method: the files");
+    my ($copy, $there) = fresh();
+    mkdir $_, 0700 for $copy, $there;
+    for my $pair ([ 'base', $copy ], [ 'pg_wal', "$copy/pg_wal" ], [ $oid, $there ])
+    {
+        ok(IPC::Run::run([ @program, "$place/$pair->[0].tar$suffix" ], '|', [ 'tar', '-x', '-C', $pair->[1] ]),
+            "tar, $method: $pair->[0] can be unpacked");
+    }
+    spew_bytes("$copy/tablespace_map", "$oid $there\n");
+    next if $method ne 'zstd:1';
+    like(slurp_bytes("$copy/postgresql.auto.conf"), qr/primary_conninfo = '.*port/, "tar, $method: it is a standby");
+    starts("tar, $method", $copy, 1)->stop;
+}
+
+# ---- what is refused, and what stays after a failure
+my ($full) = fresh();
+mkdir $full;
+spew_bytes("$full/precious", 'x');
+pgark_fails([ @base, '-D', $full ], qr/not empty/, 'a directory that is not empty');
+is(slurp_bytes("$full/precious"), 'x', 'a directory that is not empty: nothing is touched');
+($place) = fresh();
+pgark_fails([ @base, '-D', $place ], qr/tablespace \d+: .*not empty/, 'a tablespace without a mapping');
+ok(!-e $place, 'a tablespace without a mapping: no directory is left');
+for my $case (
+    [ qr/are for --format=plain/, '-D', $place, '-F', 'tar', '-T', "$space=$elsewhere" ],
+    [ qr/is for --format=tar/,    '-D', $place, '-Z', 'zstd' ],
+    [ qr/needs --slot/,           '-D', $place, '-C' ],
+    [ qr/wal-method=stream/,      '-D', $place, '-X', 'fetch', '-S', 'x' ],
+    [ qr/32k to 1024M/,           '-D', $place, '-r', '1k' ],
+    [ qr/does not compress/,      '-D', $place, '-F', 'tar', '-Z', 'server-gzip' ],
+    [ qr/needs -D/ ])
+{
+    my ($pattern, @args) = @$case;
+    pgark_fails([ @base, @args ], $pattern, "refused: @args");
+}
+ok(!-e $place, 'nothing was made of these');
+
+# A signal in the middle of it.
+for my $format (qw(plain tar))
+{
+    my $run = pgark_start(@base, '-D', $place, '-F', $format, '-r', '2M',
+        $format eq 'plain' ? ('-T', "$space=$elsewhere.$format") : ());
+    my $watch = watch($node, 'postgres',
+        "(SELECT count(*) FROM pg_stat_progress_basebackup WHERE phase = 'streaming database files' AND backup_streamed > 100000) > 0");
+    ok(watch_end($watch), "signal, $format: it got there");
+    kill 'INT', $run->{pid};
+    my ($code) = pgark_finish($run);
+    is($code, 130, "signal, $format: exit code");
+    ok(!-e $place && !-e "$elsewhere.$format", "signal, $format: no directory is left");
+    no_slots("signal, $format", $node);
+}
+
+done_testing();
