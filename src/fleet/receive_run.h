@@ -11,7 +11,8 @@
 typedef struct ReceiveRequest
 {
     const char *repo;
-    const char *slot; /* a permanent physical slot of that name is made on each node where there is none */
+    const char
+        *slot; /* a permanent physical slot of that name is made on each node where there is none */
     Compress compress;
     bool no_loop;  /* a lost connection is the end */
     bool skip_gap; /* WAL that a server has no more is gone: go on behind it */

@@ -13,6 +13,7 @@
  * repository, so that a restore finds it by name or time. Of the request repository, cut and its time are looked at.
  * Result below ctx. ERR_EXISTS: the fleet has one of that name. */
 bool restore_point_make(void *ctx, const Fleet *fleet, const BackupRequest *request,
-                        const char *name, Supervisor *supervisor, Point *ret, Error *err) MUST_CHECK;
+                        const char *name, Supervisor *supervisor, Point *ret, Error *err)
+    MUST_CHECK;
 
 #endif

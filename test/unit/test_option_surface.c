@@ -419,6 +419,12 @@ static const struct
     {OPT_PART_SIZE, {"backup", "--repo=/r", "--physical", "--part-size=1GB"}},
     {OPT_BAD_PAGES, {"backup", "--repo=/r", "--physical", "--bad-pages=warn"}},
     {OPT_STANDBY, {"restore", KEY, "--repo=/r", "--physical", "--map=0=/d", "--standby"}},
+    {OPT_TARGET_NAME, {"restore", KEY, "--repo=/r", "--physical", "--map=0=/d", "--target-name=x"}},
+    {OPT_TARGET_TIME, {"restore", KEY, "--repo=/r", "--physical", "--map=0=/d", "--target-time=x"}},
+    {OPT_RECEIVE_SLOT, {"receive-wal", "--repo=/r", "--slot=x"}},
+    {OPT_NO_LOOP, {"receive-wal", "--repo=/r", "--no-loop"}},
+    {OPT_SKIP_GAP, {"receive-wal", "--repo=/r", "--skip-gap"}},
+    {OPT_CUT, {"restore-point", "x", "--repo=/r", "--cut=barrier"}},
     /* All that pg_basebackup has of these: */
     {OPT_PGDATA, {"basebackup", "-D", "x"}},
     {OPT_PGDATA, {"basebackup", "--pgdata=x"}},
