@@ -20,7 +20,8 @@ tests=0
 failures=()
 jobs=${JOBS:-2}
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+reasons=$(mktemp)
+trap 'rm -f "$log" "$reasons"' EXIT
 
 say()
 {
@@ -50,7 +51,11 @@ run_suites()
     local name=$1 dir=$2
     shift 2
     tools/as_user.sh -m -b "$dir" -- prove -j"$jobs" --timer ${PROVE_FLAGS:-} "$@" 2>&1 | tee "$log"
-    [ "${PIPESTATUS[0]}" = 0 ] || failures+=("$name")
+    if [ "${PIPESTATUS[0]}" != 0 ]; then
+        failures+=("$name")
+        # Long before the end by now; whoever sees only that wants to know.
+        grep -E '^#|^not ok|\.(t|pm) line [0-9]' "$log" | head -n 200 | tail -n 20 >>"$reasons"
+    fi
     local counted
     counted=$(sed -n 's/^Files=\([0-9]*\), Tests=\([0-9]*\),.*/\1 \2/p' "$log" | tail -n 1)
     counted=${counted:-0 0}
@@ -104,6 +109,7 @@ for part in "$@"; do
 done
 
 if [ ${#failures[@]} -gt 0 ]; then
+    [ ! -s "$reasons" ] || { say "why suites failed" && cat "$reasons"; }
     printf 'check: FAILED: %s (%d unit programs passed, %d suites with %d tests run)\n' \
         "${failures[*]}" "$programs" "$suites" "$tests"
     exit 1

@@ -323,9 +323,9 @@ void journal_forget(RestoreNode *node)
     if (node->journal == NULL || node->resumed || made || conn == NULL ||
         PQstatus(conn->raw) != CONNECTION_OK || PQtransactionStatus(conn->raw) != PQTRANS_IDLE)
         return;
-    /* The run is cancelled by now. */
+    /* The run is cancelled by now. A busy server may take its time to end what its workers did. */
     conn->cancel = NULL;
-    if (try(conn, "SET lock_timeout = '1s'; DO $$ BEGIN IF NOT EXISTS (SELECT FROM " SCHEMA ".done)"
+    if (try(conn, "SET lock_timeout = '10s'; DO $$ BEGIN IF NOT EXISTS (SELECT FROM " SCHEMA ".done)"
                   " AND NOT EXISTS (SELECT FROM " SCHEMA ".done_unlogged)"
                   " AND NOT EXISTS (SELECT FROM " JOURNAL_ELSEWHERE ") THEN"
                   " DROP SCHEMA " SCHEMA " CASCADE; END IF; END $$"))

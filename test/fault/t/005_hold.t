@@ -36,10 +36,11 @@ my @how = ('backup', '--repo', $repo, '-j2', '-Z', 'zstd:15', '--chunk-size=128k
 
 sub key_of_last { return (repo_sets($repo))[-1] }
 
+# lines_of FILE - 0 where it is not there, which a run that goes on makes so for a moment.
 sub lines_of
 {
     my ($file) = @_;
-    return -e $file ? slurp_bytes($file) =~ tr/\n// : 0;
+    return (eval { slurp_bytes($file) } // '') =~ tr/\n//;
 }
 
 sub stored_lines { my ($key) = @_; return lines_of(set_dir($repo, $key) . '/node0.jsonl') }
