@@ -24,9 +24,9 @@
 int cmd_backup(void *ctx, const Options *o, Supervisor *supervisor, Error *err);
 int cmd_restore(void *ctx, const Options *o, Supervisor *supervisor, Error *err);
 int cmd_restore_physical(void *ctx, const Options *o, Supervisor *supervisor, Error *err);
+int cmd_basebackup(void *ctx, const Options *o, Supervisor *supervisor, Error *err);
 int cmd_receive_wal(void *ctx, const Options *o, Supervisor *supervisor, Error *err);
 int cmd_restore_point(void *ctx, const Options *o, Supervisor *supervisor, Error *err);
-int cmd_basebackup(void *ctx, const Options *o, Supervisor *supervisor, Error *err);
 int cmd_list(void *ctx, const Options *o, Error *err);
 int cmd_show(void *ctx, const Options *o, Error *err);
 int cmd_verify(void *ctx, const Options *o, Supervisor *supervisor, Error *err);

@@ -73,7 +73,7 @@ static bool make_request(void *ctx, const Options *o, BasebackupRequest *r, Erro
     r->fast_checkpoint = options_string(o, OPT_BASE_CHECKPOINT)[0] == 'f';
     r->label = options_string(o, OPT_LABEL);
     r->write_recovery = options_flag(o, OPT_WRITE_RECOVERY_CONF);
-    r->slot = options_string(o, OPT_SLOT);
+    r->slot = options_string(o, OPT_BASE_SLOT);
     r->create_slot = options_flag(o, OPT_CREATE_SLOT);
     r->no_slot = options_flag(o, OPT_NO_SLOT);
     r->manifest_checksums = options_flag(o, OPT_NO_MANIFEST) ? NULL : checksums;

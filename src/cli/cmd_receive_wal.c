@@ -26,7 +26,7 @@ int cmd_receive_wal(void *ctx, const Options *o, Supervisor *supervisor, Error *
 {
     ReceiveResult result;
     ReceiveRequest request = {.repo = options_string(o, OPT_REPO),
-                              .slot = options_string(o, OPT_RECEIVE_SLOT),
+                              .slot = options_string(o, OPT_SLOT),
                               .no_loop = options_flag(o, OPT_NO_LOOP),
                               .skip_gap = options_flag(o, OPT_SKIP_GAP)};
     if (!compress_parse(options_string(o, OPT_COMPRESS), &request.compress, err))

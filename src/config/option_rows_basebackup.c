@@ -78,7 +78,7 @@ static const OptionSpec rows[] = {
                 "libpq looks for it.",
     },
     {
-        .id = OPT_SLOT,
+        .id = OPT_BASE_SLOT,
         .name = "slot",
         .short_name = 'S',
         .type = OPTION_STRING,

@@ -98,7 +98,7 @@ static const OptionSpec rows[] = {
                 "back to the last restore point before it that is of one instant on all of them.",
     },
     {
-        .id = OPT_RECEIVE_SLOT,
+        .id = OPT_SLOT,
         .name = "slot",
         .type = OPTION_NAME,
         .group = GROUP_PHYSICAL,

@@ -185,9 +185,10 @@ typedef enum OptionId
     OPT_CHECKPOINT, /* --checkpoint=fast|spread */
     OPT_PART_SIZE,  /* bytes */
     OPT_BAD_PAGES,  /* --bad-pages=fail|warn|ignore */
+    OPT_STANDBY,    /* restore */
     OPT_TARGET_NAME,
     OPT_TARGET_TIME,
-    OPT_RECEIVE_SLOT, /* receive-wal, and the next two */
+    OPT_SLOT, /* receive-wal, and the next two */
     OPT_NO_LOOP,
     OPT_SKIP_GAP,
     /* basebackup */
@@ -197,7 +198,7 @@ typedef enum OptionId
     OPT_BASE_CHECKPOINT,     /* -c --checkpoint */
     OPT_LABEL,               /* -l */
     OPT_WRITE_RECOVERY_CONF, /* -R */
-    OPT_SLOT,                /* -S */
+    OPT_BASE_SLOT,           /* -S --slot */
     OPT_CREATE_SLOT,         /* -C */
     OPT_NO_SLOT,
     OPT_BASE_PROGRESS, /* -P --progress */
@@ -209,7 +210,6 @@ typedef enum OptionId
     OPT_TABLESPACE_MAPPING, /* -T */
     OPT_WALDIR,
     OPT_NO_CLEAN, /* -n */
-    OPT_STANDBY,  /* restore */
     /* answered by options_parse itself */
     OPT_HELP,       /* -? --help */
     OPT_VERSION,    /* -V --version */

@@ -265,11 +265,11 @@ static bool check_basebackup(const Options *o, Error *err)
         strcmp(options_string(o, OPT_BASE_COMPRESS), "none") != 0 &&
         strcmp(options_string(o, OPT_BASE_COMPRESS), "0") != 0)
         return error_set(err, ERR_USAGE, "--compress is for --format=tar");
-    if (is_set(o, OPT_CREATE_SLOT) && !is_set(o, OPT_SLOT))
+    if (is_set(o, OPT_CREATE_SLOT) && !is_set(o, OPT_BASE_SLOT))
         return error_set(err, ERR_USAGE, "--create-slot needs --slot");
-    if ((is_set(o, OPT_SLOT) || is_set(o, OPT_NO_SLOT)) && !streams)
+    if ((is_set(o, OPT_BASE_SLOT) || is_set(o, OPT_NO_SLOT)) && !streams)
         return error_set(err, ERR_USAGE, "--slot and --no-slot are for --wal-method=stream");
-    return exclude(o, OPT_SLOT, OPT_NO_SLOT, err) &&
+    return exclude(o, OPT_BASE_SLOT, OPT_NO_SLOT, err) &&
            exclude(o, OPT_NO_MANIFEST, OPT_MANIFEST_CHECKSUMS, err);
 }
 

@@ -277,16 +277,14 @@ static bool finish_node(void *arg, size_t node, Error *err)
 {
     Run *run = arg;
     Error why = ERROR_INIT;
-    char *problem = NULL;
-    bool read = false;
+    WalParseResult wal = {.read = false};
     void *tmp = mem_context(NULL, "node");
     bool ok = run->m->physicals[node].manifest.path == NULL ||
               note(run, NULL, read_manifest(run, node, &why), &why, err);
-    ok = ok &&
-         wal_parse(run->st, tmp, run->set_dir, run->m, node, run->cancel, &read, &problem, err);
-    if (ok && problem != NULL)
-        verify_problem(run->problems, "%s", problem);
-    if (!read)
+    ok = ok && wal_parse(run->st, tmp, run->set_dir, run->m, node, run->cancel, &wal, err);
+    if (ok && wal.problem != NULL)
+        verify_problem(run->problems, "%s", wal.problem);
+    if (!wal.read)
         atomic_store(&run->records_read, false);
     mem_free(tmp);
     return ok;

@@ -175,15 +175,14 @@ static bool make_dir(Parse *p, Error *err)
 }
 
 bool wal_parse(Storage *st, void *ctx, const char *set_dir, const Manifest *m, size_t node,
-               const Cancel *cancel, bool *ret_read, char **ret_problem, Error *err)
+               const Cancel *cancel, WalParseResult *ret, Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "parse");
     Error why = ERROR_INIT;
     int major = m->nodes[node].server_version_num / 10000;
     Parse p = {
         .st = st, .set_dir = set_dir, .m = m, .record = &m->physicals[node], .cancel = cancel};
-    *ret_read = false;
-    *ret_problem = NULL;
+    *ret = (WalParseResult){.read = false};
     if (!pg_program_find(tmp, "pg_waldump", NULL, major, cancel, &p.program, &why) ||
         p.program.major != major)
         return cancel_check(cancel, err);
@@ -196,13 +195,13 @@ bool wal_parse(Storage *st, void *ctx, const char *set_dir, const Manifest *m, s
     path_of(&p, p.end, path, sizeof(path));
     unlink(path);
     rmdir(p.dir);
-    *ret_read = ok || why.code == ERR_CORRUPT || why.code == ERR_PROGRAM;
-    if (ok || !*ret_read)
+    ret->read = ok || why.code == ERR_CORRUPT || why.code == ERR_PROGRAM;
+    if (ok || !ret->read)
     {
         *err = ok ? *err : why;
         return ok;
     }
-    *ret_problem = mem_printf(ctx, "node %d: WAL cannot be read up to the restore point: %s",
+    ret->problem = mem_printf(ctx, "node %d: WAL cannot be read up to the restore point: %s",
                               m->nodes[node].content, why.message);
     return true;
 }

@@ -7,11 +7,16 @@
 #include "base/cancel.h"
 #include "repo/manifest.h"
 
+typedef struct WalParseResult
+{
+    bool read;     /* false: this host has no such pg_waldump */
+    char *problem; /* what is wrong, below ctx; NULL: nothing is */
+} WalParseResult;
+
 /* wal_parse has pg_waldump, of the major version of node's server, read all records from the start of the base
  * backup to the restore point, a few segments at a time, which are decompressed into a temporary directory
- * (TMPDIR). *ret_problem, below ctx, says what is wrong, NULL: nothing is. *ret_read false: this host has no
- * such pg_waldump. */
+ * (TMPDIR). */
 bool wal_parse(Storage *st, void *ctx, const char *set_dir, const Manifest *m, size_t node,
-               const Cancel *cancel, bool *ret_read, char **ret_problem, Error *err) MUST_CHECK;
+               const Cancel *cancel, WalParseResult *ret, Error *err) MUST_CHECK;
 
 #endif
