@@ -66,7 +66,7 @@ documentation()
         [ -s "$page" ] || failed=1
         man --warnings -l "$page" 2>&1 >/dev/null | grep . && failed=1
     done
-    for command in backup restore export list show verify expire check config basebackup; do
+    for command in backup restore export list show verify expire check config basebackup receive-wal restore-point; do
         [ -s "$dir/pgark-$command.1" ] || { echo "no man page of $command"; failed=1; }
         # Read to the end: a reader that leaves early makes the writer fail.
         "$pgark" "$command" --help | grep -- --output >/dev/null || { echo "$command --help"; failed=1; }

@@ -128,7 +128,7 @@ static bool find_start(ReceiveNode *n, const ReplicationSystem *is, WalReceiveRe
                        Error *err)
 {
     char last[WAL_ARCHIVE_DIGITS + 1];
-    uint64_t kept;
+    uint64_t kept = 0;
     bool complete;
     if (!find_slot(n, &kept, err) ||
         !wal_archive_last(n->run->repo, n->system_identifier, last, &complete, err))

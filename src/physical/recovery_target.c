@@ -38,23 +38,29 @@ static bool parse_fraction(const char **text, int64_t *ret_us)
     return true;
 }
 
+static bool two_digits(const char *text, int limit, int64_t *ret)
+{
+    if (strspn(text, "0123456789") < 2)
+        return false;
+    *ret = (text[0] - '0') * 10 + (text[1] - '0');
+    return *ret < limit;
+}
+
 /* "Z", "+01", "-03:30", "+0530". */
 static bool parse_zone(const char *text, int64_t *ret_seconds)
 {
-    int hours = 0;
-    int minutes = 0;
-    int end = 0;
+    int64_t hours;
+    int64_t minutes = 0;
     *ret_seconds = 0;
     if (strcmp(text, "Z") == 0)
         return true;
-    if (text[0] != '+' && text[0] != '-')
+    if ((text[0] != '+' && text[0] != '-') || !two_digits(text + 1, 16, &hours))
         return false;
-    bool ok = (sscanf(text + 1, "%2d:%2d%n", &hours, &minutes, &end) == 2 ||
-               sscanf(text + 1, "%2d%2d%n", &hours, &minutes, &end) == 2 ||
-               (minutes = 0, sscanf(text + 1, "%2d%n", &hours, &end) == 1)) &&
-              text[1 + end] == '\0' && hours >= 0 && hours <= 15 && minutes >= 0 && minutes < 60;
+    const char *rest = text[3] == ':' ? text + 4 : text + 3;
+    if (text[3] != '\0' && (!two_digits(rest, 60, &minutes) || rest[2] != '\0'))
+        return false;
     *ret_seconds = (text[0] == '-' ? -1 : 1) * (hours * 3600 + minutes * 60);
-    return ok;
+    return true;
 }
 
 bool recovery_target_parse_time(const char *text, int64_t *ret_us, Error *err)
