@@ -4,9 +4,9 @@
 
 #define BLANKS     " \t\v\f\r"
 #define QUOTED_MAX 2048 /* bytes of names that go over several lines */
-#define NOT_CLOSED "a quote is not closed"
 
-/* A name at *at: in double quotes, or up to stop (0: the end). Leaves *at behind it. */
+/* A name at *at: in double quotes, or up to stop (0: the end). Leaves *at behind it; NULL where only the
+ * end of a quote is missing. */
 static bool read_name(const char **at, char stop, Str *name, Error *err)
 {
     const char *c = *at;
@@ -29,28 +29,29 @@ static bool read_name(const char **at, char stop, Str *name, Error *err)
         if (*c == '"')
             c++;
     }
-    *at = c;
-    return error_set(err, ERR_USAGE, NOT_CLOSED);
+    *at = NULL;
+    return error_set(err, ERR_USAGE, "a quote is not closed");
 }
 
-static bool read_table(const char *text, Str *schema, Str *table, Error *err)
+static bool read_table(const char **text, Str *schema, Str *table, Error *err)
 {
-    if (!read_name(&text, '.', schema, err))
+    if (!read_name(text, '.', schema, err))
         return false;
-    if (*text != '.')
+    if (**text != '.')
         return error_set(err, ERR_USAGE, "expected \"schema.table\"");
-    text++;
+    ++*text;
     /* Old lists have names with dots unquoted; only the first dot can separate then. */
-    if (!read_name(&text, '\0', table, err))
-        return false;
-    return *text == '\0' || error_set(err, ERR_USAGE, "text behind the name");
+    return read_name(text, '\0', table, err);
 }
 
-static bool read_schema(const char *text, Str *schema, Error *err)
+/* The names of text; *ret_open: only the end of a quote is missing. */
+static bool read_names(PatternKind kind, const char *text, Str *schema, Str *name, bool *ret_open,
+                       Error *err)
 {
-    if (!read_name(&text, '\0', schema, err))
-        return false;
-    return *text == '\0' || error_set(err, ERR_USAGE, "text behind the name");
+    bool ok = kind == PATTERN_TABLE ? read_table(&text, schema, name, err)
+                                    : read_name(&text, '\0', name, err);
+    *ret_open = text == NULL;
+    return ok && (*text == '\0' || error_set(err, ERR_USAGE, "text behind the name"));
 }
 
 bool selection_add_name(PatternList *list, void *ctx, PatternKind kind, const char *text,
@@ -60,7 +61,8 @@ bool selection_add_name(PatternList *list, void *ctx, PatternKind kind, const ch
     Str *schema = str_new(tmp);
     Str *name = str_new(tmp);
     bool table = kind == PATTERN_TABLE;
-    if (!(table ? read_table(text, schema, name, err) : read_schema(text, name, err)))
+    bool open;
+    if (!read_names(kind, text, schema, name, &open, err))
         return false;
     pattern_add_exact(list, ctx, table ? schema->data : NULL, name->data);
     if (ret_schema != NULL)
@@ -70,30 +72,45 @@ bool selection_add_name(PatternList *list, void *ctx, PatternKind kind, const ch
     return true;
 }
 
-/* Adds the name that begins in line. One that ends in another has the lines between, too. */
-static bool take_line(PatternList *list, void *ctx, PatternKind kind, TextLines *lines, Str *line,
+/* What is read into, for all lines of a list. */
+typedef struct Names
+{
+    Str *line;
+    Str *more;
+    Str *schema;
+    Str *name;
+} Names;
+
+/* The names that begin in n->line; a quote may go over several lines. */
+static bool take_line(PatternList *list, void *ctx, PatternKind kind, TextLines *lines, Names *n,
                       Error *err)
 {
-    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "line");
-    Str *more = str_new(tmp);
+    Str *line = n->line;
     for (;;)
     {
         bool end = false;
+        bool open;
         Error why = ERROR_INIT;
         size_t len = line->len;
         while (len > 0 && strchr(BLANKS, line->data[len - 1]) != NULL)
             len--;
-        const char *text = mem_strndup(tmp, line->data, len);
-        text += strspn(text, BLANKS);
-        if (*text == '\0' || *text == '#' ||
-            selection_add_name(list, ctx, kind, text, NULL, NULL, &why))
+        str_clear(n->more);
+        str_addn(n->more, line->data, len);
+        const char *text = n->more->data + strspn(n->more->data, BLANKS);
+        if (*text == '\0' || *text == '#')
             return true;
-        if (strcmp(why.message, NOT_CLOSED) == 0 && line->len < QUOTED_MAX)
+        if (read_names(kind, text, n->schema, n->name, &open, &why))
         {
-            if (!text_lines_read(lines, more, &end, err))
+            pattern_add_exact(list, ctx, kind == PATTERN_TABLE ? n->schema->data : NULL,
+                              n->name->data);
+            return true;
+        }
+        if (open && line->len < QUOTED_MAX)
+        {
+            if (!text_lines_read(lines, n->more, &end, err))
                 return false;
             str_addc(line, '\n');
-            str_addn(line, more->data, more->len);
+            str_addn(line, n->more->data, n->more->len);
             if (!end)
                 continue;
         }
@@ -107,16 +124,16 @@ bool selection_parse_list(PatternList *list, void *ctx, PatternKind kind, const 
                           const char *text, size_t len, Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "list");
-    Str *line = str_new(tmp);
+    Names names = {str_new(tmp), str_new(tmp), str_new(tmp), str_new(tmp)};
     TextLines lines = text_lines_new(name, text, len, SELECTION_LINE_MAX);
     for (;;)
     {
         bool end = false;
-        if (!text_lines_read(&lines, line, &end, err))
+        if (!text_lines_read(&lines, names.line, &end, err))
             return text_lines_fail(&lines, err);
         if (end)
             return true;
-        if (!take_line(list, ctx, kind, &lines, line, err))
+        if (!take_line(list, ctx, kind, &lines, &names, err))
             return text_lines_fail(&lines, err);
     }
 }

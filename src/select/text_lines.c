@@ -42,11 +42,16 @@ static char *read_all(void *ctx, FILE *file, const char *path, size_t max, size_
 {
     char *text = NULL;
     size_t len = 0;
+    size_t capacity = 0;
     size_t got = 1;
     while (got > 0 && len <= max)
     {
-        text = mem_grow(ctx, text, char, len + PIECE);
-        got = fread(text + len, 1, PIECE, file);
+        if (len == capacity)
+        {
+            capacity = capacity == 0 ? PIECE : 2 * capacity;
+            text = mem_grow(ctx, text, char, capacity);
+        }
+        got = fread(text + len, 1, capacity - len, file);
         len += got;
     }
     *ret_len = len;
