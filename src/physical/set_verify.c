@@ -15,9 +15,9 @@
 #include "physical/manifest_check.h"
 #include "physical/object_read.h"
 #include "physical/tar_stream.h"
-#include "physical/wal_check.h"
 #include "physical/wal_name.h"
 #include "physical/wal_parse.h"
+#include "physical/wal_read.h"
 #include "repo/verify_parts.h"
 
 typedef struct Task
@@ -169,50 +169,10 @@ static bool read_parts(Run *run, const Task *task, Error *err)
 static bool read_wal(Run *run, const Task *task, Error *err)
 {
     const WalRecord *w = &run->m->wals[task->first];
-    const PhysicalRecord *r = &run->m->physicals[task->node];
-    const char *identifier = run->m->nodes[task->node].system_identifier;
-    const StoredObject object = {.object = w->object,
-                                 .logical = w->logical,
-                                 .xxh3 = w->xxh3,
-                                 .stored = w->stored,
-                                 .sha256 = w->sha256};
-    uint32_t timeline;
-    uint64_t start;
-    AUTO(io_free) IoStage *chain = io_tap_new(TAP_XXH3_128, NULL);
-    if (wal_name_parse(w->name, r->wal_segment_size, &timeline, &start))
-    {
-        chain = wal_check_new(strtoull(identifier, NULL, 10), r->wal_segment_size, chain);
-        wal_check_set(chain, timeline, start);
-    }
-    if (!object_read(run->st, run->set_dir, &object, run->m->set.compress.method, chain,
-                     run->cancel, err))
+    if (!wal_read_of_set(run->st, run->set_dir, run->m, w, NULL, run->cancel, err))
         return false;
     count_bytes(run, w->stored);
     return true;
-}
-
-/* Segments are there from the start of the backup to the restore point. */
-static void check_gaps(const Run *run, size_t node)
-{
-    const PhysicalRecord *r = &run->m->physicals[node];
-    uint64_t size = r->wal_segment_size;
-    char want[WAL_NAME_LEN];
-    size_t i = 0;
-    while (i < run->m->wal_count && run->m->wals[i].content != r->content)
-        i++;
-    for (uint64_t n = r->start_lsn / size; n <= (r->restore_lsn - 1) / size; n++)
-    {
-        wal_name_format(want, r->timeline, n * size, size);
-        while (i < run->m->wal_count && run->m->wals[i].content == r->content &&
-               strcmp(run->m->wals[i].name, want) < 0)
-            i++;
-        if (i < run->m->wal_count && run->m->wals[i].content == r->content &&
-            strcmp(run->m->wals[i].name, want) == 0)
-            continue;
-        verify_problem(run->problems, "node %d: WAL %s, which a restore needs, is not in the set",
-                       r->content, want);
-        return;
-    }
 }
 
 /* ---- the server's manifest ---- */
@@ -303,7 +263,9 @@ static bool list_files(Run *run, SetVerifyResult *ret, Error *err)
         if (m->physicals[i].manifest.path != NULL)
             verify_files_whole(files, m->physicals[i].manifest.path,
                                m->physicals[i].manifest.bytes);
-        check_gaps(run, i);
+        Error why = ERROR_INIT;
+        if (!wal_read_check_records(m, &m->physicals[i], &why))
+            verify_problem(run->problems, "%s", why.message);
     }
     if (!verify_files_compare(files, run->st, run->set_dir, true, &ret->common.objects, err))
         return false;

@@ -38,31 +38,24 @@ bool wal_read_of_set(Storage *st, const char *set_dir, const Manifest *m, const 
     return object_read(st, set_dir, &object, m->set.compress.method, chain, cancel, err);
 }
 
-static bool has_segment(const Manifest *m, int content, uint32_t timeline, uint64_t lsn,
-                        uint64_t size)
-{
-    for (size_t i = 0; i < m->wal_count; i++)
-    {
-        uint32_t of;
-        uint64_t start;
-        if (m->wals[i].content == content && wal_name_parse(m->wals[i].name, size, &of, &start) &&
-            start == lsn && of == timeline && m->wals[i].logical == size)
-            return true;
-    }
-    return false;
-}
-
 bool wal_read_check_records(const Manifest *m, const PhysicalRecord *physical, Error *err)
 {
-    char name[WAL_NAME_LEN];
+    char want[WAL_NAME_LEN];
     uint64_t size = physical->wal_segment_size;
-    for (uint64_t lsn = physical->start_lsn - physical->start_lsn % size;
-         lsn < physical->restore_lsn; lsn += size)
+    size_t i = 0;
+    while (i < m->wal_count && m->wals[i].content != physical->content)
+        i++;
+    for (uint64_t n = physical->start_lsn / size; n <= (physical->restore_lsn - 1) / size; n++)
     {
-        if (!has_segment(m, physical->content, physical->timeline, lsn, size))
+        wal_name_format(want, physical->timeline, n * size, size);
+        while (i < m->wal_count && m->wals[i].content == physical->content &&
+               strcmp(m->wals[i].name, want) < 0)
+            i++;
+        if (i == m->wal_count || m->wals[i].content != physical->content ||
+            strcmp(m->wals[i].name, want) != 0 || m->wals[i].logical != size)
             return error_set(err, ERR_CORRUPT,
-                             "the set has no WAL segment %s, which recovery would need",
-                             wal_name_format(name, physical->timeline, lsn, size));
+                             "node %d: WAL %s, which a restore needs, is not in the set",
+                             physical->content, want);
     }
     return true;
 }
