@@ -12,19 +12,19 @@
 /* -h is no help here. */
 #define REFUSED(option)                                                                            \
     {                                                                                              \
-        .name = option, .type = LEGACY_REFUSED, .help = STORAGE_WHY, .hint = STORAGE_HINT          \
+        .name = (option), .type = LEGACY_REFUSED, .help = STORAGE_WHY, .hint = STORAGE_HINT        \
     }
 #define FLAG(i, n, l, text)                                                                        \
     {                                                                                              \
-        .id = (i), .name = (n), .letter = (l), .type = LEGACY_FLAG, .help = text                   \
+        .id = (i), .name = (n), .letter = (l), .type = LEGACY_FLAG, .help = (text)                 \
     }
 #define VALUE(i, n, l, a, text)                                                                    \
     {                                                                                              \
-        .id = (i), .name = (n), .letter = (l), .type = LEGACY_VALUE, .arg = a, .help = text        \
+        .id = (i), .name = (n), .letter = (l), .type = LEGACY_VALUE, .arg = (a), .help = (text)    \
     }
 #define LIST(i, n, l, a, text)                                                                     \
     {                                                                                              \
-        .id = (i), .name = (n), .letter = (l), .type = LEGACY_LIST, .arg = a, .help = text         \
+        .id = (i), .name = (n), .letter = (l), .type = LEGACY_LIST, .arg = (a), .help = (text)     \
     }
 
 static const LegacyOption table[] = {

@@ -68,9 +68,12 @@ static bool finish_one(void *arg, size_t i, Error *err)
 static bool make_points(BackupRun *run, const Points *points, Error *err)
 {
     Error cause = ERROR_INIT;
-    bool ok = cut_restore_point(run->nodes, run->count, run->request->cut,
-                                run->request->cut_timeout_ms, run->fleet->engine, points->name,
-                                run->cancel, &run->cut, points->lsns, err);
+    const CutPoint point = {.name = points->name,
+                            .mode = run->request->cut,
+                            .timeout_ms = run->request->cut_timeout_ms,
+                            .engine = run->fleet->engine,
+                            .lsns = points->lsns};
+    bool ok = cut_restore_point(run->nodes, run->count, &point, run->cancel, &run->cut, err);
     if (!ok && err->code == ERR_CANCELLED && cancel_cause(run->cancel, &cause))
         *err = cause;
     return ok;

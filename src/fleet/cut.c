@@ -714,23 +714,22 @@ static bool points_only(Cut *cut, Error *err)
            mark_all(cut, &marked, err);
 }
 
-bool cut_restore_point(BackupNode *nodes, size_t count, CutMode mode, int64_t timeout_ms,
-                       const FleetEngine *engine, const char *name, const Cancel *cancel,
-                       CutRecord *record, uint64_t *ret_lsns, Error *err)
+bool cut_restore_point(BackupNode *nodes, size_t count, const CutPoint *point, const Cancel *cancel,
+                       CutRecord *record, Error *err)
 {
     memset(record, 0, sizeof(*record));
     int64_t now = clock_ms();
     bool marked = false;
     Cut cut = {.nodes = nodes,
                .count = count,
-               .engine = engine,
+               .engine = point->engine,
                .cancel = cancel,
                .record = record,
-               .deadline_ms = now + timeout_ms,
+               .deadline_ms = now + point->timeout_ms,
                .seed = (unsigned) clock_wall_us(),
-               .point = name,
-               .lsns = ret_lsns};
-    if (count == 1 || mode == CUT_NONE)
+               .point = point->name,
+               .lsns = point->lsns};
+    if (count == 1 || point->mode == CUT_NONE)
         return points_only(&cut, err);
     return barrier(&cut, cut.deadline_ms, &marked, err) && (marked || too_late(&cut, now, err));
 }

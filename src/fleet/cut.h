@@ -18,11 +18,20 @@ bool cut_take(BackupNode *nodes, size_t count, CutMode mode, int64_t timeout_ms,
               const FleetEngine *engine, const Cancel *cancel, CutRecord *record, Error *err)
     MUST_CHECK;
 
-/* cut_restore_point makes restore points of that name on all nodes, of one instant (argued in cut.c, 4): behind a barrier, but
- * with one node or CUT_NONE. ret_lsns gets, for each node, where its record ends; WAL is on the server's disk
- * up to there. Only the nodes' probes are needed, and what is to be locked. ERR_CUT: not within the time. */
-bool cut_restore_point(BackupNode *nodes, size_t count, CutMode mode, int64_t timeout_ms,
-                       const FleetEngine *engine, const char *name, const Cancel *cancel,
-                       CutRecord *record, uint64_t *ret_lsns, Error *err) MUST_CHECK;
+/* A restore point to be made. */
+typedef struct CutPoint
+{
+    const char *name;
+    CutMode mode;
+    int64_t timeout_ms;
+    const FleetEngine *engine; /* or NULL */
+    uint64_t *lsns;            /* is filled: for each node, where its record ends */
+} CutPoint;
+
+/* cut_restore_point makes restore points on all nodes, of one instant (argued in cut.c, 4): behind a barrier, but with
+ * one node or CUT_NONE. WAL is on each server's disk up to the end of its record then. Only the nodes' probes are
+ * needed, and what is to be locked. ERR_CUT: not within the time. */
+bool cut_restore_point(BackupNode *nodes, size_t count, const CutPoint *point, const Cancel *cancel,
+                       CutRecord *record, Error *err) MUST_CHECK;
 
 #endif

@@ -61,8 +61,7 @@ static bool run_work(void *arg, Error *err)
     Progress *progress = progress_new(run->ctx, run->mode, "restore", run->request->directory_count,
                                       (size_t) run->request->jobs);
     supervise_progress(run->supervisor, progress);
-    return physical_restore(run->ctx, repo, dir, m, run->request, cancel, progress, run->result,
-                            err);
+    return physical_restore(run->ctx, repo, dir, run->request, cancel, progress, run->result, err);
 }
 
 bool restore_physical(void *ctx, const PhysicalRestoreRequest *request, Supervisor *supervisor,

@@ -72,8 +72,12 @@ static bool make_point(PointRun *run, Repo *repo, Error *err)
     if (there)
         return error_set(err, ERR_EXISTS, "fleet %s has a restore point \"%s\" already", fleet,
                          run->name);
-    if (!cut_restore_point(run->nodes, run->count, run->request->cut, run->request->cut_timeout_ms,
-                           run->fleet->engine, run->name, run->cancel, &cut, lsns, err))
+    const CutPoint point = {.name = run->name,
+                            .mode = run->request->cut,
+                            .timeout_ms = run->request->cut_timeout_ms,
+                            .engine = run->fleet->engine,
+                            .lsns = lsns};
+    if (!cut_restore_point(run->nodes, run->count, &point, run->cancel, &cut, err))
         return false;
     for (size_t i = 0; i < run->count; i++)
     {

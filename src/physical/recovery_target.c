@@ -276,13 +276,13 @@ static bool take_time(void *ctx, const Manifest *m, int64_t time_us, RecoveryTar
 }
 
 bool recovery_target_find(void *ctx, Repo *repo, const Manifest *m, const int *contents,
-                          size_t count, const char *name, const char *time, RecoveryTarget *ret,
-                          Error *err)
+                          size_t count, RecoveryWish wish, RecoveryTarget *ret, Error *err)
 {
+    const char *time = wish.time;
     Search s = {
-        .ctx = ctx, .repo = repo, .m = m, .contents = contents, .count = count, .name = name};
+        .ctx = ctx, .repo = repo, .m = m, .contents = contents, .count = count, .name = wish.name};
     *ret = (RecoveryTarget){.name = m->physicals[0].restore_point, .time_us = m->cut.at_us};
-    if (name == NULL && time == NULL)
+    if (wish.name == NULL && time == NULL)
         return true;
     if (time != NULL && !recovery_target_parse_time(time, &s.time_us, err))
         return error_prefix(err, "--target-time");

@@ -22,11 +22,18 @@ typedef struct RecoveryTarget
  * microseconds since 1970. Without a time zone, or no time: ERR_USAGE. */
 bool recovery_target_parse_time(const char *text, int64_t *ret_us, Error *err) MUST_CHECK;
 
-/* recovery_target_find turns a wish (name, or time, or neither) into a target for the given nodes of a set; its texts
+/* What a user asks for: one of them, or neither. */
+typedef struct RecoveryWish
+{
+    const char *name;
+    const char *time;
+} RecoveryWish;
+
+/* recovery_target_find turns a wish into a target for the given nodes of a set; its texts
  * live below ctx. Of several nodes a time becomes the nearest common point before it. ERR_NOT_FOUND: there is no such
  * point, or WAL up to it is missing; ERR_USAGE: it lies before the end of the base backups. */
 bool recovery_target_find(void *ctx, Repo *repo, const Manifest *m, const int *contents,
-                          size_t count, const char *name, const char *time, RecoveryTarget *ret,
-                          Error *err) MUST_CHECK;
+                          size_t count, RecoveryWish wish, RecoveryTarget *ret, Error *err)
+    MUST_CHECK;
 
 #endif

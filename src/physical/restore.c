@@ -330,8 +330,9 @@ static bool find_target(PhysicalRestore *r, Error *err)
     int *contents = mem_array(r->ctx, int, r->tree_count);
     for (size_t i = 0; i < r->tree_count; i++)
         contents[i] = r->trees[i].record->content;
-    return recovery_target_find(r->ctx, r->repo, r->m, contents, r->tree_count,
-                                r->request->target_name, r->request->target_time, &r->target, err);
+    RecoveryWish wish = {.name = r->request->target_name, .time = r->request->target_time};
+    return recovery_target_find(r->ctx, r->repo, r->m, contents, r->tree_count, wish, &r->target,
+                                err);
 }
 
 static bool make_trees(PhysicalRestore *r, Progress *progress, Error *err)
@@ -431,14 +432,14 @@ static bool find_repo(PhysicalRestore *r, Error *err)
     return true;
 }
 
-bool physical_restore(void *ctx, Repo *repo, const char *set_dir, const Manifest *manifest,
+bool physical_restore(void *ctx, Repo *repo, const char *set_dir,
                       const PhysicalRestoreRequest *request, Cancel *cancel, Progress *progress,
                       PhysicalRestoreResult *ret, Error *err)
 {
     PhysicalRestore r = {.ctx = ctx,
                          .repo = repo,
                          .set_dir = set_dir,
-                         .m = manifest,
+                         .m = ret->manifest,
                          .request = request,
                          .cancel = cancel};
     progress_phase(progress, "checking");

@@ -60,17 +60,17 @@ typedef struct PhysicalRestored
 
 typedef struct PhysicalRestoreResult
 {
-    Manifest *manifest;
+    Manifest *manifest; /* read as a whole, before */
     RecoveryTarget target;
     PhysicalRestored *nodes; /* as in the request */
     size_t node_count;
     int64_t elapsed_ms;
 } PhysicalRestoreResult;
 
-/* physical_restore restores the nodes that the request has directories for, of a set in set_dir whose manifest has
- * been read as a whole. ERR_USAGE: the set or a directory is not one for it; ERR_EXISTS: a directory is not
+/* physical_restore restores the nodes that the request has directories for, of the set in set_dir whose manifest is
+ * ret->manifest. ERR_USAGE: the set or a directory is not one for it; ERR_EXISTS: a directory is not
  * empty; ERR_CORRUPT: what is stored is not what it was, naming it. ctx: of the result. Blocks. */
-bool physical_restore(void *ctx, Repo *repo, const char *set_dir, const Manifest *manifest,
+bool physical_restore(void *ctx, Repo *repo, const char *set_dir,
                       const PhysicalRestoreRequest *request, Cancel *cancel, Progress *progress,
                       PhysicalRestoreResult *ret, Error *err) MUST_CHECK;
 

@@ -51,7 +51,8 @@ static bool read_names(PatternKind kind, const char *text, Str *schema, Str *nam
     bool ok = kind == PATTERN_TABLE ? read_table(&text, schema, name, err)
                                     : read_name(&text, '\0', name, err);
     *ret_open = text == NULL;
-    return ok && (*text == '\0' || error_set(err, ERR_USAGE, "text behind the name"));
+    return ok && text != NULL &&
+           (*text == '\0' || error_set(err, ERR_USAGE, "text behind the name"));
 }
 
 bool selection_add_name(PatternList *list, void *ctx, PatternKind kind, const char *text,
