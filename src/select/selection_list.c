@@ -5,9 +5,9 @@
 #define BLANKS     " \t\v\f\r"
 #define QUOTED_MAX 2048 /* bytes of names that go over several lines */
 
-/* A name at *at: in double quotes, or up to stop (0: the end). Leaves *at behind it; NULL where only the
- * end of a quote is missing. */
-static bool read_name(const char **at, char stop, Str *name, Error *err)
+/* A name at *at: in double quotes, or up to stop (0: the end). Leaves *at behind it. *ret_open becomes
+ * true where only the end of a quote is missing. */
+static bool read_name(const char **at, char stop, Str *name, bool *ret_open, Error *err)
 {
     const char *c = *at;
     str_clear(name);
@@ -29,30 +29,30 @@ static bool read_name(const char **at, char stop, Str *name, Error *err)
         if (*c == '"')
             c++;
     }
-    *at = NULL;
+    *at = c;
+    *ret_open = true;
     return error_set(err, ERR_USAGE, "a quote is not closed");
 }
 
-static bool read_table(const char **text, Str *schema, Str *table, Error *err)
+static bool read_table(const char **text, Str *schema, Str *table, bool *ret_open, Error *err)
 {
-    if (!read_name(text, '.', schema, err))
+    if (!read_name(text, '.', schema, ret_open, err))
         return false;
     if (**text != '.')
         return error_set(err, ERR_USAGE, "expected \"schema.table\"");
     ++*text;
     /* Old lists have names with dots unquoted; only the first dot can separate then. */
-    return read_name(text, '\0', table, err);
+    return read_name(text, '\0', table, ret_open, err);
 }
 
 /* The names of text; *ret_open: only the end of a quote is missing. */
 static bool read_names(PatternKind kind, const char *text, Str *schema, Str *name, bool *ret_open,
                        Error *err)
 {
-    bool ok = kind == PATTERN_TABLE ? read_table(&text, schema, name, err)
-                                    : read_name(&text, '\0', name, err);
-    *ret_open = text == NULL;
-    return ok && text != NULL &&
-           (*text == '\0' || error_set(err, ERR_USAGE, "text behind the name"));
+    *ret_open = false;
+    bool ok = kind == PATTERN_TABLE ? read_table(&text, schema, name, ret_open, err)
+                                    : read_name(&text, '\0', name, ret_open, err);
+    return ok && (*text == '\0' || error_set(err, ERR_USAGE, "text behind the name"));
 }
 
 bool selection_add_name(PatternList *list, void *ctx, PatternKind kind, const char *text,
