@@ -9,8 +9,9 @@
 #define LANES 32
 #define PRIME 16777619U
 
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-/* One thing at a time to 32 lanes at once is what vector units are for. */
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_THREAD__)
+/* One thing at a time to 32 lanes at once is what vector units are for. TSan would instrument what the loader calls to
+ * choose, before it is ready itself. */
 #define VECTORS __attribute__((optimize("O3"), target_clones("avx2", "default")))
 #else
 #define VECTORS
