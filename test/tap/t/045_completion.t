@@ -24,7 +24,8 @@ SH
     return [ sort grep { length } split /\n/, $out ];
 }
 
-is_deeply(in_bash('ba'), ['backup'], 'a command');
+is_deeply(in_bash('backu'), ['backup'], 'a command');
+is_deeply(in_bash('ba'), [qw(backup basebackup)], 'two commands');
 is_deeply(in_bash('backup', '--keep-p'), ['--keep-partial'], 'an option of it');
 is_deeply(in_bash('list', '--keep-p'), [], 'that another one has not');
 is_deeply(in_bash('backup', '--cut', '=', 's'), ['strict'], 'a value, as bash cuts the words');
