@@ -34,6 +34,7 @@ struct WalReceive
     uint32_t timeline;
     _Atomic uint64_t at; /* everything before has been received */
     uint64_t durable;
+    bool taken; /* something has come */
     int64_t status_due_ms;
     int wake; /* eventfd: want has been set, or stop */
     pthread_t thread;
@@ -56,10 +57,12 @@ static uint64_t segment_start(const WalReceive *r, uint64_t lsn)
 
 /* ---- status ---- */
 
+/* As long as nothing has come nothing is said of what is durable: the server sets the slot to that place, also back to
+ * one whose WAL it has not any more. */
 static bool send_status(WalReceive *r, Error *err)
 {
     r->status_due_ms = clock_ms() + STATUS_MS;
-    return wal_stream_status(r->conn, wal_receive_at(r), r->durable, err);
+    return wal_stream_status(r->conn, wal_receive_at(r), r->taken ? r->durable : 0, err);
 }
 
 /* What has come is made durable as far as the store can. */
@@ -97,6 +100,7 @@ static bool end_segment(WalReceive *r, Error *err)
 
 static bool take_data(WalReceive *r, const WalMessage *m, Error *err)
 {
+    r->taken = true;
     const char *p = m->data;
     size_t left = m->len;
     char ours[LSN_TEXT_LEN], theirs[LSN_TEXT_LEN];
