@@ -54,7 +54,8 @@ run_suites()
     if [ "${PIPESTATUS[0]}" != 0 ]; then
         failures+=("$name")
         # Long before the end by now; whoever sees only that wants to know.
-        grep -E '^#|^not ok|\.(t|pm) line [0-9]' "$log" | head -n 200 | tail -n 20 >>"$reasons"
+        grep -E '^not ok|Failed test|\.(t|pm) line [0-9]|^# +(got|expected|.*doesn.t match)' "$log" | cut -c1-300 |
+            head -n 40 >>"$reasons"
     fi
     local counted
     counted=$(sed -n 's/^Files=\([0-9]*\), Tests=\([0-9]*\),.*/\1 \2/p' "$log" | tail -n 1)
