@@ -3,29 +3,13 @@
 
 #include "base/clock.h"
 #include "base/str.h"
+#include "compat/cron_rows.h"
 #include "compat/legacy_names.h"
 #include "repo/repo.h"
 
-#define STORAGE_WHY  "sets lie in a repository, which is a directory"
-#define STORAGE_HINT "Have -u name a directory on such storage, or copy the set there with -R."
-#define DEAD         "it has had no effect for long"
-/* -h is no help here. */
-#define REFUSED(option)                                                                            \
-    {                                                                                              \
-        .name = (option), .type = LEGACY_REFUSED, .help = STORAGE_WHY, .hint = STORAGE_HINT        \
-    }
-#define FLAG(i, n, l, text)                                                                        \
-    {                                                                                              \
-        .id = (i), .name = (n), .letter = (l), .type = LEGACY_FLAG, .help = (text)                 \
-    }
-#define VALUE(i, n, l, a, text)                                                                    \
-    {                                                                                              \
-        .id = (i), .name = (n), .letter = (l), .type = LEGACY_VALUE, .arg = (a), .help = (text)    \
-    }
-#define LIST(i, n, l, a, text)                                                                     \
-    {                                                                                              \
-        .id = (i), .name = (n), .letter = (l), .type = LEGACY_LIST, .arg = (a), .help = (text)     \
-    }
+#define STORAGE_HINT    "Have -u name a directory on such storage, or copy the set there with -R."
+#define DEAD            "it has had no effect for long"
+#define REFUSED(option) REFUSED_STORAGE(option, STORAGE_HINT)
 
 static const LegacyOption table[] = {
     LIST(CRON_DATABASE, NULL, 'x', "DB[,DB...]", "databases, dumped one after the other"),

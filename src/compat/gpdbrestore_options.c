@@ -2,28 +2,13 @@
 #include "compat/gpdbrestore_options.h"
 
 #include "base/str.h"
+#include "compat/cron_rows.h"
 #include "repo/repo.h"
 
-#define STORAGE_WHY  "sets lie in a repository, which is a directory"
 #define STORAGE_HINT "Have -u name a directory on such storage."
 #define ATTACHED     "all nodes are looked at at the same time"
 
-#define REFUSED(option)                                                                            \
-    {                                                                                              \
-        .name = (option), .type = LEGACY_REFUSED, .help = STORAGE_WHY, .hint = STORAGE_HINT        \
-    }
-#define FLAG(i, n, l, text)                                                                        \
-    {                                                                                              \
-        .id = (i), .name = (n), .letter = (l), .type = LEGACY_FLAG, .help = (text)                 \
-    }
-#define VALUE(i, n, l, a, text)                                                                    \
-    {                                                                                              \
-        .id = (i), .name = (n), .letter = (l), .type = LEGACY_VALUE, .arg = (a), .help = (text)    \
-    }
-#define LIST(i, n, l, a, text)                                                                     \
-    {                                                                                              \
-        .id = (i), .name = (n), .letter = (l), .type = LEGACY_LIST, .arg = (a), .help = (text)     \
-    }
+#define REFUSED(option) REFUSED_STORAGE(option, STORAGE_HINT)
 
 static const LegacyOption table[] = {
     VALUE(RESTORE_KEY, NULL, 't', "KEY", "the dump with this key"),
