@@ -48,6 +48,7 @@ mount_memory()
 finish()
 {
     local kept=
+    cd /
     [ -z "$mounted" ] || umount "$mounted" || true
     if [ "$status" != 0 ] && [ -z "${PGARK_TEST_CLEAN:-}" ]; then
         kept=$scratch

@@ -286,16 +286,15 @@ SQL
 
 # ---- a full disk -----------------------------------------------------------------------------------
 
-SKIP:
-{
-    skip 'no small file system: not root', 3 if !defined $ENV{PGARK_TEST_TMPFS};
-    my $full = "$ENV{PGARK_TEST_TMPFS}/full-%c";
+with_small_disk(sub {
+    my ($small) = @_;
+    my $full = "$small/full-%c";
     my $run = pgark_start('backup', '--repo', $full, '--agent', '-j1', '-Z', 'none', @nodes);
     my ($code, $out, $err) = pgark_finish($run);
     is($code, 1, 'a full disk ends the run');
     like($err, qr/node \d .*No space left/, 'and is told');
     nothing_goes_on('full disk');
-}
+});
 
 # ---- a server and a network that do not answer -----------------------------------------------------
 
