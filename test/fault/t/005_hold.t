@@ -34,7 +34,7 @@ my @one  = ('-d', conninfo($source, 'shop'));
 my @both = ('--node', conninfo($source, 'shop'), '--node', conninfo($second, 'shop'));
 my @how = ('backup', '--repo', $repo, '-j2', '-Z', 'zstd:3', '--chunk-size=128kB');
 # Small chunks, one behind the other: there is time to kill between them.
-my $slow = '--rate-limit=8MB';
+my $slow = '--rate-limit=4MB';
 
 sub key_of_last { return (repo_sets($repo))[-1] }
 
@@ -352,7 +352,7 @@ sub gone_for
     all_gone('cancelled', $source);
 
     # A lost connection: all that is needed is another try.
-    $run = pgark_start(@how, $slow, '--hold=10min', @one);
+    $run = pgark_start(@how, '--rate-limit=1MB', '--hold=10min', @one);
     wait_for(sub { key_of_last() ne (split / /, $before)[-1] && stored_lines(key_of_last()) > 10 }, 'lost: it got there');
     my $key = key_of_last();
     $source->safe_psql('shop', q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'pgark worker' LIMIT 1});
