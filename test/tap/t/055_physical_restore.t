@@ -68,7 +68,9 @@ for my $dir (@inside)
     ok(-d "$to/$dir", "$dir is there");
     is_deeply([ map { s{.*/}{}r } glob("$to/$dir/*") ], [], "and $dir is empty");
 }
-is_deeply([ map { s{.*/}{}r } glob("$to/pg_wal/*") ], ['archive_status'], 'of WAL the directories only');
+is_deeply([ grep { $_ ne 'summaries' } map { s{.*/}{}r } glob("$to/pg_wal/*") ], ['archive_status'],
+    'of WAL the directories only');
+is_deeply([ glob("$to/pg_wal/*/*") ], [], 'which are empty');
 is_deeply([ grep { -e "$to/$_" } qw(postmaster.pid postmaster.opts standby.signal base/pgsql_tmp/pgsql_tmp1.2) ],
     [], 'files of a running server are not there');
 is_deeply([ glob("$to/base/*/pg_internal.init") ], [], 'nor are caches');
