@@ -407,6 +407,24 @@ static void posix_writer_free(StorageWriter *base)
     mem_free(w);
 }
 
+/* What is written over is a file, not a pipe that would hold us up or a device. */
+static int open_target(const char *target, StorageWriteFlags flags)
+{
+    bool over = (flags & STORAGE_WRITE_OVER) != 0;
+    int fd = open(target,
+                  O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC | (over ? O_NONBLOCK : O_EXCL),
+                  FILE_MODE);
+    struct stat s;
+
+    if (fd >= 0 && over && (fstat(fd, &s) != 0 || !S_ISREG(s.st_mode)))
+    {
+        close(fd);
+        errno = EEXIST;
+        return -1;
+    }
+    return fd;
+}
+
 static StorageWriter *posix_write_open(Storage *st, const char *path, StorageWriteFlags flags,
                                        Error *err)
 {
@@ -417,7 +435,7 @@ static StorageWriter *posix_write_open(Storage *st, const char *path, StorageWri
     w->flags = flags;
     w->path = full_path(st, w, path);
     target = (flags & STORAGE_WRITE_ATOMIC) != 0 ? temp_name(w, w->path) : w->path;
-    w->fd = open(target, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, FILE_MODE);
+    w->fd = open_target(target, flags);
     if (w->fd < 0)
     {
         if (errno == EEXIST)
