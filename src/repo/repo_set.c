@@ -374,6 +374,22 @@ static bool remove_beside(void *arg, const char *name, const StorageInfo *info, 
            storage_remove(b->repo->storage, repo_path_in(ctx, b->day, name), err);
 }
 
+/* Without its manifest the rest counts for nothing, wherever the removal stops; and that must hold after a power
+ * failure, too. A directory that somebody else has removed meanwhile needs no sync. */
+static bool remove_manifest(Repo *repo, const char *dir, Error *err)
+{
+    AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "manifest");
+    StorageInfo info;
+    Error why = ERROR_INIT;
+
+    if (!storage_remove(repo->storage, repo_path_in(ctx, dir, "manifest.jsonl"), err))
+        return false;
+    if (storage_sync_dir(repo->storage, dir, &why) ||
+        (storage_stat(repo->storage, dir, &info, NULL) && info.kind == STORAGE_MISSING))
+        return true;
+    return pass_error(err, &why);
+}
+
 bool repo_remove_set(Repo *repo, const char *dir, Error *err)
 {
     AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "remove");
@@ -382,10 +398,7 @@ bool repo_remove_set(Repo *repo, const char *dir, Error *err)
 
     *strrchr(day, '/') = '\0';
 
-    /* Without its manifest the rest counts for nothing, wherever the removal stops; and that must
-     * hold after a power failure, too. */
-    if (!storage_remove(repo->storage, repo_path_in(ctx, dir, "manifest.jsonl"), err) ||
-        !storage_sync_dir(repo->storage, dir, err) ||
+    if (!remove_manifest(repo, dir, err) ||
         (repo->layout == LAYOUT_DAYS &&
          !storage_list(repo->storage, day, remove_beside, &beside, err)) ||
         !storage_remove_tree(repo->storage, dir, err))

@@ -56,15 +56,24 @@ static void note(Expiring *e, const RepoSetInfo *set, const char *why)
     expired->why = why;
 }
 
-/* take_set locks a set against readers and its run; false only when the storage fails. */
-static bool take_set(Expiring *e, const RepoSetInfo *set, StorageLock **ret_lock, Error *err)
+/* take_set locks a set against readers and its run; false only when the storage fails. *ret_gone: somebody
+ * else has removed it. */
+static bool take_set(Expiring *e, const RepoSetInfo *set, StorageLock **ret_lock, bool *ret_gone,
+                     Error *err)
 {
     AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "take");
     char owner[64], *holder;
+    Error why = ERROR_INIT;
 
+    *ret_gone = false;
     snprintf(owner, sizeof(owner), "pid %ld, which expires it", (long) getpid());
-    return storage_lock(e->repo->storage, ctx, repo_path_in(ctx, set->dir, "run.lock"), true, owner,
-                        ret_lock, &holder, err);
+    if (storage_lock(e->repo->storage, ctx, repo_path_in(ctx, set->dir, "run.lock"), true, owner,
+                     ret_lock, &holder, &why))
+        return true;
+    *ret_gone = why.code == ERR_NOT_FOUND;
+    if (!*ret_gone && err != NULL)
+        *err = why;
+    return *ret_gone;
 }
 
 static bool was_finished(const Expiring *e, const char *key)
@@ -110,6 +119,20 @@ static bool is_needed_now(Expiring *e, const RepoSetInfo *set, bool *ret_needed,
     return true;
 }
 
+/* Somebody else who removes it begins with the manifest, and comes to the lock's file later: that may have been made
+ * anew by us. */
+static bool look_whether_gone(Expiring *e, const RepoSetInfo *set, bool *ret_gone, Error *err)
+{
+    AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "gone");
+    StorageInfo manifest;
+
+    if (!storage_stat(e->repo->storage, repo_path_in(ctx, set->dir, "manifest.jsonl"), &manifest,
+                      err))
+        return false;
+    *ret_gone = manifest.kind == STORAGE_MISSING;
+    return true;
+}
+
 /* *ret_gone false: it stays after all. */
 static bool expire_set(Expiring *e, const RepoSetInfo *set, const char *why, bool *ret_gone,
                        Error *err)
@@ -120,8 +143,11 @@ static bool expire_set(Expiring *e, const RepoSetInfo *set, const char *why, boo
     *ret_gone = false;
     if (!e->request->dry_run)
     {
-        if (!take_set(e, set, &lock, err))
+        if (!take_set(e, set, &lock, ret_gone, err) ||
+            (lock != NULL && !look_whether_gone(e, set, ret_gone, err)))
             return false;
+        if (*ret_gone)
+            return true;
         if (lock != NULL && !is_needed_now(e, set, &needed, err))
             return false;
         if (lock == NULL || needed)
@@ -155,7 +181,7 @@ static bool expire_unfinished(Expiring *e, const RepoSetInfo *set, Error *err)
     AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "unfinished");
     AUTO(storage_unlock) StorageLock *lock = NULL;
     StorageInfo manifest;
-    bool starting;
+    bool starting, gone;
 
     if (set->alive || set->held)
         return true;
@@ -165,7 +191,7 @@ static bool expire_unfinished(Expiring *e, const RepoSetInfo *set, Error *err)
         return true;
     if (!e->request->dry_run)
     {
-        if (!take_set(e, set, &lock, err))
+        if (!take_set(e, set, &lock, &gone, err))
             return false;
         /* No new hold begins but by a run, which would have the lock. */
         if (lock == NULL || hold_is_alive(e->repo, set->dir))

@@ -364,11 +364,17 @@ static bool posix_remove_tree(Storage *st, const char *path, Error *err)
         return posix_remove(st, path, err);
     if (dir == NULL)
         return error_errno(err, ERR_STORAGE, "cannot open directory %s", full);
-    if (!remove_children(dir, full, 0, err))
-        return false;
-    if (rmdir(full) != 0 && errno != ENOENT)
-        return error_errno(err, ERR_STORAGE, "cannot remove directory %s", full);
-    return true;
+    /* Who waits for a lock in it may make the lock's file anew behind us. */
+    for (int attempt = 1;; attempt++)
+    {
+        if (!remove_children(dir, full, 0, err))
+            return false;
+        if (rmdir(full) == 0 || errno == ENOENT)
+            return true;
+        if ((errno != ENOTEMPTY && errno != EEXIST) || attempt == LOCK_ATTEMPTS)
+            return error_errno(err, ERR_STORAGE, "cannot remove directory %s", full);
+        rewinddir(dir);
+    }
 }
 
 static bool posix_space(Storage *st, StorageSpace *ret, Error *err)
@@ -654,7 +660,8 @@ static bool posix_lock(Storage *st, void *ctx, const char *path, bool exclusive,
         PosixLock *lock;
 
         if (fd < 0)
-            return error_errno(err, ERR_STORAGE, "cannot open %s", full);
+            return error_errno(err, errno == ENOENT ? ERR_NOT_FOUND : ERR_STORAGE, "cannot open %s",
+                               full);
         do
         {
             rc = flock(fd, (exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB);

@@ -120,7 +120,7 @@ bool storage_read_all(Storage *st, void *ctx, const char *path, size_t max, char
  * Held by somebody else: returns true with *ret_lock NULL, and *ret_owner (below ctx, may be "")
  * is what the holder wrote. An exclusive lock writes owner into the file. The lock ends with
  * storage_unlock (NULL is fine) or the process, however that ends. A shared lock needs no right to
- * write when the file is there. */
+ * write when the file is there. ERR_NOT_FOUND: the file's directory is not there. */
 bool storage_lock(Storage *st, void *ctx, const char *path, bool exclusive, const char *owner,
                   StorageLock **ret_lock, char **ret_owner, Error *err) MUST_CHECK;
 void storage_unlock(StorageLock *lock);

@@ -1,6 +1,7 @@
 /*
  * test/unit/test_repo.c - repositories, keys, sets, locks and retention.
  */
+#include <pthread.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>

@@ -377,6 +377,9 @@ static void test_locks(void **state UNUSED)
     assert_int_equal(symlink("l", path), 0);
     assert_false(storage_lock(st, ctx, "link", true, "x", &first, &owner, &err));
     assert_int_equal(err.code, ERR_STORAGE);
+    error_clear(&err);
+    assert_false(storage_lock(st, ctx, "gone/l", true, "x", &first, &owner, &err));
+    assert_int_equal(err.code, ERR_NOT_FOUND);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
