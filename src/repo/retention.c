@@ -45,6 +45,7 @@ typedef struct Candidates
     size_t group_count, group_capacity;
     char **needed; /* keys of sets that others need, which stay without being looked at */
     size_t needed_count, needed_capacity;
+    const char *unknown; /* the newest key of a set whose needs nobody knows; NULL: none */
 } Candidates;
 
 static void note(Expiring *e, const RepoSetInfo *set, const char *why)
@@ -264,19 +265,34 @@ static void keep_depends(Candidates *c, const SetRecord *set)
                   char *) = mem_strdup(c->ctx, set->depends_on[i]);
 }
 
+/* Of what is damaged nobody needs anything. But a disk may fail for a moment, and a newer pgark reads what it has
+ * written: what such a set is built on must not go meanwhile. */
+static void keep_unread(Expiring *e, Candidates *c, const RepoSetInfo *info, const Error *why)
+{
+    AUTO(mem_context_free) MemContext *scratch = mem_context(NULL, "unread");
+    Error why_unknown = ERROR_INIT;
+    SetRecord peeked;
+    bool known = manifest_peek(e->repo->storage, scratch, info->dir, &peeked, &why_unknown);
+    bool lost = why_unknown.code == ERR_CORRUPT || why_unknown.code == ERR_NOT_FOUND;
+
+    if (known)
+        keep_depends(c, &peeked);
+    else if (!lost)
+        c->unknown = info->key; /* they come oldest first */
+    log_warning("set %s stays, %sits manifest cannot be read: %s", info->key,
+                known || lost ? "" : "and all older ones, as ", why->message);
+}
+
 static void add_candidate(Expiring *e, Candidates *c, const RepoSetInfo *info)
 {
     AUTO(mem_context_free) MemContext *scratch = mem_context(NULL, "set");
     Error why_unread = ERROR_INIT;
     Manifest *m = manifest_read(e->repo->storage, scratch, info->dir, true, &why_unread);
     RetentionSet *set;
-    SetRecord peeked;
 
     if (m == NULL)
     {
-        log_warning("set %s stays, its manifest cannot be read: %s", info->key, why_unread.message);
-        if (manifest_peek(e->repo->storage, scratch, info->dir, &peeked, NULL))
-            keep_depends(c, &peeked);
+        keep_unread(e, c, info, &why_unread);
         return;
     }
     if (e->request->prefix != NULL && !str_equal(e->request->prefix, m->set.prefix))
@@ -326,6 +342,7 @@ static void link_needs(Candidates *c)
         }
         c->sets[i].needs = needs;
         c->sets[i].need_count = count;
+        c->sets[i].needed = c->unknown != NULL && strcmp(c->of[i].info->key, c->unknown) < 0;
     }
     for (size_t i = 0; i < c->needed_count; i++)
     {
