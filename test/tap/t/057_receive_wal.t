@@ -146,10 +146,20 @@ $run = receive_start($repo, @now, '--skip-gap');
 pgark_ok([ 'restore-point', 'behind', '--repo', $repo, @now ], 'gap: a point behind it');
 fill_segments($standby, 2);
 received($repo, $standby, 'gap');
+
+# The next one, of the same process, is told as well.
+kill 'STOP', $run->{pid};
+$standby->safe_psql('postgres', q{SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = 'pgark'});
+wait_for_query($standby, 'postgres', q{SELECT NOT active FROM pg_replication_slots WHERE slot_name = 'pgark'}, 'gap: the slot is free');
+$standby->safe_psql('postgres', q{SELECT pg_drop_replication_slot('pgark')});
+for (1 .. 3) { fill_segments($standby, 20); $standby->safe_psql('postgres', 'CHECKPOINT') }
+kill 'CONT', $run->{pid};
+wait_for_query($standby, 'postgres', q{SELECT active FROM pg_replication_slots WHERE slot_name = 'pgark'}, 'gap: it is back');
+received($repo, $standby, 'second gap');
 kill 'TERM', $run->{pid};
 my ($code, undef, $err) = pgark_finish($run);
 is($code, 2, 'gap: who skips it is warned');
-like($err, qr/there is a gap in its WAL/, 'gap: by these words');
+is(scalar(() = $err =~ /there is a gap in its WAL/g), 2, 'gap: each time');
 pgark_fails([ 'restore', $base, '--physical', '--repo', $repo, '--map', "0=$fresh/4", '--target-name=behind' ],
     qr/WAL is missing between the set and the target/, 'gap: nothing is restored over it');
 ok(!-e "$fresh/4", 'gap: nothing is made');
