@@ -50,6 +50,16 @@ set_state(3);
 pgark_fails([ 'restore-point', 'second', '--repo', $repo, @both ], qr/has a restore point "second" already/, 'its name again');
 pgark_fails([ 'restore-point', 'pgark_x', '--repo', $repo, @both ], qr/does not begin with pgark_/, 'a name of sets');
 pgark_fails([ 'restore-point', '--repo', $repo, @both ], qr/needs the NAME/, 'no name');
+
+# A name that one server may have in its WAL is not used again: it would come back to the first point, and another to the second.
+$node[0]->safe_psql('postgres', 'CREATE ROLE half LOGIN SUPERUSER');
+$node[1]->safe_psql('postgres', 'CREATE ROLE half LOGIN');
+my @half = map { ('--node', conninfo($_, 'postgres', 'user=half')) } @node;
+pgark_fails([ 'restore-point', 'torn', '--repo', $repo, '--cut=none', @half ], qr/could not make a restore point/, 'a point of one of two');
+pgark_fails([ 'restore-point', 'torn', '--repo', $repo, @both ], qr/begun to make restore point "torn".*hint: .*another name/s, 'its name again');
+pgark_fails([ 'restore-point', 'whole', '--repo', $repo, @half ], qr/could not take the barrier's locks/, 'a point that is not begun');
+pgark_ok([ 'restore-point', 'whole', '--repo', $repo, @both ], 'its name is free');
+is(join(' ', map { m{([^/]+)\.begun\z} } glob("$repo/points/*/.*.begun")), '.torn', 'no other one is left');
 received($repo, $_, 'points') for @node;
 
 my @place = map { new_place("point$_") } 0, 1;
