@@ -292,6 +292,29 @@ static void test_days(void **state)
     assert_false(is_there(s, "20240102/x_gp_dump_20240102030406_table"));
     assert_true(is_there(s, "20240102/gp_dump_20240102030405.rpt"));
 
+    /* A dump that is there already would go with a set of its key, or with one that fails. */
+    const char *script = mem_printf(s, "%s/20240102/gp_dump_1_1_20240102030405.gz", uri);
+    touch(script, "of another program\n");
+    assert_null(repo_set_begin(s->repo, s, "f", "20240102030405", &err));
+    assert_int_equal(err.code, ERR_EXISTS);
+    assert_non_null(strstr(err.message, "\"gp_dump_1_1_20240102030405.gz\" of another dump"));
+    assert_int_equal(access(script, F_OK), 0);
+    error_clear(&err);
+    assert_true(repo_next_key(s->repo, key, &err));
+    assert_int_equal(mkdir(mem_printf(s, "%s/%.8s", uri, key), 0700), 0);
+    for (int i = 0; i < 120; i++)
+    {
+        char taken[SET_KEY_LEN];
+        repo_key_from_seconds(taken, repo_key_seconds(key) + i);
+        if (strncmp(taken, key, 8) != 0)
+            break;
+        touch(mem_printf(s, "%s/%.8s/gp_dump_-1_1_%s", uri, key, taken), "of gp_dump\n");
+    }
+    char next[SET_KEY_LEN];
+    assert_true(repo_next_key(s->repo, next, &err));
+    assert_int_equal(access(mem_printf(s, "%s/%.8s/gp_dump_-1_1_%s", uri, next, next), F_OK), -1);
+    assert_true(strcmp(next, key) > 0);
+
     assert_null(repo_open_or_make_days(s, s->uri, &err));
     assert_non_null(strstr(err.message, "below sets/"));
     touch(mem_printf(s, "%s/pgark.repo", uri),
