@@ -79,6 +79,18 @@ documentation()
     return "$failed"
 }
 
+# A file is found by its name, with or without its suffix.
+every_file()
+{
+    local file name failed=0
+    while read -r file; do
+        name=$(basename "$file")
+        grep -qE "\`${name%.*}(\.[ch])?\`" ARCHITECTURE.md ||
+            { echo "ARCHITECTURE.md says nothing of $file"; failed=1; }
+    done < <(sources 'src/*.c' 'src/*.h' | grep '^src/')
+    return "$failed"
+}
+
 no_leftovers()
 {
     local file failed=0
@@ -95,6 +107,7 @@ no_leftovers()
 step formatting formatting
 step layers tools/check_layers
 step leftovers no_leftovers
+step every-file every_file
 step scripts scripts
 step clang-tidy tidy
 step documentation documentation

@@ -161,7 +161,9 @@ like($said, qr/User canceled/, 'no answer is no');
 
 # ---- keys
 my @all = sort grep { /\A\d{14}\z/ } gp_files(cron_dir($key, $dir));
+my $before = slurp_bytes(cron_dir($all[-1], $dir) . "/gp_dump_$all[-1].rpt");
 cron_fails([ qw(-a -x databases -u), $dir, '-K', $all[-1] ], qr/there is a dump of the same day with the key/, 'a key that is there');
+is(slurp_bytes(cron_dir($all[-1], $dir) . "/gp_dump_$all[-1].rpt"), $before, 'a key that is there: its report stays');
 cron_fails([ qw(-a -x databases -u), $dir, '-K', '20991231235959' ], qr/future/, 'a key of the future');
 cron_fails([ qw(-a -x databases -u), $dir, '-K', '20201399000000' ], qr/-K/, 'a key that is no date');
 $key = cron_key([ qw(-a -x databases -u), $dir, '-K', '20200102030405' ], 'a key that is given');
