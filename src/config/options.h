@@ -89,7 +89,8 @@ typedef enum OptionId
     OPT_MAIL_CA_FILE,
     OPT_MAIL_USER,
     OPT_MAIL_PASSWORD_FILE,
-    OPT_BEFORE, /* backup, and the next three */
+    OPT_MAIL_TIMEOUT, /* duration */
+    OPT_BEFORE,       /* backup, and the next three */
     OPT_AFTER,
     OPT_ON_FAILURE,
     OPT_HOOK_TIMEOUT, /* duration */

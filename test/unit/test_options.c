@@ -234,6 +234,7 @@ static const Accepted accepted[] = {
     {{BACKUP, "--mail-to=a@b", "--mail-server=smtp://x"}, OPT_MAIL_SERVER, TEXT, 0, "smtp://x"},
     {{BACKUP, "--mail-to=a@b", "--mail-tls=try"}, OPT_MAIL_TLS, TEXT, 0, "try"},
     {{BACKUP, "--mail-to=a@b", "--mail-ca-file=/c"}, OPT_MAIL_CA_FILE, TEXT, 0, "/c"},
+    {{BACKUP, "--mail-to=a@b", "--mail-timeout=5s"}, OPT_MAIL_TIMEOUT, NUMBER, 5000, NULL},
     {{BACKUP, "--mail-user=u", "--mail-password-file=/p"}, OPT_MAIL_USER, TEXT, 0, "u"},
     {{BACKUP, "--mail-user=u", "--mail-password-file=/p"}, OPT_MAIL_PASSWORD_FILE, TEXT, 0, "/p"},
     {{BACKUP, "--before=a b"}, OPT_BEFORE, TEXT, 0, "a b"},
