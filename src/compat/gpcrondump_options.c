@@ -132,6 +132,7 @@ static const LegacyExclusion excluded[] = {
 
 const LegacyProgram gpcrondump_program = {
     .name = "gpcrondump",
+    .summary = "dumps databases, with all that a nightly dump needs",
     .synopsis = "-x DB [OPTION]...",
     .about = "Dumps databases of a server, a Citus or a Greenplum cluster, as pgark backup does, "
              "and leaves "
@@ -139,6 +140,7 @@ const LegacyProgram gpcrondump_program = {
              "warnings, 2 failed. gpdbrestore brings a dump back. PGARK_JOBS and the other "
              "variables of pgark "
              "backup, and a configuration file that PGARK_CONFIG names, are heard as well.",
+    .exits = "0 done\n1 done, with warnings\n2 it failed\n4 the question was answered with no",
     .options = table,
     .excluded = excluded,
 };

@@ -91,12 +91,14 @@ static const LegacyExclusion excluded[] = {
 
 const LegacyProgram gpdbrestore_program = {
     .name = "gpdbrestore",
+    .summary = "restores what gpcrondump has dumped",
     .synopsis = "-t KEY | -b YYYYMMDD | -s DB [OPTION]...",
     .about = "Restores what gpcrondump has dumped, as pgark restore does. What the database has "
              "already stays as "
              "it is, and its tables are loaded; one that has rows is an error, unless --truncate "
              "or --append "
              "says otherwise. Exit codes: 0 done, 1 done with warnings, 2 failed.",
+    .exits = "0 done\n1 done, with warnings\n2 it failed\n4 the question was answered with no",
     .options = table,
     .excluded = excluded,
 };
