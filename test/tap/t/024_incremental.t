@@ -92,6 +92,22 @@ is_deeply([ grep { /node0\/(?!schema)/ } set_files($repo, $second) ], [], 'there
 cmp_ok(scalar(grep { $_->{table_oid} == [ grep { $_->{name} eq 'large' } @{ manifest($repo, $second)->{table} } ]->[0]{oid} } chunks($repo, $second, 0)), '>', 4, 'large was cut as before');
 restores($second, 'nothing new');
 
+# What is shown of how far it is, is never more than all.
+sub progress_is_sound
+{
+    my ($args, $name) = @_;
+    my ($code, $out, $err) = pgark(@$args, '--progress=json');
+    my @shown = map { JSON::PP::decode_json($_) } grep { /"progress":/ } split /\n/, $err;
+    is($code, 0, "$name: progress is shown") or diag($err);
+    is_deeply([ grep { $_->{bytes_done} > $_->{bytes_total} } @shown ], [], "$name: never more than all");
+    cmp_ok($shown[-1]{bytes_done}, '>', 0, "$name: and there is some");
+    return;
+}
+progress_is_sound([ 'verify', $second, '--repo', $repo ], 'verify');
+progress_is_sound([ 'restore', $second, '--repo', $repo, '-d', conninfo($source, 'shown'), '--create' ], 'restore');
+sql('postgres', 'DROP DATABASE shown');
+progress_is_sound([ 'backup', '--repo', $repo, '-d', conninfo($source, 'shop'), '--incremental', '--prefix=shown', '-t', 'still', @small ], "backup, $_") for 1, 2;
+
 # ---- changes ------------------------------------------------------------------------------------
 
 sql('shop', <<'SQL');
