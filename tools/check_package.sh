@@ -42,7 +42,7 @@ echo "package: install"
 # Recommended packages, manual pages and documentation are what a container leaves out; here they are looked at.
 rm -f "$root"/etc/dpkg/dpkg.cfg.d/*docker*
 inside env DEBIAN_FRONTEND=noninteractive sh -c \
-    'apt-get update -q && apt-get install -q -y --no-install-recommends /tmp/pgark.deb man-db bash-completion systemd' \
+    'apt-get update -q && apt-get install -q -y --no-install-recommends /tmp/pgark.deb man-db bash-completion systemd logrotate' \
     >"$root/tmp/log" 2>&1 || { tail -n 20 "$root/tmp/log" >&2; fail "the package cannot be installed"; }
 
 echo "package: use"
@@ -65,6 +65,9 @@ inside sh -c 'cp /usr/share/doc/pgark/examples/pgark.conf /tmp && pgark config s
     >/dev/null || fail "the example of a configuration file"
 inside sh -c 'useradd -r postgres 2>/dev/null; systemd-analyze verify /usr/lib/systemd/system/pgark-*' ||
     fail "units of systemd"
+inside sh -c 'logrotate -d -s /tmp/state /usr/share/doc/pgark/examples/pgark.logrotate 2>&1' >"$root/tmp/log" ||
+    fail "the example for logrotate"
+! grep -i '^error' "$root/tmp/log" || fail "the example for logrotate"
 # No server is there: it is the message that is wanted.
 said=$(inside pgark backup --repo /tmp/repo -d shop -h /tmp 2>&1 || true)
 [[ $said == *'pgark: error: '*'could not connect'* ]] || fail "a backup without a server: $said"
