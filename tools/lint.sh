@@ -74,7 +74,11 @@ documentation()
         # Read to the end: a reader that leaves early makes the writer fail.
         "$pgark" "$command" --help | grep -- --output >/dev/null || { echo "$command --help"; failed=1; }
     done
+    for program in gp_dump gp_dump_agent gp_restore gp_restore_agent gpcrondump gpdbrestore; do
+        [ -s "$dir/$program.1" ] || { echo "no man page of $program"; failed=1; }
+    done
     "$pgark" --completion bash | bash -n || failed=1
+    "$pgark" --completion zsh >"$dir/_pgark" && zsh -n "$dir/_pgark" || failed=1
     rm -rf "$dir"
     return "$failed"
 }

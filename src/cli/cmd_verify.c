@@ -76,8 +76,10 @@ static bool verify_work(void *arg, Error *err)
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "verify");
     Error ignored = ERROR_INIT;
     Manifest *m = manifest_read(run->repo->storage, tmp, run->dir, true, &ignored);
-    if (m != NULL)
-        atomic_store(&progress_node(run->progress, 0)->bytes_total, m->totals.stored);
+    /* Whatever set it lies in, all of it is read. */
+    if (m != NULL && !options_flag(run->o, OPT_QUICK))
+        atomic_store(&progress_node(run->progress, 0)->bytes_total,
+                     m->totals.stored + m->totals.referenced);
     progress_phase(run->progress, "reading");
     if (m != NULL && manifest_is_physical(m))
         return verify_physical(run, cancel, err);

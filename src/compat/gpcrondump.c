@@ -167,7 +167,7 @@ static bool check_set(CronRun *run, Error *err)
         NULL)
         return false;
     log_info("Timestamp key = %s", run->key);
-    if (!cron_files_write(run, err) || !cron_script_write(run, err))
+    if (!cron_files_write(run, err) || !cron_script_write(run, err) || !cron_stats_write(run, err))
         return error_prefix(err, "the set is complete, but not the files beside it");
     log_info("Checked master status file and master dump file.");
     return true;

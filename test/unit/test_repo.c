@@ -9,7 +9,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "io/tap.h"
+#include "repo/base.h"
 #include "repo/part.h"
+#include "repo/retention.h"
 #include "repo/whole_object.h"
 #include "sample_set.h"
 
@@ -697,6 +699,91 @@ static void test_expire_in_use(void **state)
     repo_set_end(live);
 }
 
+/* A set that refers to base, published when expire has decided what goes and not yet locked base. */
+static struct
+{
+    Sample *s;
+    char base[SET_KEY_LEN];
+    char *depends_on[1];
+    bool published;
+} late;
+
+static void refer_to_base(ManifestLineType type, void *record)
+{
+    SetRecord *set = record;
+
+    if (type != LINE_SET)
+        return;
+    memcpy(set->base, late.base, SET_KEY_LEN);
+    set->depends_on = late.depends_on;
+    set->depends_count = 1;
+}
+
+static void publish_late(void *arg UNUSED, LogLevel level UNUSED, const char *line)
+{
+    if (late.published || strstr(line, "in use and stays") == NULL)
+        return;
+    late.published = true;
+    sample_write(late.s, "f", "20240105000000", none, refer_to_base);
+}
+
+static void test_expire_late_dependant(void **state)
+{
+    Sample *s = *state;
+    Error err = ERROR_INIT;
+    ExpireResult result;
+    StorageLock *lock;
+    char key[SET_KEY_LEN], *dir, *base;
+
+    sample_write(s, "f", "20240101000000", none, NULL);
+    base = s->dir;
+    sample_write(s, "f", "20240102000000", none, NULL);
+    sample_write(s, "g", "20240103000000", none, NULL);
+    sample_write(s, "g", "20240104000000", none, NULL);
+    memset(&late, 0, sizeof(late));
+    late.s = s;
+    memcpy(late.base, "20240101000000", SET_KEY_LEN);
+    late.depends_on[0] = late.base;
+    /* The newest are looked at first: of this one expire says that it stays, before it takes the base. */
+    assert_true(repo_resolve(s->repo, s, "20240103000000", NULL, key, &dir, &lock, &err));
+    log_redirect(publish_late, NULL);
+    assert_int_equal(expire(s, (ExpireRequest){.rule.keep = 1}, &result), 0);
+    log_redirect(NULL, NULL);
+    storage_unlock(lock);
+    assert_true(late.published);
+    assert_true(is_there(s, mem_printf(s, "%s/manifest.jsonl", base)));
+    assert_int_equal(expire(s, (ExpireRequest){.rule.keep = 1}, &result), 2);
+    assert_true(is_there(s, mem_printf(s, "%s/manifest.jsonl", base)));
+}
+
+/* The other way round: what expire has locked, nobody builds on any more. */
+static void test_expire_before_base(void **state)
+{
+    Sample *s = *state;
+    Error err = ERROR_INIT;
+    StorageLock *lock;
+    SetRecord own;
+    Base *base;
+    char *owner;
+
+    sample_write(s, "f", "20240101000000", none, NULL);
+    assert_true(manifest_peek(s->repo->storage, s, s->dir, &own, &err));
+    memcpy(own.key, "20240102000000", SET_KEY_LEN);
+    assert_true(base_open(s->repo, s, &own, NULL, &base, &err));
+    assert_non_null(base);
+    assert_true(storage_lock(s->repo->storage, s, mem_printf(s, "%s/run.lock", s->dir), true, "",
+                             &lock, &owner, &err));
+    assert_null(lock); /* it is being built on */
+    base_close(base);
+    assert_true(storage_lock(s->repo->storage, s, mem_printf(s, "%s/run.lock", s->dir), true, "",
+                             &lock, &owner, &err));
+    assert_non_null(lock);
+    assert_true(base_open(s->repo, s, &own, NULL, &base, &err));
+    assert_null(base);
+    assert_false(base_open(s->repo, s, &own, "20240101000000", &base, &err));
+    storage_unlock(lock);
+}
+
 static void test_expire_unreadable(void **state)
 {
     Sample *s = *state;
@@ -861,6 +948,8 @@ int main(void)
         TEST(test_older_than),
         TEST(test_expire_apart),
         TEST(test_expire_in_use),
+        TEST(test_expire_late_dependant),
+        TEST(test_expire_before_base),
         TEST(test_expire_unreadable),
         TEST(test_expire_newer),
         TEST(test_expire_together),

@@ -189,6 +189,9 @@ cron_fails([ qw(-a -x databases -u), $dir, '-R', "$dir/no_script" ], qr/no progr
 $out = cron_fails([ qw(-a -x nothing -u), $dir ], qr/\[ERROR\]:-.*nothing/, 'a database that is not there');
 cron_fails([ qw(-a -x databases -t schemaname.nothing -u), $dir ], qr/has no table schemaname\.nothing/, 'a table that is not there');
 cron_fails([ qw(-a -x databases -s nothing -u), $dir ], qr/has no schema nothing/, 'a schema that is not there');
+cron_fails([ qw(-a -x databases -s pg_catalog -u), $dir ], qr/-s: pg_catalog is a schema of the system/, 'a schema of the system');
+spew_bytes("$dir/catalog", "schemaname\ngp_toolkit\n");
+cron_fails([ qw(-a -x databases -u), $dir, "--exclude-schema-file=$dir/catalog" ], qr/--exclude-schema-file: gp_toolkit is a schema of the system/, 'such a schema in a file');
 cron_fails([ qw(-a -x databases -E KLINGON -u), $dir ], qr/no encoding "KLINGON"/, 'an encoding that is not there');
 cron_ok([ qw(-a -x databases -E LATIN1 -H -u), $dir ], 'an encoding that a restore can have');
 my ($blocked_key) = (cron('-a', '-x', 'nothing,databases', '-H', '-u', $dir))[1] =~ /Timestamp key = (\d{14})/;
