@@ -5,7 +5,7 @@
 #include "base/str.h"
 #include "cli/cli.h"
 #include "compat/dump_options.h"
-#include "compat/restore_run.h"
+#include "compat/restore_agents.h"
 
 enum
 {
@@ -112,6 +112,7 @@ static const LegacyOption options[] = {
      .arg = "FILE",
      .help = "file that names these servers, as for pgark --fleet"},
     DUMP_CONNECTION_ROWS,
+    DUMP_AGENT_ROWS,
     {.name = "gp-nostats",
      .type = LEGACY_IGNORED,
      .help = "append-only statistics come by ANALYZE"},
@@ -209,7 +210,14 @@ static bool make_request(void *ctx, const LegacyOptions *o, bool agent, ScriptRe
         !dump_options_segments(ctx, o, GR_SEGMENTS, &r->dbids, &r->dbid_count, err))
         return false;
     r->fleet = dump_options_fleet(ctx, o, legacy_options_string(o, GR_DATABASE), &more, err);
-    return r->fleet != NULL;
+    if (r->fleet == NULL || agent)
+        return r->fleet != NULL;
+    if (!dump_options_agents(o, r->fleet, RESTORE_AGENT_DATABASE, dir == NULL ? "" : dir,
+                             &r->by_agents, err))
+        return false;
+    if (r->by_agents && dir == NULL)
+        r->dir = "";
+    return true;
 }
 
 static int exit_code(bool ok, const Error *err)
@@ -227,7 +235,8 @@ int gp_restore(void *ctx, int argc, char **argv, Supervisor *supervisor, Error *
         return EXIT_DONE;
     if (o == NULL || !make_request(ctx, o, false, &request, err))
         return EXIT_ERROR;
-    bool ok = restore_scripts(ctx, &request, supervisor, &result, err);
+    bool ok = request.by_agents ? restore_agents_run(ctx, &request, supervisor, &result, err)
+                                : restore_scripts(ctx, &request, supervisor, &result, err);
     if (result.count > 0)
         fputs(restore_report_text(ctx, &request, &result, ok ? NULL : err), stdout);
     return exit_code(ok, err);

@@ -2,6 +2,8 @@
 #include "compat/programs.h"
 
 #include "base/str.h"
+#include "compat/dump_job.h"
+#include "compat/dump_node.h"
 #include "compat/gp_dump.h"
 #include "compat/gp_restore.h"
 #include "compat/gpcrondump.h"
@@ -10,6 +12,7 @@
 #include "compat/gpdbrestore_options.h"
 #include "compat/launched.h"
 #include "compat/legacy_docs.h"
+#include "compat/restore_agents.h"
 
 typedef struct Program
 {
@@ -42,6 +45,16 @@ const AgentKinds *programs_agents(void)
 {
     static const AgentKind kinds[] = {
         {.kind = "gp_dump", .supervised = true, .plain = true, .work = launched_dump},
+        {.kind = DUMP_AGENT,
+         .command = "backup",
+         .selects = true,
+         .options = agent_backup_options,
+         .work = dump_node},
+        {.kind = DUMP_AGENT_REMOVE, .options = agent_no_options, .work = dump_node_remove},
+        {.kind = RESTORE_AGENT,
+         .supervised = true,
+         .options = agent_no_options,
+         .work = restore_node},
         {.kind = "gp_restore", .supervised = true, .plain = true, .work = launched_restore},
     };
     static const AgentKinds all = {.items = kinds, .count = LENGTH_OF(kinds)};
