@@ -198,7 +198,9 @@ static const OptionSpec rows[] = {
         .more = "Every table is read, and compared with the newest set of the same fleet, series, "
                 "selection, format and compression: chunks that are the same, byte by byte, are "
                 "referred to there. The set is as whole as any other, and needs those that it "
-                "refers to, which expire keeps as long. Where there is no such set, all is stored.",
+                "refers to, which expire keeps as long. Where there is no such set, all is stored. "
+                "With --physical, from PostgreSQL 17 on: what has not changed since the newest such set of the same "
+                "servers is left out; summarize_wal must be on.",
     },
     {
         .id = OPT_INCREMENTAL_FROM,

@@ -416,6 +416,9 @@ static inline bool manifest_is_physical(const Manifest *m)
     return m->set.kind != NULL;
 }
 
+/* manifest_physical gives the base backup of a node; NULL: the set has none of it. */
+const PhysicalRecord *manifest_physical(const Manifest *m, int content);
+
 /* manifest_want_rows refuses a physical set where rows and definitions are wanted: ERR_USAGE. */
 bool manifest_want_rows(const Manifest *m, const char *what, Error *err) MUST_CHECK;
 
