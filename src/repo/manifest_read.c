@@ -538,18 +538,18 @@ static void sort_distributions(Manifest *m)
               distribution_order);
 }
 
-static bool distribution_before(const void *distributions, size_t i, const void *table_oid)
-{
-    return ((const DistributionRecord *) distributions)[i].table_oid <
-           *(const uint32_t *) table_oid;
-}
-
 const PhysicalRecord *manifest_physical(const Manifest *m, int content)
 {
     for (size_t i = 0; i < m->physical_count; i++)
         if (m->physicals[i].content == content)
             return &m->physicals[i];
     return NULL;
+}
+
+static bool distribution_before(const void *distributions, size_t i, const void *table_oid)
+{
+    return ((const DistributionRecord *) distributions)[i].table_oid <
+           *(const uint32_t *) table_oid;
 }
 
 const DistributionRecord *manifest_distribution(const Manifest *m, const TableRecord *table)
