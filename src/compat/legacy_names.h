@@ -4,6 +4,7 @@
 #ifndef PGARK_COMPAT_LEGACY_NAMES_H
 #define PGARK_COMPAT_LEGACY_NAMES_H
 
+#include "base/str.h"
 #include "compat/legacy_options.h"
 #include "select/pattern.h"
 
