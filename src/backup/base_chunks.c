@@ -157,6 +157,8 @@ static void apply(BaseChunks *c, Relation *r, bool block_ranges)
         ranges[i] = places[i].from;
     r->ranges = ranges;
     r->range_count = count;
+    r->grown = block_ranges && r->heap && r->where == NULL && r->from == NULL &&
+               table->blocks < r->blocks;
     r->likely_changed = c->provider->likely_changed(table, r);
 }
 

@@ -333,6 +333,10 @@ static bool accept_physical(Reading *r, const PhysicalRecord *p, Error *err)
     if (m->physical_count >= m->node_count || m->nodes[m->physical_count].content != p->content)
         return error_set(err, ERR_CORRUPT, "the base backup of node %d is out of order",
                          p->content);
+    if (!str_equal(p->base, m->set.base[0] == '\0' ? NULL : m->set.base))
+        return error_set(err, ERR_CORRUPT,
+                         "the base backup of node %d is incremental to another set than the others",
+                         p->content);
     *mem_push(m, m->physicals, m->physical_count, m->physical_capacity, PhysicalRecord) = *p;
     return add_to(&r->sums.stored, p->manifest.bytes, err);
 }
@@ -532,6 +536,14 @@ static void sort_distributions(Manifest *m)
     if (m->distribution_count > 1)
         qsort(m->distributions, m->distribution_count, sizeof(DistributionRecord),
               distribution_order);
+}
+
+const PhysicalRecord *manifest_physical(const Manifest *m, int content)
+{
+    for (size_t i = 0; i < m->physical_count; i++)
+        if (m->physicals[i].content == content)
+            return &m->physicals[i];
+    return NULL;
 }
 
 static bool distribution_before(const void *distributions, size_t i, const void *table_oid)
