@@ -29,6 +29,8 @@ typedef struct BackupAgentWork
     json_t *(*describe)(void *arg, const BackupAgentView *view, json_t *backup, Error *err);
     /* Reads the answer, which has the fields of an AGENT_BACKUP's, too. */
     bool (*take)(void *arg, const BackupNode *node, const json_t *result, Error *err);
+    /* There is no answer, and the agent had been told that all were as far. */
+    void (*left)(void *arg, const BackupNode *node);
     void *arg;
 } BackupAgentWork;
 
