@@ -83,13 +83,15 @@ static const LegacyExclusion excluded[] = {
     {.ids = {0}},
 };
 
-static const LegacyProgram program = {
+const LegacyProgram gp_dump_program = {
     .name = "gp_dump",
+    .summary = "dumps a database of a cluster as SQL scripts, one for each node",
     .synopsis = "[OPTION]... [DBNAME]",
     .about =
         "Dumps a database as SQL scripts, one per node of a Greenplum or Citus cluster or of a "
         "fleet of shards, all of one instant; or a single server's. gunzip and psql restore "
         "them, or gp_restore.",
+    .exits = "0 done\n1 it failed\n130 a signal ended it",
     .options = options,
     .excluded = excluded,
     .max_arguments = 1,
@@ -173,7 +175,7 @@ int gp_dump(void *ctx, int argc, char **argv, Supervisor *supervisor, Error *err
     bool done = false;
     DumpRequest request = {.fleet = NULL};
     DumpResult result;
-    const LegacyOptions *o = legacy_options_parse(ctx, &program, argc, argv, &done, err);
+    const LegacyOptions *o = legacy_options_parse(ctx, &gp_dump_program, argc, argv, &done, err);
     if (done)
         return EXIT_DONE;
     if (o == NULL || !make_request(ctx, o, &request, err))

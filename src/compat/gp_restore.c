@@ -150,21 +150,25 @@ static const LegacyExclusion excluded[] = {
 
 static const LegacyExclusion agent_excluded[] = {HALVES, {.ids = {0}}};
 
-static const LegacyProgram program = {
+const LegacyProgram gp_restore_program = {
     .name = "gp_restore",
+    .summary = "restores the SQL scripts of gp_dump",
     .synopsis = "--gp-k=KEY [OPTION]...",
     .about =
         "Restores a dump of gp_dump into a database that is there: definitions, the rows of all "
         "nodes, then what comes behind them. psql runs the scripts.",
+    .exits = "0 done\n1 it failed\n130 a signal ended it",
     .options = options,
     .excluded = excluded,
 };
 
-static const LegacyProgram agent_program = {
+const LegacyProgram gp_restore_agent_program = {
     .name = "gp_restore_agent",
+    .summary = "restores one SQL script of a dump into one server",
     .synopsis = "--gp-k=KEY -d DBNAME [OPTION]... [SCRIPT]",
     .about =
         "Restores one script of a dump into one server, or the two that gp_dump_agent has made.",
+    .exits = "0 done\n1 it failed\n130 a signal ended it",
     .options = agent_options,
     .excluded = agent_excluded,
     .max_arguments = 1,
@@ -226,7 +230,7 @@ int gp_restore(void *ctx, int argc, char **argv, Supervisor *supervisor, Error *
     bool done = false;
     ScriptRestore request = {.fleet = NULL};
     ScriptRestoreResult result;
-    const LegacyOptions *o = legacy_options_parse(ctx, &program, argc, argv, &done, err);
+    const LegacyOptions *o = legacy_options_parse(ctx, &gp_restore_program, argc, argv, &done, err);
     if (done)
         return EXIT_DONE;
     if (o == NULL || !make_request(ctx, o, false, &request, err))
@@ -244,7 +248,8 @@ int gp_restore_agent(void *ctx, int argc, char **argv, Supervisor *supervisor, E
     size_t words;
     ScriptRestore request = {.fleet = NULL};
     ScriptRestoreResult result;
-    const LegacyOptions *o = legacy_options_parse(ctx, &agent_program, argc, argv, &done, err);
+    const LegacyOptions *o = legacy_options_parse(ctx, &gp_restore_agent_program, argc, argv, &done,
+                                                  err);
     if (done)
         return EXIT_DONE;
     if (o == NULL || !make_request(ctx, o, true, &request, err))

@@ -44,7 +44,7 @@ static void fill_totals(const BackupRun *run, Manifest *m)
     }
 }
 
-/* The sets that chunks are referred to in, by their own order. */
+/* The sets that chunks are referred to in, by their own order; of base backups the whole chain. */
 static void fill_depends(const BackupRun *run, Manifest *m)
 {
     SetRecord *set = &m->set;
@@ -54,7 +54,7 @@ static void fill_depends(const BackupRun *run, Manifest *m)
     set->depends_on = mem_array(m, char *, run->base->set_count);
     for (size_t s = 0; s < run->base->set_count; s++)
     {
-        bool used = false;
+        bool used = run->bases != NULL;
         for (size_t i = 0; i < run->count; i++)
             used = used || (run->nodes[i].base_used != NULL && run->nodes[i].base_used[s]);
         if (used)
@@ -196,6 +196,11 @@ void backup_publish_set(const BackupRun *run, void *ctx, SetRecord *ret)
                        .sections = (int) request->selection->sections};
     if (run->set != NULL)
         memcpy(ret->key, run->set->key, SET_KEY_LEN);
+    if (request->physical != NULL)
+    {
+        ret->kind = mem_strdup(ctx, SET_PHYSICAL);
+        ret->chunk_size = request->physical->part_size;
+    }
     selection_describe(request->selection, ctx, &ret->selection, &ret->selection_count);
 }
 
@@ -206,11 +211,6 @@ static Manifest *make_manifest(const BackupRun *run)
     backup_publish_set(run, m, &m->set);
     fill_depends(run, m);
     m->cut = run->cut;
-    if (run->bases != NULL)
-    {
-        m->set.kind = mem_strdup(m, SET_PHYSICAL);
-        m->set.chunk_size = run->request->physical->part_size;
-    }
     for (size_t i = 0; i < run->count; i++)
     {
         copy_node(m, mem_push(m, m->nodes, m->node_count, m->node_capacity, NodeRecord),
