@@ -226,7 +226,7 @@ enum
         {.name = "incremental",                                                                    \
          .type = LEGACY_REFUSED,                                                                   \
          .help = "scripts cannot be built on others",                                              \
-         .hint = "Take a full dump, or sets with \"gpcrondump --incremental\"."},                   \
+         .hint = "Take a full dump, or sets with \"gpcrondump --incremental\"."},                  \
         {.name = "incremental-filter",                                                             \
          .type = LEGACY_REFUSED,                                                                   \
          .help = "there is no --incremental",                                                      \
