@@ -256,23 +256,22 @@ static bool dump(Run *run, Error *err)
     return true;
 }
 
-/* Agents on this host may be another user's, who cannot look into a directory of ours. */
-static bool open_home(Run *run, Error *err)
+/* Beside the report. Agents on this host may be another user's: they have places of their own. */
+static DumpDir *open_home(void *ctx, const DumpRequest *r, Error *err)
 {
     char whole[PATH_MAX];
-    const DumpRequest *r = run->request;
     const char *dir = r->report_dir != NULL ? r->report_dir : r->dir[0] == '/' ? r->dir : ".";
     const DumpDirSpec spec = {.path = whole, .prefix = r->prefix, .key = r->key, .mark = "_run"};
+    DumpDir *home = NULL;
     if (!dump_dir_make(dir, err))
-        return error_prefix(err, "the report");
-    if (realpath(dir, whole) == NULL)
-        return error_errno(err, ERR_STORAGE, "could not find \"%s\"", dir);
-    run->home = dump_dir_open(run->ctx, &spec, err);
-    if (run->home != NULL)
-        return true;
-    if (err->code == ERR_STORAGE)
+        error_prefix(err, "the report");
+    else if (realpath(dir, whole) == NULL)
+        error_errno(err, ERR_STORAGE, "could not find \"%s\"", dir);
+    else
+        home = dump_dir_open(ctx, &spec, err);
+    if (home == NULL && err->code == ERR_STORAGE)
         error_hint(err, "The report is written by gp_dump itself: --gp-r names its directory.");
-    return false;
+    return home;
 }
 
 bool dump_agents_run(void *ctx, const DumpRequest *request, Supervisor *supervisor, DumpResult *ret,
@@ -281,7 +280,10 @@ bool dump_agents_run(void *ctx, const DumpRequest *request, Supervisor *supervis
     Run run = {.ctx = ctx, .request = request, .supervisor = supervisor, .result = ret};
     *ret = (DumpResult){.nodes = NULL};
     if (!dump_prefix_check(request->prefix, err) ||
-        (request->key != NULL && !repo_key_parse(request->key, err)) || !open_home(&run, err))
+        (request->key != NULL && !repo_key_parse(request->key, err)))
+        return false;
+    run.home = open_home(ctx, request, err);
+    if (run.home == NULL)
         return false;
     memcpy(ret->key, run.home->key, sizeof(ret->key));
     bool done = dump(&run, err) && write_report(&run, NULL, err);

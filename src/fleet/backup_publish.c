@@ -347,7 +347,7 @@ static EngineMap *map_parts(void *ctx, const BackupNode *nodes, size_t count)
                 .content = nodes[0].content,
                 .database = nodes[0].record.database,
                 .table_oid = nodes[i].scope->parts[k].table_oid,
-                .method = mem_strdup(map, "parts")};
+                .method = mem_strdup(map, "random")};
     }
     if (map->distribution_count == 0)
         return NULL;
