@@ -361,22 +361,21 @@ static EngineMap *map_parts(void *ctx, const BackupNode *nodes, size_t count)
     return map;
 }
 
-bool backup_publish_nodes(void *ctx, const Fleet *fleet, const BackupRequest *request, RepoSet *set,
-                          BackupNode *nodes, size_t count, Cancel *cancel, Manifest **ret_manifest,
+bool backup_publish_nodes(void *ctx, const BackupStored *stored, Manifest **ret_manifest,
                           Error *err)
 {
     BackupResult result = {.manifest = NULL};
     BackupRun run = {.ctx = ctx,
-                     .fleet = fleet,
-                     .request = request,
+                     .fleet = stored->fleet,
+                     .request = stored->request,
                      .result = &result,
-                     .repo = set->repo,
-                     .set = set,
-                     .cancel = cancel,
-                     .nodes = nodes,
-                     .count = count,
+                     .repo = stored->set->repo,
+                     .set = stored->set,
+                     .cancel = stored->cancel,
+                     .nodes = stored->nodes,
+                     .count = stored->count,
                      .cut = {.method = "none"},
-                     .map = map_parts(ctx, nodes, count),
+                     .map = map_parts(ctx, stored->nodes, stored->count),
                      .started_us = clock_wall_us()};
     pthread_mutex_init(&run.set_mutex, NULL);
     bool ok = backup_publish(&run, err);
