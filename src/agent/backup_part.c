@@ -68,10 +68,10 @@ static bool make_result(Part *part, json_t **ret, Error *err)
 
 /* ---- the work ---- */
 
+/* The coordinator's locks are held until this is done, and somebody may wait for them: what can come later does. */
 static bool take_over(BackupNode *node, Error *err)
 {
-    if (!node_connect(node, false, err) || !node_find_pg_dump(node, err) ||
-        (node->with_config && !config_files_read(node, err)))
+    if (!node_connect(node, false, err))
         return false;
     if (node_adopt(node, err))
         return true;
@@ -94,6 +94,7 @@ void agent_node_init(AgentProcess *p, BackupRequest *request, const AgentBackupJ
     node->with_config = request->config_files;
     node->scope = job->scope;
     node->held = &job->snapshot;
+    node->remote = true;
     node->cancel = p->cancel;
 }
 
@@ -102,7 +103,8 @@ bool agent_node_dump(AgentProcess *p, BackupNode *node, Storage *st, const char 
     if (!take_over(node, err))
         return false;
     agent_monitor_phase(p->monitor, "running");
-    if (!node_dump(node, st, dir, err))
+    if (!node_stay_local(node, err) || (node->with_config && !config_files_read(node, err)) ||
+        !node_dump(node, st, dir, err))
         return false;
     agent_monitor_phase(p->monitor, "storing");
     return (node->request->no_sync || node_sync(node, st, dir, err)) &&

@@ -171,6 +171,15 @@ bool node_find_pg_dump(BackupNode *node, Error *err)
            error_node(err, node->label);
 }
 
+/* What is refused before anything is touched, and what is left out. */
+static bool look_around(BackupNode *node, Error *err)
+{
+    return list_tables(node, err) &&
+           (!node_has_catalogue(node) ||
+            catalog_read_left_out(node->probe, node->ctx, node->request->selection,
+                                  &node->record.warnings, &node->record.warning_count, err));
+}
+
 bool node_connect(BackupNode *node, bool probe_only, Error *err)
 {
     node->ctx = mem_context(NULL, "backup node");
@@ -181,13 +190,13 @@ bool node_connect(BackupNode *node, bool probe_only, Error *err)
     atomic_store(&node->progress->chunks_done, 0);
     atomic_store(&node->progress->rows_done, 0);
     atomic_store(&node->progress->finished, false);
-    bool definitions = node_has_catalogue(node);
-    bool ok = open_probe(node, err) && list_tables(node, err) &&
-              (!definitions ||
-               catalog_read_left_out(node->probe, node->ctx, node->request->selection,
-                                     &node->record.warnings, &node->record.warning_count, err));
-    ok = ok && (probe_only || (locks_check_capacity(node->probe, node->locked.count, err) &&
-                               open_others(node, err) && check_export(node, err)));
+    bool ok = open_probe(node, err);
+    if (ok && node->remote && node->held != NULL)
+        ok = open_others(node, err);
+    else if (ok)
+        ok = look_around(node, err) &&
+             (probe_only || (locks_check_capacity(node->probe, node->locked.count, err) &&
+                             open_others(node, err) && check_export(node, err)));
     return ok || error_node(err, node->label);
 }
 

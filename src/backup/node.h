@@ -42,7 +42,9 @@ typedef struct BackupNode
     /* Set before node_adopt: the snapshot that it takes, of a run that died or of a coordinator. */
     const HoldNodeRecord *held;
     /* An agent on the node's own host will do the data phase: no workers, no pg_dump of ours. Set before
-     * node_connect; node_stay_local takes it back. */
+     * node_connect; node_stay_local takes it back. Together with held this is that agent: node_connect opens what
+     * node_adopt needs, and looks at nothing that the coordinator has looked at; for the rest there is time when
+     * the coordinator's locks are taken over. */
     bool remote;
     char label[160];        /* "node 1" until connected, then "node 1 (host:port)" */
     Cancel *cancel;         /* of the attempt: raised by whoever fails first */

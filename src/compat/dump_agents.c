@@ -5,6 +5,7 @@
 
 #include "agent/pack.h"
 #include "base/log.h"
+#include "base/parallel.h"
 #include "base/str.h"
 #include "cli/cli.h"
 #include "compat/dump_dir.h"
@@ -24,6 +25,7 @@ typedef struct Run
     DumpResult *result;
     DumpDir *home; /* the place of the run's lock, beside the report */
     void **told; /* by node: what it has told of its files, roots of their own; NULL: nothing yet */
+    bool *named; /* by node: scripts may have their names there */
 } Run;
 
 /* ---- with them or without ---- */
@@ -115,28 +117,38 @@ static json_t *describe(void *arg, const BackupAgentView *view, json_t *backup, 
     return dump_job_json(&job, backup, err);
 }
 
-/* Of nodes' threads, each with its own node. */
+static size_t index_of(const Run *run, const BackupNode *node)
+{
+    size_t i = 0;
+    while (run->request->fleet->nodes[i].content != node->content)
+        i++;
+    return i;
+}
+
+/* These are called by nodes' threads, each with its own node. */
 static bool take(void *arg, const BackupNode *from, const json_t *answer, Error *err)
 {
     Run *run = arg;
-    const json_t *dir = json_object_get(answer, "dir");
+    size_t i = index_of(run, from);
+    DumpNode *node = &run->result->nodes[i];
     const json_t *script = json_object_get(answer, "script");
     const json_t *post_data = json_object_get(answer, "post_data");
-    if (!json_is_string(dir) || !(json_is_null(script) || json_is_string(script)) ||
+    run->named[i] = true;
+    if (!(json_is_null(script) || json_is_string(script)) ||
         !(json_is_null(post_data) || json_is_string(post_data)))
         return error_set(err, ERR_INTERNAL, "the agent does not tell where its scripts are");
-    for (size_t i = 0; i < run->request->fleet->node_count; i++)
-    {
-        if (run->request->fleet->nodes[i].content != from->content)
-            continue;
-        DumpNode *node = &run->result->nodes[i];
-        run->told[i] = mem_context(NULL, "files");
-        if (node->script != NULL)
-            node->script = mem_strdup(run->told[i], json_string_value(script));
-        if (node->post_data != NULL)
-            node->post_data = mem_strdup(run->told[i], json_string_value(post_data));
-    }
+    run->told[i] = mem_context(NULL, "files");
+    if (node->script != NULL)
+        node->script = mem_strdup(run->told[i], json_string_value(script));
+    if (node->post_data != NULL)
+        node->post_data = mem_strdup(run->told[i], json_string_value(post_data));
     return true;
+}
+
+static void left(void *arg, const BackupNode *from)
+{
+    Run *run = arg;
+    run->named[index_of(run, from)] = true;
 }
 
 /* ---- the run ---- */
@@ -179,27 +191,37 @@ static void place_nodes(const Run *run, const Manifest *m)
 
 /* ---- what is left behind ---- */
 
-/* Nodes that were done before another one failed. */
-static bool take_back(void *arg, Error *err)
+static bool remove_one(void *arg, size_t i, Error *err UNUSED)
 {
     Run *run = arg;
-    const Fleet *fleet = run->request->fleet;
+    const FleetNode *node = &run->request->fleet->nodes[i];
+    const DumpNodeFiles files = files_of(run, node->content);
+    Error why = ERROR_INIT;
+    if (!run->named[i])
+        return true;
+    AgentVisit visit = {
+        .content = node->content, .spec = node->spec, .more = dump_files_json(&files)};
     AgentTour tour = {.kind = DUMP_AGENT_REMOVE,
                       .key = run->home->key,
                       .repo = run->home->set_repo,
-                      .visits = mem_array(run->ctx, AgentVisit, fleet->node_count),
-                      .cancel = supervise_attempt(run->supervisor, err)};
-    for (size_t i = 0; i < fleet->node_count; i++)
-    {
-        const DumpNodeFiles files = files_of(run, fleet->nodes[i].content);
-        if (run->told[i] != NULL)
-            tour.visits[tour.count++] = (AgentVisit){.content = fleet->nodes[i].content,
-                                                     .spec = fleet->nodes[i].spec,
-                                                     .more = dump_files_json(&files)};
-    }
-    bool ok = tour.count == 0 || (tour.cancel != NULL && agent_tour_run(&tour, err));
+                      .visits = &visit,
+                      .count = 1,
+                      .cancel = cancel_new(&why)};
+    if (tour.cancel == NULL || !agent_tour_run(&tour, &why))
+        log_warning("node %d: its scripts may stay: %s", node->content, why.message);
+    cancel_free(tour.cancel);
     agent_tour_free(&tour);
-    return ok;
+    return true;
+}
+
+/* Nodes that had named their scripts before something failed. By flags of their own: that of the run may be up. */
+static void take_back(Run *run)
+{
+    Error err = ERROR_INIT;
+    AUTO(cancel_free) Cancel *cancel = cancel_new(&err);
+    if (cancel != NULL &&
+        !parallel_run(run->request->fleet->node_count, remove_one, run, cancel, &err))
+        log_debug("%s", err.message);
 }
 
 static bool write_report(const Run *run, const Error *failure, Error *err)
@@ -214,9 +236,7 @@ static bool write_report(const Run *run, const Error *failure, Error *err)
 static void record_failure(Run *run, const Error *failure)
 {
     Error err = ERROR_INIT;
-    if (!supervise_run(run->supervisor, take_back, NULL, run, &err))
-        log_warning("scripts of nodes that were done may stay on their hosts: %s", err.message);
-    err = (Error) ERROR_INIT;
+    take_back(run);
     if (!write_report(run, failure, &err))
         log_warning("%s", err.message);
 }
@@ -225,9 +245,10 @@ static bool dump(Run *run, Error *err)
 {
     BackupResult backup = {.manifest = NULL};
     const BackupAgentWork work = {
-        .kind = DUMP_AGENT, .describe = describe, .take = take, .arg = run};
+        .kind = DUMP_AGENT, .describe = describe, .take = take, .left = left, .arg = run};
     dump_files_fleet(run->ctx, run->request, run->request->dir, run->result);
     run->told = mem_array(run->ctx, void *, run->result->node_count);
+    run->named = mem_array(run->ctx, bool, run->result->node_count);
     if (!make_backup(run, &work, &backup, err))
         return false;
     dump_files_warn(backup.manifest);
@@ -235,23 +256,22 @@ static bool dump(Run *run, Error *err)
     return true;
 }
 
-/* Agents on this host may be another user's, who cannot look into a directory of ours. */
-static bool open_home(Run *run, Error *err)
+/* Beside the report. Agents on this host may be another user's: they have places of their own. */
+static DumpDir *open_home(void *ctx, const DumpRequest *r, Error *err)
 {
     char whole[PATH_MAX];
-    const DumpRequest *r = run->request;
     const char *dir = r->report_dir != NULL ? r->report_dir : r->dir[0] == '/' ? r->dir : ".";
     const DumpDirSpec spec = {.path = whole, .prefix = r->prefix, .key = r->key, .mark = "_run"};
+    DumpDir *home = NULL;
     if (!dump_dir_make(dir, err))
-        return error_prefix(err, "the report");
-    if (realpath(dir, whole) == NULL)
-        return error_errno(err, ERR_STORAGE, "could not find \"%s\"", dir);
-    run->home = dump_dir_open(run->ctx, &spec, err);
-    if (run->home != NULL)
-        return true;
-    if (err->code == ERR_STORAGE)
+        error_prefix(err, "the report");
+    else if (realpath(dir, whole) == NULL)
+        error_errno(err, ERR_STORAGE, "could not find \"%s\"", dir);
+    else
+        home = dump_dir_open(ctx, &spec, err);
+    if (home == NULL && err->code == ERR_STORAGE)
         error_hint(err, "The report is written by gp_dump itself: --gp-r names its directory.");
-    return false;
+    return home;
 }
 
 bool dump_agents_run(void *ctx, const DumpRequest *request, Supervisor *supervisor, DumpResult *ret,
@@ -260,7 +280,10 @@ bool dump_agents_run(void *ctx, const DumpRequest *request, Supervisor *supervis
     Run run = {.ctx = ctx, .request = request, .supervisor = supervisor, .result = ret};
     *ret = (DumpResult){.nodes = NULL};
     if (!dump_prefix_check(request->prefix, err) ||
-        (request->key != NULL && !repo_key_parse(request->key, err)) || !open_home(&run, err))
+        (request->key != NULL && !repo_key_parse(request->key, err)))
+        return false;
+    run.home = open_home(ctx, request, err);
+    if (run.home == NULL)
         return false;
     memcpy(ret->key, run.home->key, sizeof(ret->key));
     bool done = dump(&run, err) && write_report(&run, NULL, err);

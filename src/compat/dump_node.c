@@ -85,8 +85,13 @@ static bool put_definitions(Work *w, RepoSet *set, BackupNode *node, Error *err)
 static bool fill_set(Work *w, RepoSet *set, Manifest **ret, Error *err)
 {
     bool source = w->job.definitions.records != NULL;
-    BackupNode *nodes = source ? w->nodes : w->nodes + 1;
     BackupNode *own = &w->nodes[1];
+    const BackupStored stored = {.fleet = w->dump.fleet,
+                                 .request = &w->request,
+                                 .set = set,
+                                 .nodes = source ? w->nodes : own,
+                                 .count = source ? 2 : 1,
+                                 .cancel = w->p->cancel};
     if (source && !put_definitions(w, set, &w->nodes[0], err))
         return false;
     agent_node_init(w->p, &w->request, &w->job.backup, own);
@@ -94,8 +99,7 @@ static bool fill_set(Work *w, RepoSet *set, Manifest **ret, Error *err)
     bool ok = agent_node_dump(w->p, own, set->repo->storage, set->dir, err);
     w->records = ok ? agent_records_pack(w->p->ctx, own, err) : NULL;
     w->objects = atomic_load(&own->objects);
-    ok = w->records != NULL && backup_publish_nodes(w->p->ctx, w->dump.fleet, &w->request, set,
-                                                    nodes, source ? 2 : 1, w->p->cancel, ret, err);
+    ok = w->records != NULL && backup_publish_nodes(w->p->ctx, &stored, ret, err);
     node_close(own);
     return ok;
 }

@@ -225,8 +225,8 @@ enum
          .hint = "Leave it out."},                                                                 \
         {.name = "incremental",                                                                    \
          .type = LEGACY_REFUSED,                                                                   \
-         .help = "counters on the coordinator do not tell reliably what has changed",              \
-         .hint = "Take a full dump, or a set with \"pgark backup\"."},                             \
+         .help = "scripts cannot be built on others",                                              \
+         .hint = "Take a full dump, or sets with \"gpcrondump --incremental\"."},                  \
         {.name = "incremental-filter",                                                             \
          .type = LEGACY_REFUSED,                                                                   \
          .help = "there is no --incremental",                                                      \

@@ -215,8 +215,8 @@ static bool check_nodes(const Run *run, const char *dir, Error *err)
         int dbid = (int) strtol(c + strlen(DBID_WORD), NULL, 10);
         if (has_dbid(r->fleet, dbid))
             continue;
-        error_set(err, ERR_USAGE, "the dump has scripts of dbid %d, and no node of the target has it",
-                  dbid);
+        error_set(err, ERR_USAGE,
+                  "the dump has scripts of dbid %d, and no node of the target has it", dbid);
         return error_hint(err, "Bring all files into one directory, and restore with --agent=no.");
     }
     return true;

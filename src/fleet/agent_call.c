@@ -244,7 +244,7 @@ static void release_agent(Follow *f)
     if (f->busy || !f->checked || f->released ||
         atomic_load(&call->barrier->reached) < call->barrier->wanted)
         return;
-    f->released = true;
+    f->released = call->released = true;
     f->busy = PQsendQuery(call->status->raw, f->proceed) == 1;
     if (!f->busy)
         agent_call_event(call, EVENT_GONE);

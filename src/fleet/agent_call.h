@@ -43,7 +43,8 @@ typedef struct AgentCall
     PgConn *status;
     AgentWatch watch;
     AgentState state;
-    bool all_run; /* this was the last agent of all to run */
+    bool all_run;  /* this was the last agent of all to run */
+    bool released; /* it was told to go on, as all were as far */
 } AgentCall;
 
 /* agent_call_usable tells, by a connection to a node's database, whether agents can be started there.

@@ -327,12 +327,15 @@ static bool dump_one(void *arg, size_t i, Error *err)
                     .more = describe_job(a, tmp, err)};
     bool ok = job.more != NULL && agent_call_run(&a->call, kind, run->set->key, &job, &result, err);
     ok = ok && take_result(a, result, err);
+    if (!ok && a->call.released)
+        run->request->work->left(run->request->work->arg, a->node);
     json_decref(job.more);
     json_decref(result);
     return ok || error_node(err, a->node->label);
 }
 
-/* Where agents are to write a coordinator's tables they need its definitions: those of the cut. */
+/* Where agents are to write a coordinator's tables they need its definitions, those of the cut. Its list of chunks
+ * is empty here. */
 static bool dump_coordinator(BackupRun *run, Error *err)
 {
     BackupNode *node = &run->nodes[0];
@@ -340,6 +343,7 @@ static bool dump_coordinator(BackupRun *run, Error *err)
         return true;
     return node_find_pg_dump(node, err) &&
            node_dump_schema(node, run->repo->storage, run->set->dir, err) &&
+           manifest_writer_commit(node->chunks, &node->record.chunks, err) &&
            node_plan(node, node->scout, err);
 }
 

@@ -325,21 +325,57 @@ bool backup_publish(BackupRun *run, Error *err)
     return ok;
 }
 
-bool backup_publish_nodes(void *ctx, const Fleet *fleet, const BackupRequest *request, RepoSet *set,
-                          BackupNode *nodes, size_t count, Cancel *cancel, Manifest **ret_manifest,
+static int by_table(const void *a, const void *b)
+{
+    uint32_t x = ((const DistributionRecord *) a)->table_oid;
+    uint32_t y = ((const DistributionRecord *) b)->table_oid;
+    return x < y ? -1 : x > y;
+}
+
+/* Which tables of the first node the nodes' relations belong to; NULL: they are all their own. How an engine spreads
+ * them is not known here, and for rows of no interest. */
+static EngineMap *map_parts(void *ctx, const BackupNode *nodes, size_t count)
+{
+    EngineMap *map = mem_new(ctx, EngineMap);
+    size_t capacity = 0;
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++)
+    {
+        for (size_t k = 0; nodes[i].scope != NULL && k < nodes[i].scope->part_count; k++)
+            *mem_push(map, map->distributions, map->distribution_count, capacity,
+                      DistributionRecord) = (DistributionRecord){
+                .content = nodes[0].content,
+                .database = nodes[0].record.database,
+                .table_oid = nodes[i].scope->parts[k].table_oid,
+                .method = mem_strdup(map, "random")};
+    }
+    if (map->distribution_count == 0)
+        return NULL;
+    qsort(map->distributions, map->distribution_count, sizeof(DistributionRecord), by_table);
+    for (size_t i = 0; i < map->distribution_count; i++)
+    {
+        if (i == 0 || map->distributions[i].table_oid != map->distributions[kept - 1].table_oid)
+            map->distributions[kept++] = map->distributions[i];
+    }
+    map->distribution_count = kept;
+    return map;
+}
+
+bool backup_publish_nodes(void *ctx, const BackupStored *stored, Manifest **ret_manifest,
                           Error *err)
 {
     BackupResult result = {.manifest = NULL};
     BackupRun run = {.ctx = ctx,
-                     .fleet = fleet,
-                     .request = request,
+                     .fleet = stored->fleet,
+                     .request = stored->request,
                      .result = &result,
-                     .repo = set->repo,
-                     .set = set,
-                     .cancel = cancel,
-                     .nodes = nodes,
-                     .count = count,
+                     .repo = stored->set->repo,
+                     .set = stored->set,
+                     .cancel = stored->cancel,
+                     .nodes = stored->nodes,
+                     .count = stored->count,
                      .cut = {.method = "none"},
+                     .map = map_parts(ctx, stored->nodes, stored->count),
                      .started_us = clock_wall_us()};
     pthread_mutex_init(&run.set_mutex, NULL);
     bool ok = backup_publish(&run, err);

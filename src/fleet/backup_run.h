@@ -29,6 +29,8 @@ typedef struct BackupAgentWork
     json_t *(*describe)(void *arg, const BackupAgentView *view, json_t *backup, Error *err);
     /* Reads the answer, which has the fields of an AGENT_BACKUP's, too. */
     bool (*take)(void *arg, const BackupNode *node, const json_t *result, Error *err);
+    /* There is no answer, and the agent had been told that all were as far. */
+    void (*left)(void *arg, const BackupNode *node);
     void *arg;
 } BackupAgentWork;
 
@@ -57,10 +59,18 @@ typedef struct BackupResult
 bool backup_run(void *ctx, const Fleet *fleet, const BackupRequest *request, Supervisor *supervisor,
                 ProgressMode mode, BackupResult *result, Error *err) MUST_CHECK;
 
-/* backup_publish_nodes publishes a set of nodes that are stored, for who has no run: fleet names topology and set,
- * request what was asked. Sets set->committed; *ret_manifest, folded, lies below ctx. */
-bool backup_publish_nodes(void *ctx, const Fleet *fleet, const BackupRequest *request, RepoSet *set,
-                          BackupNode *nodes, size_t count, Cancel *cancel, Manifest **ret_manifest,
+/* backup_publish_nodes publishes a set of nodes that are stored, for who has no run. Sets set->committed; *ret_manifest,
+ * folded, lies below ctx. */
+typedef struct BackupStored
+{
+    const Fleet *fleet; /* topology and name of the set */
+    const BackupRequest *request;
+    RepoSet *set;
+    BackupNode *nodes;
+    size_t count;
+    Cancel *cancel;
+} BackupStored;
+bool backup_publish_nodes(void *ctx, const BackupStored *stored, Manifest **ret_manifest,
                           Error *err) MUST_CHECK;
 
 #endif

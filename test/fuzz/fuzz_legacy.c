@@ -1,10 +1,11 @@
 /*
  * test/fuzz/fuzz_legacy.c - what the classic tools read: command lines (a word in each line), names of files and
- * keys, and scripts that are halved by their marks, which must not depend on the pieces that they come in.
+ * keys, jobs of agents, and scripts that are halved by their marks, which must not depend on the pieces that they come in.
  */
 #include "base/str.h"
-#include "compat/dump_names.h"
+#include "compat/dump_job.h"
 #include "compat/legacy_options.h"
+#include "compat/restore_job.h"
 #include "compat/script_filter.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -103,6 +104,24 @@ static void check_names(const char *text)
     }
 }
 
+static void check_jobs(void *ctx, const char *text, size_t size)
+{
+    json_t *job = json_loadb(text, size, 0, NULL);
+    DumpNodeJob dump;
+    DumpNodeFiles files;
+    RestoreNodeJob restore;
+    for (int i = 0; job != NULL && i < 3; i++)
+    {
+        Error err = ERROR_INIT;
+        bool ok = i == 0   ? dump_job_parse(ctx, job, &dump, &err)
+                  : i == 1 ? dump_files_parse(job, &files, &err)
+                           : restore_job_parse(job, &restore, &err);
+        if (ok == error_is_set(&err) || (!ok && err.code != ERR_USAGE))
+            abort();
+    }
+    json_decref(job);
+}
+
 static bool keep(void *arg, const void *data, size_t len, Error *err)
 {
     (void) err;
@@ -145,6 +164,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char *text = mem_strndup(ctx, (const char *) data + 1, size - 1);
     if (data[0] % 3 == 0)
         check_options(ctx, text);
+    else if (data[0] % 3 == 1 && text[0] == '{')
+        check_jobs(ctx, text, strlen(text));
     else if (data[0] % 3 == 1)
         check_names(text);
     else

@@ -114,4 +114,61 @@ is(join(' ', grep { !/status/ } gp_files("$data[0]/blocked")), '', 'the other no
 like(slurp_bytes("$base/reports/gp_dump_20260104000001.rpt"), qr/finished unsuccessfully with 4 failures\.\n\z/, 'the report says so');
 is(join(' ', glob("$data[0]/blocked/.gp_dump*"), glob("$base/reports/.gp_dump*")), '', 'no place is left');
 no_traces('a dump that failed', undef, @servers);
+
+# ---- kills: node 0 has its scripts, and waits for node 1, whose report is held back -------------------------------
+
+# agent SERVER - the pid of the agent that its session has started.
+sub agent
+{
+    my ($i) = @_;
+    my $backend = $servers[$i]->safe_psql('postgres', q{SELECT pid FROM pg_stat_activity WHERE application_name = 'pgark launch'});
+    return $backend eq '' ? undef : (grep { (eval { slurp_bytes("/proc/$_/cmdline") } // '') =~ /\0agent\0gp_dump_node\0/ } tree_of($backend))[0];
+}
+
+$servers[1]->safe_psql('bank', <<'SQL');
+DO $$ BEGIN
+    EXECUTE (SELECT regexp_replace(pg_get_functiondef('pgark.report'::regproc), 'BEGIN',
+        'BEGIN IF report.phase <> ''starting'' AND report.outcome IS NULL THEN PERFORM pg_advisory_xact_lock_shared(7); END IF;'));
+END $$;
+SQL
+my $holder = $servers[1]->background_psql('bank');
+$holder->query_safe('SELECT pg_advisory_lock(7)');
+my $second = 20260105000000;
+for my $case ([ 'gp_dump is killed', 'KILL', sub { $_[0]{pid} }, 137, undef ], [ 'gp_dump is interrupted', 'INT', sub { $_[0]{pid} }, 130, undef ],
+    [ 'an agent that waits is killed', 'KILL', sub { agent(0) }, 1, qr/node 0.*was ended by signal 9/ ],
+    [ 'an agent that is slow is killed', 'KILL', sub { agent(1) }, 1, qr/node 1.*was ended by signal 9/ ])
+{
+    my ($name, $signal, $whom, $wanted, $pattern) = @$case;
+    $second++;
+    local $ENV{PGARK} = ($ENV{PGARK} =~ s{[^/]+\z}{gp_dump}r);
+    my $run = pgark_start('--gp-d', 'killed', '--gp-r', "$base/reports", '--gp-k', $second, @from);
+    wait_for_query($servers[0], 'bank', "SELECT phase = 'checked' FROM pgark.task WHERE key = '$second'", "$name: node 0 waits");
+    kill $signal, $whom->($run);
+    my ($code, undef, $err) = pgark_finish($run);
+    is($code, $wanted, "$name: exit code");
+    like($err, $pattern, "$name: the node is named") if defined $pattern;
+    no_traces($name, undef, @servers);
+    is(join(' ', grep { !/status/ && !/\A\.gp_dump_\d+_\d_\d\.set\z/ } map { gp_files("$_/killed") } @data), '', "$name: no script is there");
+}
+$holder->query_safe('SELECT pg_advisory_unlock(7)');
+$holder->quit;
+
+# The last node fails when all have begun to name their files: those of the others are taken back.
+$servers[1]->safe_psql('bank', <<'SQL');
+DO $$ BEGIN
+    EXECUTE (SELECT regexp_replace(pg_get_functiondef('pgark.report'::regproc), 'BEGIN IF.*?END IF;',
+        'BEGIN IF report.kind = ''gp_dump_node'' AND report.phase IN (''naming'', ''ended'') THEN
+            PERFORM pg_terminate_backend(a.pid) FROM pg_stat_activity a WHERE a.application_name = ''pgark launch''; END IF;'));
+END $$;
+SQL
+gp_tool_fails('gp_dump', [ '--gp-d', 'late', '--gp-r', "$base/reports", '--gp-k', '20260106000000', @from ], qr/node 1.*(terminat|lost)/, 'a failure at the very end');
+no_traces('a failure at the very end', undef, @servers);
+is(join(' ', grep { !/status/ } map { gp_files("$_/late") } @data), '', 'no script of it stays, on any host');
+$servers[1]->safe_psql('bank', <<'SQL');
+DO $$ BEGIN
+    EXECUTE (SELECT regexp_replace(pg_get_functiondef('pgark.report'::regproc), 'BEGIN IF.*?END IF;', 'BEGIN'));
+END $$;
+SQL
+gp_tool_ok('gp_dump', [ '--gp-d', 'killed', '--gp-r', "$base/reports", @from ], 'the next dump');
+is(join(' ', map { glob "$_/.gp_dump*" } map({ "$_/killed" } @data), "$base/reports"), '', 'no place is left');
 done_testing();
