@@ -199,7 +199,8 @@ static const OptionSpec rows[] = {
                 "selection, format and compression: chunks that are the same, byte by byte, are "
                 "referred to there. The set is as whole as any other, and needs those that it "
                 "refers to, which expire keeps as long. Where there is no such set, all is stored. "
-                "With --physical, from PostgreSQL 17 on: what has not changed since the newest such set of the same "
+                "With --physical, from PostgreSQL 17 on: what has not changed since the newest "
+                "such set of the same "
                 "servers is left out; summarize_wal must be on.",
     },
     {

@@ -272,8 +272,9 @@ static bool check_basebackup(const Options *o, Error *err)
                          "--tablespace-mapping and --waldir are for --format=plain");
     if (!tar && is_set(o, OPT_BASE_COMPRESS) &&
         strcmp(options_string(o, OPT_BASE_COMPRESS), "none") != 0 &&
-        strcmp(options_string(o, OPT_BASE_COMPRESS), "0") != 0)
-        return error_set(err, ERR_USAGE, "--compress is for --format=tar");
+        strcmp(options_string(o, OPT_BASE_COMPRESS), "0") != 0 &&
+        strncmp(options_string(o, OPT_BASE_COMPRESS), "server-", 7) != 0)
+        return error_set(err, ERR_USAGE, "--compress is for --format=tar, but for server- methods");
     if (is_set(o, OPT_CREATE_SLOT) && !is_set(o, OPT_BASE_SLOT))
         return error_set(err, ERR_USAGE, "--create-slot needs --slot");
     if ((is_set(o, OPT_BASE_SLOT) || is_set(o, OPT_NO_SLOT)) && !streams)

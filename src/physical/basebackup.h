@@ -36,8 +36,11 @@ typedef struct BasebackupRequest
     const char *slot;    /* NULL: a temporary one */
     bool create_slot;
     bool no_slot;
-    uint64_t max_rate;              /* bytes per second, 0: any */
-    Compress compress;              /* of tar archives */
+    uint64_t max_rate; /* bytes per second, 0: any */
+    Compress compress; /* of tar archives, here */
+    CompressMethod
+        server_compress; /* of what the server sends, by the server; none; not with compress */
+    const char *server_detail;      /* in its own words: level, workers; NULL */
     const char *manifest_checksums; /* NULL: no manifest */
     bool no_verify;
     const BasebackupMap *maps; /* not with tar */

@@ -2,7 +2,8 @@
  * physical/basebackup_tar.c - a base backup as tar archives; see basebackup_parts.h.
  *
  * base.tar, <oid>.tar for each tablespace, pg_wal.tar, each with the suffix of its codec; and backup_manifest. The
- * server's archives are passed on as they are, but for their end: members that are added stand before it. A file
+ * server's archives are passed on as they are, but for their end: members that are added stand before it. What the
+ * server has compressed is passed on as it is altogether, and nothing can be added. A file
  * that is in an archive twice is the second one when that is unpacked.
  */
 #include "base/clock.h"
@@ -34,6 +35,7 @@ typedef struct Tar
     TarStream *stream;
     bool in_manifest;
     bool in_base;
+    bool base_came;
     bool in_conf;
     Str *conf; /* what the server has in CONF */
 } Tar;
@@ -138,8 +140,8 @@ static bool tar_begin(BasebackupForm *f, const BaseBackupStart *start UNUSED, Er
 
 static bool end_archive(Tar *t, Error *err)
 {
-    if (t->stream == NULL)
-        return true;
+    if (t->stream == NULL) /* there is none, or the server compresses it */
+        return out_close(&t->data, err);
     bool ok = tar_stream_finish(t->stream, err);
     mem_free(t->stream);
     t->stream = NULL;
@@ -157,11 +159,18 @@ static bool tar_archive(BasebackupForm *f, const BaseBackupTablespace *space, Er
 {
     Tar *t = (Tar *) f;
     char name[32] = "base.tar";
+    const CompressMethod server = f->request->server_compress;
     const TarEvents events = {.begin = begin_member, .data = member_data, .arg = t};
     if (!end_archive(t, err))
         return false;
     if (space->oid != 0)
         snprintf(name, sizeof(name), "%" PRIu32 ".tar", space->oid);
+    t->base_came = t->base_came || space->oid == 0;
+    if (server != COMPRESS_NONE)
+    {
+        t->data = out_new(t, mem_printf(t, "%s%s", name, compress_suffix(server)), false, err);
+        return t->data != NULL;
+    }
     t->in_base = space->oid == 0;
     t->stream = tar_stream_new(t, &events);
     t->data = out_new(t, name, true, err);
@@ -181,7 +190,7 @@ static bool tar_manifest(BasebackupForm *f, Error *err)
 static bool tar_data(BasebackupForm *f, const void *data, size_t len, Error *err)
 {
     Tar *t = (Tar *) f;
-    if (t->in_manifest)
+    if (t->in_manifest || t->stream == NULL)
         return io_write(t->data->chain, data, len, err);
     for (size_t done = 0, n = 0; done < len; done += n)
     {
@@ -240,9 +249,10 @@ static bool tar_end(BasebackupForm *f, const char *recovery, Error *err)
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "end");
     if (!end_archive(t, err) || !out_close(&t->data, err))
         return false;
-    if (t->base == NULL)
+    if (!t->base_came)
         return error_set(err, ERR_QUERY, "the server sent no data directory");
-    bool ok = add_recovery(t, recovery, err) && add_end(t->base, err) && out_close(&t->base, err);
+    bool ok = t->base == NULL ||
+              (add_recovery(t, recovery, err) && add_end(t->base, err) && out_close(&t->base, err));
     ok = ok && (t->wal == NULL || (add_end(t->wal, err) && out_close(&t->wal, err)));
     return ok && storage_remove_dir(t->place.storage, path_of(tmp, t, WAL_PARTS), err) &&
            (f->request->no_sync ||
