@@ -22,7 +22,7 @@ typedef struct BaseBackupOptions
     uint64_t max_rate;              /* bytes per second, 0: any; the server wants 32 kB to 1 GB */
     bool no_verify;                 /* the server does not check pages */
     const char *manifest_checksums; /* algorithm; NULL: no manifest */
-    bool incremental; /* to the backup whose manifest has been uploaded; from 17 on */
+    bool incremental;               /* to the backup whose manifest has been uploaded; from 17 on */
     const char *compression;        /* by the server, from 15 on; NULL: none */
     const char *compression_detail;
 } BaseBackupOptions;

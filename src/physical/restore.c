@@ -335,7 +335,8 @@ static bool check_manifest(const PhysicalRestore *r, RestoreTree *tree, Error *e
                            .stored = manifest->bytes,
                            .sha256 = manifest->sha256};
     AUTO(io_free)
-    IoStage *listing = keep ? restore_files_manifest(tree, err) : io_sink_new(to_check, tree->check);
+    IoStage *listing = keep ? restore_files_manifest(tree, err)
+                            : io_sink_new(to_check, tree->check);
     return listing != NULL &&
            object_read(r->repo->storage, set->dir, &object, set->m->set.compress.method, listing,
                        r->cancel, err) &&
@@ -517,8 +518,8 @@ bool physical_restore(void *ctx, Repo *repo, const char *set_dir,
                          .request = request,
                          .cancel = cancel};
     progress_phase(progress, "checking");
-    bool ok = chain_open(repo, ctx, set_dir, ret->manifest, &r.chain, err) &&
-              find_repo(&r, err) && make_trees(&r, progress, err) && fill(&r, progress, err);
+    bool ok = chain_open(repo, ctx, set_dir, ret->manifest, &r.chain, err) && find_repo(&r, err) &&
+              make_trees(&r, progress, err) && fill(&r, progress, err);
     if (ok)
         report(&r, ret);
     chain_close(&r.chain);

@@ -35,7 +35,7 @@ typedef struct Files
     char prefix[sizeof("pg_tblspc/") + 12]; /* of the names in the server's manifest */
     bool base;
     TarStream *tar;
-    int fd; /* of the file at hand; -1: it is left out */
+    int fd;                   /* of the file at hand; -1: it is left out */
     IncrementalFile *changes; /* NULL: of a whole backup, which has none */
     bool in_changes;          /* the file at hand is of changed blocks */
     uint32_t length;          /* that the file has by them, in blocks */
@@ -135,13 +135,16 @@ static bool begin_file(Files *f, const TarMember *m, Error *err)
 
 /* ---- files of changed blocks ---- */
 
-static bool begin_changes(Files *f, const TarMember *m, Error *err)
+static bool begin_changes(Files *f, const TarMember *m, const char *whole, Error *err)
 {
+    if (!tar_name_sound(whole))
+        return error_set(err, ERR_CORRUPT, "blocks come of a file with an impossible name");
     f->crc = 0;
     f->in_changes = true;
     f->fd = f->dir == NULL ? -1 : open(f->path, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
     if (f->fd < 0 && f->dir != NULL && errno == ENOENT)
-        return error_set(err, ERR_CORRUPT, "blocks of file \"%s\" come, which is not there", f->path);
+        return error_set(err, ERR_CORRUPT, "blocks of file \"%s\" come, which is not there",
+                         f->path);
     if (f->fd < 0 && f->dir != NULL)
         return error_errno(err, ERR_STORAGE, "cannot open %s", f->path);
     incremental_file_begin(f->changes, m->size);
@@ -189,7 +192,7 @@ static bool on_block(void *arg, uint32_t block, const void *page, Error *err)
 static void note_name(const Files *f, const char *name)
 {
     char path[TAR_NAME_LEN + sizeof(f->prefix)];
-    if (f->tree->names == NULL || f->dir == NULL)
+    if (!f->tree->later || f->dir == NULL)
         return;
     snprintf(path, sizeof(path), "%s%s", f->prefix, name);
     pthread_mutex_lock(&f->tree->mutex);
@@ -205,11 +208,11 @@ static bool on_begin(void *arg, const TarMember *m, Error *err)
     bool changes = m->kind == TAR_FILE && f->tree->later &&
                    incremental_file_whole(m->name, whole, sizeof(whole));
     const char *name = control ? CONTROL_HIDDEN : changes ? whole : m->name;
-    note_name(f, control ? CONTROL_HIDDEN : changes ? whole : m->name);
+    note_name(f, name);
     if (!set_path(f, name, err))
         return false;
     if (changes)
-        return begin_changes(f, m, err);
+        return begin_changes(f, m, whole, err);
     switch (m->kind)
     {
     case TAR_DIRECTORY:
@@ -375,9 +378,11 @@ void restore_files_next(RestoreTree *tree)
 }
 
 /* The directory (path; its name in the server's manifest with a slash, or nothing) keeps what came. */
-static bool sweep(const RestoreTree *tree, const char *path, const char *name, int depth, Error *err);
+static bool sweep(const RestoreTree *tree, const char *path, const char *name, int depth,
+                  Error *err);
 
-static bool sweep_entry(const RestoreTree *tree, const char *path, const char *name, int depth, Error *err)
+static bool sweep_entry(const RestoreTree *tree, const char *path, const char *name, int depth,
+                        Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "sweep");
     struct stat s;
@@ -395,7 +400,8 @@ static bool sweep_entry(const RestoreTree *tree, const char *path, const char *n
     return error_errno(err, ERR_STORAGE, "cannot remove %s", path);
 }
 
-static bool sweep(const RestoreTree *tree, const char *path, const char *name, int depth, Error *err)
+static bool sweep(const RestoreTree *tree, const char *path, const char *name, int depth,
+                  Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "sweep");
     bool ok = true;
@@ -605,7 +611,8 @@ static char *read_label(void *ctx, const char *path, Error *err)
 }
 
 /* Appends the lines that stay; *ret_found: the others say what they must. */
-static void filter_label(Str *to, const char *text, uint64_t lsn, uint32_t timeline, bool *ret_found)
+static void filter_label(Str *to, const char *text, uint64_t lsn, uint32_t timeline,
+                         bool *ret_found)
 {
     bool lsn_found = false, timeline_found = false;
     for (const char *line = text, *end; *line != '\0'; line = end)
@@ -628,7 +635,8 @@ static void filter_label(Str *to, const char *text, uint64_t lsn, uint32_t timel
     *ret_found = lsn_found && timeline_found;
 }
 
-bool restore_files_label(const RestoreTree *tree, uint64_t base_lsn, uint32_t base_timeline, Error *err)
+bool restore_files_label(const RestoreTree *tree, uint64_t base_lsn, uint32_t base_timeline,
+                         Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "label");
     const char *path = mem_printf(tmp, "%s/" LABEL, tree->data.path);
@@ -639,8 +647,9 @@ bool restore_files_label(const RestoreTree *tree, uint64_t base_lsn, uint32_t ba
         return false;
     filter_label(label, text, base_lsn, base_timeline, &found);
     if (!found)
-        return error_set(err, ERR_CORRUPT,
-                         "its backup_label does not say that it is incremental to the set before it");
+        return error_set(
+            err, ERR_CORRUPT,
+            "its backup_label does not say that it is incremental to the set before it");
     return (unlink(path) == 0 || error_errno(err, ERR_STORAGE, "cannot replace %s", path)) &&
            write_file(tree, LABEL, label->data, err);
 }

@@ -55,8 +55,8 @@ bool restore_files_end(const IoStage *stage, Error *err) MUST_CHECK;
  * one; ERR_CORRUPT: it is not incremental to a backup that began there. */
 void restore_files_next(RestoreTree *tree);
 bool restore_files_sweep(RestoreTree *tree, Error *err) MUST_CHECK;
-bool restore_files_label(const RestoreTree *tree, uint64_t base_lsn, uint32_t base_timeline, Error *err)
-    MUST_CHECK;
+bool restore_files_label(const RestoreTree *tree, uint64_t base_lsn, uint32_t base_timeline,
+                         Error *err) MUST_CHECK;
 
 /* When all streams are through: restore_files_whole tells whether what has come is a data directory;
  * restore_files_manifest makes a sink that takes the server's own manifest, keeps it, and compares. ERR_CORRUPT. */
