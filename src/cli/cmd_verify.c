@@ -28,11 +28,11 @@ static void count_bytes(void *arg, uint64_t bytes)
     atomic_store(&progress_node(run->progress, 0)->bytes_done, bytes);
 }
 
-/* An incremental set of base backups is read with all that it is built on. */
+/* Whatever set a chunk lies in, it is read; an incremental set of base backups with all that it is built on. */
 static uint64_t bytes_to_read(const VerifyRun *run, const Manifest *m)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "chain");
-    uint64_t bytes = m->totals.stored;
+    uint64_t bytes = m->totals.stored + m->totals.referenced;
     for (size_t i = 0; manifest_is_physical(m) && i < m->set.depends_count; i++)
     {
         Error ignored = ERROR_INIT;
@@ -91,7 +91,7 @@ static bool verify_work(void *arg, Error *err)
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "verify");
     Error ignored = ERROR_INIT;
     Manifest *m = manifest_read(run->repo->storage, tmp, run->dir, true, &ignored);
-    if (m != NULL)
+    if (m != NULL && !options_flag(run->o, OPT_QUICK))
         atomic_store(&progress_node(run->progress, 0)->bytes_total, bytes_to_read(run, m));
     progress_phase(run->progress, "reading");
     if (m != NULL && manifest_is_physical(m))

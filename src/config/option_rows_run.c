@@ -722,6 +722,22 @@ static const OptionSpec rows[] = {
         .help = "file whose first line is the password for that",
         .more = "Nobody but its owner may have a right to it.",
     },
+    {
+        .id = OPT_MAIL_TIMEOUT,
+        .name = "mail-timeout",
+        .type = OPTION_DURATION,
+        .group = GROUP_OUTPUT,
+        .commands = CMD_BACKUP,
+        .file_commands = CMD_BACKUP,
+        .initial = "1min",
+        .min = 1000,
+        .max = INT64_C(3600) * 1000,
+        .range = "1s to 1h",
+        .arg = "TIME",
+        .help = "give mail up that is not sent by then",
+        .more = "A server that says nothing for a third of it is given up before. Units: ms, s, "
+                "min, h and d; a bare number is milliseconds.",
+    },
 
     {
         .id = OPT_CONFIG,

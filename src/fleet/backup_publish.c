@@ -300,6 +300,11 @@ bool backup_publish(BackupRun *run, Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "publish");
     Manifest *m = make_manifest(run);
+    if (run->request->work != NULL)
+    {
+        run->result->manifest = m;
+        return fold_manifest(m, err) != NULL && cancel_check(run->cancel, err);
+    }
     if (!run->request->no_sync && !sync_directories(run, err))
         return false;
     if (backup_agents_have_parts(run) && !send_manifest(run, m, err))
@@ -317,5 +322,28 @@ bool backup_publish(BackupRun *run, Error *err)
     pthread_mutex_unlock(&run->set_mutex);
     if (ok)
         run->result->manifest = m;
+    return ok;
+}
+
+bool backup_publish_nodes(void *ctx, const Fleet *fleet, const BackupRequest *request, RepoSet *set,
+                          BackupNode *nodes, size_t count, Cancel *cancel, Manifest **ret_manifest,
+                          Error *err)
+{
+    BackupResult result = {.manifest = NULL};
+    BackupRun run = {.ctx = ctx,
+                     .fleet = fleet,
+                     .request = request,
+                     .result = &result,
+                     .repo = set->repo,
+                     .set = set,
+                     .cancel = cancel,
+                     .nodes = nodes,
+                     .count = count,
+                     .cut = {.method = "none"},
+                     .started_us = clock_wall_us()};
+    pthread_mutex_init(&run.set_mutex, NULL);
+    bool ok = backup_publish(&run, err);
+    pthread_mutex_destroy(&run.set_mutex);
+    *ret_manifest = result.manifest;
     return ok;
 }
