@@ -92,7 +92,6 @@ $node->reload;
 $node->backup('copy');
 my $standby = PostgreSQL::Test::Cluster->new('standby');
 $standby->init_from_backup($node, 'copy', has_streaming => 1);
-$standby->append_conf('postgresql.conf', sprintf "port = %d\n", $standby->port);
 $standby->start;
 $node->wait_for_catchup($standby);
 $watch = watch($standby, 'postgres', 'EXISTS (SELECT FROM pg_stat_progress_basebackup WHERE backup_streamed > 1000000)');
@@ -108,16 +107,14 @@ no_slots('a promotion', $standby);
 drop_server($standby);
 
 # ---- a disk that is too small for a restore
-SKIP:
-{
-    skip 'no small file system: only root can mount one (see tools/as_user.sh -m)', 1 unless defined $ENV{PGARK_TEST_TMPFS};
-    my $small = "$ENV{PGARK_TEST_TMPFS}/data";
-    my @to    = ('restore', $good, '--physical', '--repo', $repo, '--map', "0=$small");
+with_small_disk(sub {
+    my ($small) = @_;
+    my @to = ('restore', $good, '--physical', '--repo', $repo, '--map', "0=$small/data");
     pgark_fails([@to], qr/there is room for .* and .* are to be written there/, 'a small disk');
-    ok(!-e $small, 'a small disk: nothing is made');
+    ok(!-e "$small/data", 'a small disk: nothing is made');
     pgark_fails([ @to, '--no-space-check' ], qr/No space left/, 'a full disk');
-    ok(!-e $small, 'a full disk: nothing is left');
-}
+    ok(!-e "$small/data", 'a full disk: nothing is left');
+});
 
 SKIP:
 {
