@@ -318,8 +318,7 @@ static bool seal(void *arg, size_t i, Error *err)
                          .archive = r->request->standby || r->target.archive,
                          .standby = r->request->standby};
     return (restore_files_whole(tree, err) && check_manifest(r, tree, err) &&
-            cancel_check(r->cancel, err) &&
-            restore_files_seal(tree, &recovery, r->request->no_sync, err)) ||
+            cancel_check(r->cancel, err) && restore_files_seal(tree, &recovery, err)) ||
            error_prefix(err, "node %d", tree->record->content);
 }
 
@@ -344,6 +343,7 @@ static bool make_trees(PhysicalRestore *r, Progress *progress, Error *err)
         RestoreTree *tree = &r->trees[i];
         pthread_mutex_init(&tree->mutex, NULL);
         tree->mode = 0700;
+        tree->no_sync = r->request->no_sync;
         tree->check = manifest_check_new();
         tree->progress = progress_node(progress, i);
         snprintf(tree->progress->label, sizeof(tree->progress->label), "node %d",
@@ -389,6 +389,8 @@ static bool fill(PhysicalRestore *r, Progress *progress, Error *err)
     ok = ok && parallel_run(r->tree_count, seal, r, r->cancel, err);
     for (size_t i = 0; !ok && i < made; i++)
         restore_dir_clear(directory_at(r, i));
+    for (size_t i = 0; i < made; i++)
+        restore_dir_close(directory_at(r, i));
     return ok;
 }
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/crc32c.h"
+#include "base/fd.h"
 #include "base/str.h"
 #include "physical/tar_stream.h"
 #include "physical/wal_name.h"
@@ -20,8 +21,7 @@
 #define CONTROL_HIDDEN "global/pg_control.pgark"
 #define TABLESPACE_MAP "tablespace_map"
 #define MANIFEST_NAME  "backup_manifest"
-#define WRITE_OUT                                                                                  \
-    ((off_t) 4 * 1024 * 1024) /* files of that size begin their way to the disk at once */
+#define WRITE_OUT      ((off_t) 8 * 1024 * 1024) /* so much begins its way to the disk at once */
 
 typedef struct Files
 {
@@ -33,6 +33,8 @@ typedef struct Files
     TarStream *tar;
     int fd; /* of the file at hand; -1: it is left out */
     char path[PATH_MAX];
+    off_t written; /* of that file */
+    off_t started; /* how much of it is on its way to the disk */
     uint32_t crc;
 } Files;
 
@@ -104,6 +106,7 @@ static bool begin_file(Files *f, const TarMember *m, Error *err)
 {
     const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
     f->crc = 0;
+    f->written = f->started = 0;
     f->fd = -1;
     if (f->base && is_left_out(m->name))
         return true;
@@ -139,27 +142,27 @@ static bool on_begin(void *arg, const TarMember *m, Error *err)
     return begin_file(f, m, err);
 }
 
-static bool write_all(int fd, const char *path, const void *data, size_t len, Error *err)
+/* The disk works while what comes next is read and decompressed, and syncing at the end has little left to wait for.
+ * Nothing depends on it: that it fails is not looked at. */
+static void write_out(Files *f)
 {
-    const char *p = data;
-    while (len > 0)
-    {
-        ssize_t n = write(fd, p, len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return error_errno(err, ERR_STORAGE, "cannot write to %s", path);
-        p += n;
-        len -= (size_t) n;
-    }
-    return true;
+    if (f->tree->no_sync || f->written - f->started < WRITE_OUT)
+        return;
+    (void) sync_file_range(f->fd, f->started, f->written - f->started, SYNC_FILE_RANGE_WRITE);
+    f->started = f->written;
 }
 
 static bool on_data(void *arg, const void *data, size_t len, Error *err)
 {
     Files *f = arg;
     f->crc = crc32c_extend(f->crc, data, len);
-    return f->fd < 0 || write_all(f->fd, f->path, data, len, err);
+    if (f->fd < 0)
+        return true;
+    if (!fd_write(f->fd, f->path, data, len, err))
+        return false;
+    f->written += (off_t) len;
+    write_out(f);
+    return true;
 }
 
 static bool close_file(int *fd, const char *path, Error *err)
@@ -176,8 +179,6 @@ static bool on_end(void *arg, const TarMember *m, Error *err)
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "file");
     if (m->kind != TAR_FILE)
         return true;
-    if (f->fd >= 0 && (off_t) m->size >= WRITE_OUT)
-        (void) sync_file_range(f->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
     if (!close_file(&f->fd, f->path, err))
         return false;
     pthread_mutex_lock(&f->tree->mutex);
@@ -274,7 +275,7 @@ static bool listing_write(IoStage *stage, const void *data, size_t len, Error *e
 {
     Listing *l = (Listing *) stage;
     return manifest_check_write(l->tree->check, data, len, err) &&
-           write_all(l->fd, l->path, data, len, err);
+           fd_write(l->fd, l->path, data, len, err);
 }
 
 static bool listing_finish(IoStage *stage, Error *err)
@@ -333,7 +334,7 @@ static bool write_file(const RestoreTree *tree, const char *name, const char *te
 {
     char path[PATH_MAX];
     int fd = create(tree, name, path, err);
-    bool ok = fd >= 0 && write_all(fd, path, text, strlen(text), err);
+    bool ok = fd >= 0 && fd_write(fd, path, text, strlen(text), err);
     return close_file(&fd, path, ok ? err : NULL) && ok;
 }
 
@@ -345,7 +346,7 @@ static bool append_settings(const RestoreTree *tree, const char *text, Error *er
                   (tree->mode & 0050) != 0 ? 0640 : 0600);
     if (fd < 0)
         return error_errno(err, ERR_STORAGE, "cannot open %s", path);
-    bool ok = write_all(fd, path, text, strlen(text), err);
+    bool ok = fd_write(fd, path, text, strlen(text), err);
     return close_file(&fd, path, ok ? err : NULL) && ok;
 }
 
@@ -400,7 +401,7 @@ static bool sync_directory(const char *path, Error *err)
     return ok;
 }
 
-static bool name_control(const RestoreTree *tree, bool no_sync, Error *err)
+static bool name_control(const RestoreTree *tree, Error *err)
 {
     char from[PATH_MAX];
     char to[PATH_MAX];
@@ -409,7 +410,7 @@ static bool name_control(const RestoreTree *tree, bool no_sync, Error *err)
     if (rename(from, to) != 0)
         return error_errno(err, ERR_STORAGE, "cannot rename %s to %s", from, to);
     *strrchr(to, '/') = '\0';
-    return no_sync || sync_directory(to, err);
+    return tree->no_sync || sync_directory(to, err);
 }
 
 bool restore_files_recover(RestoreTree *tree, const char *settings, const char *signal, Error *err)
@@ -417,13 +418,13 @@ bool restore_files_recover(RestoreTree *tree, const char *settings, const char *
     return append_settings(tree, settings, err) && write_file(tree, signal, "", err);
 }
 
-bool restore_files_settle(RestoreTree *tree, bool no_sync, Error *err)
+bool restore_files_settle(RestoreTree *tree, Error *err)
 {
-    return set_modes(tree, err) && (no_sync || sync_all(tree, err)) &&
-           name_control(tree, no_sync, err);
+    return set_modes(tree, err) && (tree->no_sync || sync_all(tree, err)) &&
+           name_control(tree, err);
 }
 
-bool restore_files_seal(RestoreTree *tree, const Recovery *recovery, bool no_sync, Error *err)
+bool restore_files_seal(RestoreTree *tree, const Recovery *recovery, Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "settings");
     const char *settings = recovery_settings(tmp, recovery, err);
@@ -431,5 +432,5 @@ bool restore_files_seal(RestoreTree *tree, const Recovery *recovery, bool no_syn
         return false;
     if (tree->tablespace_count > 0 && !write_file(tree, TABLESPACE_MAP, map_text(tmp, tree), err))
         return false;
-    return restore_files_settle(tree, no_sync, err);
+    return restore_files_settle(tree, err);
 }
