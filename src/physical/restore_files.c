@@ -434,3 +434,21 @@ bool restore_files_seal(RestoreTree *tree, const Recovery *recovery, Error *err)
         return false;
     return restore_files_settle(tree, err);
 }
+
+bool restore_files_release(const RestoreTree *tree, Error *err)
+{
+    const size_t len = sizeof(RECOVERY_HOLD) - 1;
+    char path[PATH_MAX];
+    char end[sizeof(RECOVERY_HOLD)] = "";
+    snprintf(path, sizeof(path), "%s/postgresql.auto.conf", tree->data.path);
+    int fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+    off_t size = fd < 0 ? -1 : lseek(fd, 0, SEEK_END);
+    bool found = size >= (off_t) len && pread(fd, end, len, size - (off_t) len) == (ssize_t) len &&
+                 memcmp(end, RECOVERY_HOLD, len) == 0;
+    bool ok = found && ftruncate(fd, size - (off_t) len) == 0 && (tree->no_sync || fsync(fd) == 0);
+    if (!ok)
+        error_errno(err, ERR_STORAGE, "cannot change %s", path);
+    if (fd >= 0)
+        close(fd);
+    return ok;
+}

@@ -53,6 +53,9 @@ bool restore_files_recover(RestoreTree *tree, const char *settings, const char *
     MUST_CHECK;
 bool restore_files_settle(RestoreTree *tree, Error *err) MUST_CHECK;
 
+/* restore_files_release takes RECOVERY_HOLD (recovery.h) away. */
+bool restore_files_release(const RestoreTree *tree, Error *err) MUST_CHECK;
+
 /* restore_files_seal writes what tells the server where its tablespaces are and how to recover, and then
  * does what restore_files_recover and restore_files_settle do. */
 bool restore_files_seal(RestoreTree *tree, const Recovery *recovery, Error *err) MUST_CHECK;

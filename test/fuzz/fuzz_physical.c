@@ -1,10 +1,12 @@
 /*
- * test/fuzz/fuzz_physical.c - what a server sends of a base backup, from anywhere: tar streams and manifests.
+ * test/fuzz/fuzz_physical.c - what a server sends of a base backup, from anywhere: tar streams and manifests; what it
+ * writes in single-user mode.
  *
  * The first byte chooses which, the second the size of the pieces; it must be judged the same in pieces as in
  * one.
  */
 #include "physical/manifest_check.h"
+#include "physical/single_user.h"
 #include "physical/tar_stream.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -62,16 +64,44 @@ static bool run_manifest(const uint8_t *data, size_t size, size_t step, Error *e
     return manifest_check_finish(c, err);
 }
 
+static bool on_row(void *arg, const char *text, Error *err UNUSED)
+{
+    Seen *seen = arg;
+    seen->members++;
+    seen->bytes += strlen(text);
+    if (strchr(text, '"') != NULL)
+        abort();
+    return true;
+}
+
+static void run_rows(const uint8_t *data, size_t size, size_t step, Seen *seen)
+{
+    Error err = ERROR_INIT;
+    SingleUserOutput o = {.on_row = on_row, .arg = seen};
+    for (size_t at = 0; at < size; at += step)
+        if (!single_user_take(&o, data + at, size - at < step ? size - at : step, &err))
+            abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     Error one = ERROR_INIT, pieces = ERROR_INIT;
     Seen a = {0}, b = {0};
     if (size < 3)
         return 0;
+    bool rows = data[0] == 's';
     bool tar = (data[0] & 1) != 0;
     size_t step = (size_t) data[1] + 1;
     data += 2;
     size -= 2;
+    if (rows)
+    {
+        run_rows(data, size, size, &a);
+        run_rows(data, size, step, &b);
+        if (a.members != b.members || a.bytes != b.bytes)
+            abort();
+        return 0;
+    }
     bool whole = tar ? run_tar(data, size, size, &a, &one) : run_manifest(data, size, size, &one);
     bool cut = tar ? run_tar(data, size, step, &b, &pieces)
                    : run_manifest(data, size, step, &pieces);
