@@ -22,7 +22,7 @@ help:
 #: make deb           a Debian package for this distribution, in ./build-deb
 #: make check-package install it on a clean system (a chroot by debootstrap), use it, remove it
 #: make demo          a fleet of three servers is backed up, thrown away, restored, and proven whole
-#: make check         all suites
+#: make check         all suites; those of faults with the pgark under ASan and UBSan
 #: make check-unit | check-tap | check-fault | check-san      one part of them
 #: make check-versions   VERSIONS="13 17 18": unit tests and suites with these versions of PostgreSQL, in chroots
 #: make regress       the databases of PostgreSQL's own suites: backed up, restored, compared
@@ -61,7 +61,7 @@ check-package: deb
 
 check:
 	@tools/deps.sh build test
-	@tools/check.sh $(BUILD) unit san tap fault
+	@tools/check.sh $(BUILD) unit san tap
 
 check-unit check-tap check-fault check-san:
 	@tools/deps.sh build test

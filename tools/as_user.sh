@@ -9,17 +9,19 @@
 #
 #   -b BUILD   the build directory to take the programs from (default: build)
 #   -o DIR     copy what the command leaves in its directory "results" to DIR of the checkout
-#   -m         as root, offer a small file system (16 MB tmpfs) in $PGARK_TEST_TMPFS
+#   -m         for suites: as root, where there is plenty of memory, the scratch directory is a file system in
+#              memory (not with PGARK_TEST_DISK=1), and a small one (16 MB) is offered in $PGARK_TEST_TMPFS.
+#              Servers that live for seconds are mostly files made and deleted, which is what disks are slow at.
 set -euo pipefail
 
 build=build
 results=
-small_fs=
+for_suites=
 while getopts b:o:m option; do
     case $option in
         b) build=$OPTARG ;;
         o) results=$OPTARG ;;
-        m) small_fs=yes ;;
+        m) for_suites=yes ;;
         *) exit 1 ;;
     esac
 done
@@ -27,21 +29,45 @@ shift $((OPTIND - 1))
 source_dir=$(cd "$(dirname "$0")/.." && pwd)
 
 scratch=$(mktemp -d /tmp/pgark-XXXXXX)
+in_memory=
 mounted=
 status=1
+
+# mount_memory - the scratch directory in memory, if a fraction of what is free is enough for it.
+mount_memory()
+{
+    local free
+    free=$(awk '/^MemAvailable:/ { print $2 }' /proc/meminfo)
+    [ "${free:-0}" -ge 8000000 ] || return 0
+    if mount -t tmpfs -o size=$((free / 2))k,mode=700 tmpfs "$scratch" 2>/dev/null; then
+        in_memory=yes
+    fi
+}
+
+# What is worth a look leaves memory.
 finish()
 {
+    local kept=
+    cd /
     [ -z "$mounted" ] || umount "$mounted" || true
-    if [ "$status" = 0 ] || [ -n "${PGARK_TEST_CLEAN:-}" ]; then
-        rm -rf "$scratch"
-    else
-        echo "as_user.sh: the files of the failed run are in $scratch" >&2
+    if [ "$status" != 0 ] && [ -z "${PGARK_TEST_CLEAN:-}" ]; then
+        kept=$scratch
+        if [ -n "$in_memory" ]; then
+            kept=$(mktemp -d /tmp/pgark-XXXXXX)
+            cp -a "$scratch/." "$kept/"
+        fi
+        echo "as_user.sh: the files of the failed run are in $kept" >&2
     fi
+    [ -z "$in_memory" ] || umount "$scratch" || umount --lazy "$scratch" || true
+    [ "$kept" = "$scratch" ] || rm -rf "$scratch"
 }
 trap finish EXIT
 # A signal is for the command; this script only waits for its end and cleans up.
 trap : INT TERM HUP
 
+if [ -n "$for_suites" ] && [ "$(id -u)" = 0 ] && [ -z "${PGARK_TEST_DISK:-}" ]; then
+    mount_memory
+fi
 for part in tools test demo bench doc; do
     [ ! -d "$source_dir/$part" ] || cp -r "$source_dir/$part" "$scratch/"
 done
@@ -85,7 +111,7 @@ run_as=()
 if [ "$(id -u)" = 0 ]; then
     user=${PGARK_TEST_USER:-postgres}
     id "$user" >/dev/null 2>&1 || user=nobody
-    if [ -n "$small_fs" ]; then
+    if [ -n "$for_suites" ]; then
         mkdir "$scratch/small"
         if mount -t tmpfs -o size=16m,mode=700,uid="$(id -u "$user")" tmpfs "$scratch/small" \
             2>/dev/null; then

@@ -35,10 +35,10 @@ build_in()
     tools/setup.sh "$dir" "$@" && ninja -C "$dir" --quiet && tools/extension.sh build "$dir"
 }
 
-# run_unit DIR NAME - meson's own runner; its summary has the counts.
+# run_unit DIR NAME - by meson, whose limits of time are meant for machines that do nothing else; its summary has the counts.
 run_unit()
 {
-    meson test -C "$1" --no-rebuild --print-errorlogs --num-processes "$jobs" 2>&1 | tee "$log"
+    meson test -C "$1" --no-rebuild --print-errorlogs --timeout-multiplier 10 --num-processes "$jobs" 2>&1 | tee "$log"
     [ "${PIPESTATUS[0]}" = 0 ] || failures+=("$2")
     local counted
     counted=$(sed -n 's/^Ok: *\([0-9]*\).*/\1/p' "$log" | tail -n 1)

@@ -42,7 +42,7 @@ echo "package: install"
 # Recommended packages, manual pages and documentation are what a container leaves out; here they are looked at.
 rm -f "$root"/etc/dpkg/dpkg.cfg.d/*docker*
 inside env DEBIAN_FRONTEND=noninteractive sh -c \
-    'apt-get update -q && apt-get install -q -y --no-install-recommends /tmp/pgark.deb man-db bash-completion systemd' \
+    'apt-get update -q && apt-get install -q -y --no-install-recommends /tmp/pgark.deb man-db bash-completion systemd logrotate' \
     >"$root/tmp/log" 2>&1 || { tail -n 20 "$root/tmp/log" >&2; fail "the package cannot be installed"; }
 
 echo "package: use"
@@ -53,12 +53,21 @@ for command in $(inside pgark --completion bash | sed -n "s/.*compgen -W '\(.*\)
     inside pgark "$command" --help >/dev/null || fail "pgark $command --help"
     inside env MANPAGER=cat man "pgark-$command" 2>/dev/null | grep SYNOPSIS >/dev/null || fail "man pgark-$command"
 done
+for program in gp_dump gp_dump_agent gp_restore gp_restore_agent gpcrondump gpdbrestore; do
+    [ "$(inside "$program" --version)" = "$program (pgark) $version" ] || fail "$program --version"
+    inside env MANPAGER=cat man "$program" 2>/dev/null | grep SYNOPSIS >/dev/null || fail "man $program"
+    inside bash -c '. /usr/share/bash-completion/bash_completion && _completion_loader "$1"; complete -p "$1"' \
+        bash "$program" >/dev/null || fail "completion of $program"
+done
 inside bash -c '. /usr/share/bash-completion/bash_completion && _completion_loader pgark; complete -p pgark' \
     >/dev/null || fail "completion of bash"
 inside sh -c 'cp /usr/share/doc/pgark/examples/pgark.conf /tmp && pgark config show --config /tmp/pgark.conf --fleet shop' \
     >/dev/null || fail "the example of a configuration file"
 inside sh -c 'useradd -r postgres 2>/dev/null; systemd-analyze verify /usr/lib/systemd/system/pgark-*' ||
     fail "units of systemd"
+inside sh -c 'logrotate -d -s /tmp/state /usr/share/doc/pgark/examples/pgark.logrotate 2>&1' >"$root/tmp/log" ||
+    fail "the example for logrotate"
+! grep -i '^error' "$root/tmp/log" || fail "the example for logrotate"
 # No server is there: it is the message that is wanted.
 said=$(inside pgark backup --repo /tmp/repo -d shop -h /tmp 2>&1 || true)
 [[ $said == *'pgark: error: '*'could not connect'* ]] || fail "a backup without a server: $said"
@@ -66,6 +75,7 @@ inside sh -c 'pg_dump --version' | grep PostgreSQL >/dev/null || fail "there is 
 
 echo "package: remove"
 inside env DEBIAN_FRONTEND=noninteractive apt-get purge -q -y pgark >"$root/tmp/log" 2>&1 || fail "it cannot be removed"
-left=$(find "$root/usr" "$root/etc" -name '*pgark*')
+left=$(find "$root/usr" "$root/etc" -name '*pgark*' -o -name 'gp_dump*' -o -name 'gp_restore*' -o \
+    -name 'gpcrondump*' -o -name 'gpdbrestore*')
 [ -z "$left" ] || fail "left behind: $left"
 echo "package: good: $(basename "$package")"

@@ -74,8 +74,24 @@ documentation()
         # Read to the end: a reader that leaves early makes the writer fail.
         "$pgark" "$command" --help | grep -- --output >/dev/null || { echo "$command --help"; failed=1; }
     done
+    for program in gp_dump gp_dump_agent gp_restore gp_restore_agent gpcrondump gpdbrestore; do
+        [ -s "$dir/$program.1" ] || { echo "no man page of $program"; failed=1; }
+    done
     "$pgark" --completion bash | bash -n || failed=1
+    "$pgark" --completion zsh >"$dir/_pgark" && zsh -n "$dir/_pgark" || failed=1
     rm -rf "$dir"
+    return "$failed"
+}
+
+# A file is found by its name, with or without its suffix.
+every_file()
+{
+    local file name failed=0
+    while read -r file; do
+        name=$(basename "$file")
+        grep -qE "\`${name%.*}(\.[ch])?\`" ARCHITECTURE.md ||
+            { echo "ARCHITECTURE.md says nothing of $file"; failed=1; }
+    done < <(sources 'src/*.c' 'src/*.h' | grep '^src/')
     return "$failed"
 }
 
@@ -95,6 +111,7 @@ no_leftovers()
 step formatting formatting
 step layers tools/check_layers
 step leftovers no_leftovers
+step every-file every_file
 step scripts scripts
 step clang-tidy tidy
 step documentation documentation

@@ -9,12 +9,11 @@
  * fleet is as consistent as without agents: which snapshots are taken together, and why they show one
  * instant, is the coordinator's part in both cases.
  */
-#include "agent/pack.h"
 #include "agent/part.h"
+#include "agent/records.h"
 #include "backup/config_files.h"
 #include "base/str.h"
 #include "repo/part.h"
-#include "repo/record.h"
 
 /* A lock that is not to be had at once is one that somebody queues for a stronger one before: he waits
  * for the coordinator, which waits for us. */
@@ -53,47 +52,13 @@ static bool open_place(Part *part, Error *err)
 
 /* ---- what came of it ---- */
 
-static bool add_record(Str *lines, ManifestLineType type, const void *record, Error *err)
-{
-    json_t *object = record_encode(type, record, err);
-    char *text = object == NULL ? NULL : json_dumps(object, JSON_COMPACT);
-    json_decref(object);
-    if (text == NULL)
-        return error_set(err, ERR_INTERNAL, "a record cannot be written");
-    str_add(lines, text);
-    str_addc(lines, '\n');
-    free(text);
-    return true;
-}
-
-static char *pack_records(Part *part, Error *err)
-{
-    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "records");
-    BackupNode *node = &part->node;
-    Str *lines = str_new(tmp);
-    bool ok = add_record(lines, LINE_NODE, &node->record, err);
-    for (size_t i = 0; ok && i < node->catalog.count; i++)
-    {
-        TableRecord table = node->tables[i];
-        table.database = node->record.database;
-        ok = add_record(lines, LINE_TABLE, &table, err);
-    }
-    for (size_t i = 0; ok && i < node->sequence_count; i++)
-    {
-        SequenceRecord sequence = node->sequences[i];
-        sequence.database = node->record.database;
-        ok = add_record(lines, LINE_SEQUENCE, &sequence, err);
-    }
-    return ok ? agent_pack(part->p->ctx, lines->data, lines->len, err) : NULL;
-}
-
 static bool make_result(Part *part, json_t **ret, Error *err)
 {
     NodeRecord *record = &part->node.record;
     record->repo = part->set == NULL ? NULL
                                      : mem_strdup(part->p->ctx, storage_uri(part->repo->storage));
     record->repo_id = part->set == NULL ? NULL : part->repo->id;
-    const char *records = pack_records(part, err);
+    const char *records = agent_records_pack(part->p->ctx, &part->node, err);
     if (records == NULL)
         return false;
     *ret = json_pack("{s:I, s:s}", "objects", (json_int_t) atomic_load(&part->node.objects),
@@ -103,12 +68,12 @@ static bool make_result(Part *part, json_t **ret, Error *err)
 
 /* ---- the work ---- */
 
-static bool take_over(Part *part, Error *err)
+static bool take_over(BackupNode *node, Error *err)
 {
-    if (!node_connect(&part->node, false, err) || !node_find_pg_dump(&part->node, err) ||
-        (part->node.with_config && !config_files_read(&part->node, err)))
+    if (!node_connect(node, false, err) || !node_find_pg_dump(node, err) ||
+        (node->with_config && !config_files_read(node, err)))
         return false;
-    if (node_adopt(&part->node, err))
+    if (node_adopt(node, err))
         return true;
     if (err->code == ERR_LOCK)
     {
@@ -118,16 +83,37 @@ static bool take_over(Part *part, Error *err)
     return false;
 }
 
+void agent_node_init(AgentProcess *p, BackupRequest *request, const AgentBackupJob *job,
+                     BackupNode *node)
+{
+    request->lock_wait_ms = LOCK_WAIT_MS;
+    progress_workers(p->progress_all, (size_t) request->jobs + 1);
+    node_init(node, request, &p->spec, p->job.content, p->progress_all, 0);
+    node->dbid = job->dbid;
+    node->with_globals = job->globals;
+    node->with_config = request->config_files;
+    node->scope = job->scope;
+    node->held = &job->snapshot;
+    node->cancel = p->cancel;
+}
+
+bool agent_node_dump(AgentProcess *p, BackupNode *node, Storage *st, const char *dir, Error *err)
+{
+    if (!take_over(node, err))
+        return false;
+    agent_monitor_phase(p->monitor, "running");
+    if (!node_dump(node, st, dir, err))
+        return false;
+    agent_monitor_phase(p->monitor, "storing");
+    return (node->request->no_sync || node_sync(node, st, dir, err)) &&
+           cancel_check(p->cancel, err);
+}
+
 static bool run_part(Part *part, json_t **ret, Error *err)
 {
-    if (!open_place(part, err) || !take_over(part, err))
-        return false;
-    agent_monitor_phase(part->p->monitor, "running");
-    if (!node_dump(&part->node, part->repo->storage, part->dir, err))
-        return false;
-    agent_monitor_phase(part->p->monitor, "storing");
-    return (part->request.no_sync || node_sync(&part->node, part->repo->storage, part->dir, err)) &&
-           cancel_check(part->p->cancel, err) && make_result(part, ret, err);
+    return open_place(part, err) &&
+           agent_node_dump(part->p, &part->node, part->repo->storage, part->dir, err) &&
+           make_result(part, ret, err);
 }
 
 bool agent_backup(AgentProcess *p, const BackupRequest *request, json_t **ret_result, Error *err)
@@ -135,17 +121,9 @@ bool agent_backup(AgentProcess *p, const BackupRequest *request, json_t **ret_re
     Part *part = mem_new(p->ctx, Part);
     part->p = p;
     part->request = *request;
-    part->request.lock_wait_ms = LOCK_WAIT_MS;
     if (!agent_backup_job_read(p->ctx, p->job.more, &part->job, err))
         return false;
-    progress_workers(p->progress_all, (size_t) request->jobs + 1);
-    node_init(&part->node, &part->request, &p->spec, p->job.content, p->progress_all, 0);
-    part->node.dbid = part->job.dbid;
-    part->node.with_globals = part->job.globals;
-    part->node.with_config = request->config_files;
-    part->node.scope = part->job.scope;
-    part->node.held = &part->job.snapshot;
-    part->node.cancel = p->cancel;
+    agent_node_init(p, &part->request, &part->job, &part->node);
     bool ok = run_part(part, ret_result, err);
     node_close(&part->node);
     if (part->set != NULL)

@@ -20,6 +20,14 @@
 bool agent_backup(AgentProcess *p, const BackupRequest *request, json_t **ret_result, Error *err)
     MUST_CHECK;
 
+/* The two halves of it that say nothing of where the part lies. agent_node_init prepares a zeroed node; request, which it
+ * settles, and job must live as long. agent_node_dump connects, takes over, and stores below dir; node_close is the
+ * caller's, in any case. */
+void agent_node_init(AgentProcess *p, BackupRequest *request, const AgentBackupJob *job,
+                     BackupNode *node);
+bool agent_node_dump(AgentProcess *p, BackupNode *node, Storage *st, const char *dir, Error *err)
+    MUST_CHECK;
+
 /* agent_part_open opens the repository that a job names, which must be the one of that id: where the node's
  * part was stored. NULL with err. */
 Repo *agent_part_open(AgentProcess *p, const char *repo_id, Error *err);

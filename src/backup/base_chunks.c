@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 
 #include "base/log.h"
+#include "base/search.h"
 
 typedef struct Place
 {
@@ -109,22 +110,18 @@ static const TableRecord *find_table(const BaseChunks *c, uint32_t oid)
     return found == NULL ? NULL : *found;
 }
 
+static bool table_before(const void *places, size_t i, const void *oid)
+{
+    return ((const Place *) places)[i].table_oid < *(const uint32_t *) oid;
+}
+
 static const Place *find_places(const BaseChunks *c, uint32_t oid, size_t *ret_count)
 {
-    size_t low = 0;
-    size_t high = c->count;
-    while (low < high)
-    {
-        size_t middle = low + (high - low) / 2;
-        if (c->places[middle].table_oid < oid)
-            low = middle + 1;
-        else
-            high = middle;
-    }
+    size_t first = search_first(c->places, c->count, table_before, &oid);
     *ret_count = 0;
-    while (low + *ret_count < c->count && c->places[low + *ret_count].table_oid == oid)
+    while (first + *ret_count < c->count && c->places[first + *ret_count].table_oid == oid)
         (*ret_count)++;
-    return &c->places[low];
+    return &c->places[first];
 }
 
 /* A damaged base must not make us leave out blocks: its ranges are those of a plan, or are not used. */
@@ -160,6 +157,8 @@ static void apply(BaseChunks *c, Relation *r, bool block_ranges)
         ranges[i] = places[i].from;
     r->ranges = ranges;
     r->range_count = count;
+    r->grown = block_ranges && r->heap && r->where == NULL && r->from == NULL &&
+               table->blocks < r->blocks;
     r->likely_changed = c->provider->likely_changed(table, r);
 }
 
@@ -174,21 +173,17 @@ void base_chunks_apply(BaseChunks *c, Catalog *catalog, bool block_ranges)
 
 /* ---- one chunk ---- */
 
+static bool range_before(const void *places, size_t i, const void *from)
+{
+    return ((const Place *) places)[i].from < *(const uint64_t *) from;
+}
+
 static const Place *find_place(const BaseChunks *c, uint32_t oid, uint64_t from, uint64_t to)
 {
     size_t count;
     const Place *places = find_places(c, oid, &count);
-    size_t low = 0;
-    size_t high = count;
-    while (low < high)
-    {
-        size_t middle = low + (high - low) / 2;
-        if (places[middle].from < from)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < count && places[low].from == from && places[low].to == to ? &places[low] : NULL;
+    size_t at = search_first(places, count, range_before, &from);
+    return at < count && places[at].from == from && places[at].to == to ? &places[at] : NULL;
 }
 
 static void warn_once(BaseChunks *c, const char *what, const char *why)

@@ -2,6 +2,7 @@
 #include "backup/catalog.h"
 
 #include "backup/large_objects.h"
+#include "base/search.h"
 #include "base/str.h"
 #include "pg/dialect.h"
 
@@ -195,19 +196,15 @@ bool catalog_read_relations(PgConn *conn, void *ctx, const Selection *selection,
     return true;
 }
 
+static bool item_before(const void *items, size_t i, const void *oid)
+{
+    return ((const SelectionItem *) items)[i].oid < *(const uint32_t *) oid;
+}
+
 bool catalog_wants_rows(const Catalog *all, uint32_t oid)
 {
-    size_t low = 0;
-    size_t high = all->selected_count;
-    while (low < high)
-    {
-        size_t middle = low + (high - low) / 2;
-        if (all->selected[middle].oid < oid)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    const SelectionItem *item = low < all->selected_count ? &all->selected[low] : NULL;
+    size_t at = search_first(all->selected, all->selected_count, item_before, &oid);
+    const SelectionItem *item = at < all->selected_count ? &all->selected[at] : NULL;
     return item != NULL && item->oid == oid && item->kind == 'r' && item->data && !item->extension;
 }
 
@@ -222,19 +219,15 @@ Catalog catalog_to_lock(void *ctx, const Catalog *all)
     return lock;
 }
 
+static bool relation_before(const void *items, size_t i, const void *oid)
+{
+    return ((const Relation *) items)[i].oid < *(const uint32_t *) oid;
+}
+
 Relation *catalog_find(const Catalog *catalog, uint32_t oid)
 {
-    size_t low = 0;
-    size_t high = catalog->count;
-    while (low < high)
-    {
-        size_t middle = low + (high - low) / 2;
-        if (catalog->items[middle].oid < oid)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < catalog->count && catalog->items[low].oid == oid ? &catalog->items[low] : NULL;
+    size_t at = search_first(catalog->items, catalog->count, relation_before, &oid);
+    return at < catalog->count && catalog->items[at].oid == oid ? &catalog->items[at] : NULL;
 }
 
 void catalog_missing(void *ctx, const Catalog *now, const Catalog *locked, Catalog *ret_missing)

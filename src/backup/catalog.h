@@ -55,6 +55,7 @@ typedef struct Relation
     /* Filled by base_chunks_apply, where its chunks can be compared with those of another set: */
     const uint64_t *ranges; /* where each is to begin, the first at 0; NULL: anywhere */
     size_t range_count;
+    bool grown; /* it has more blocks than it had: the last range may be cut anew */
     bool likely_changed;
 } Relation;
 

@@ -22,12 +22,12 @@
  */
 #include "backup/change.h"
 
-/* A table that was rewritten or truncated has another file; one with more blocks, or less, would have
- * to be cut in other places. */
+/* A table that was rewritten or truncated has another file; one with fewer blocks would have to be cut in other
+ * places. One that has grown still has its first blocks where they were. */
 static bool comparable(const TableRecord *base, const Relation *now)
 {
     return now->relfilenode != 0 && base->relfilenode == now->relfilenode &&
-           base->blocks == now->blocks;
+           base->blocks <= now->blocks;
 }
 
 /* The server's counters start anew after a crash, and count what was rolled back. */

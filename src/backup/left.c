@@ -35,18 +35,8 @@ static char *object_path(const Left *l, void *ctx, const ChunkRecord *chunk)
 
 static bool is_dumped(const Catalog *catalog, uint32_t oid)
 {
-    size_t low = 0;
-    size_t high = catalog->count;
-    while (low < high)
-    {
-        size_t middle = low + (high - low) / 2;
-        if (catalog->items[middle].oid < oid)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < catalog->count && catalog->items[low].oid == oid &&
-           catalog->items[low].data != DATA_NONE;
+    const Relation *r = catalog_find(catalog, oid);
+    return r != NULL && r->data != DATA_NONE;
 }
 
 /* The name of an object within node_dir, NULL: it is elsewhere. */

@@ -76,20 +76,45 @@ static void cut_by_oid(void *ctx, Plan *plan, const Relation *r, size_t table, u
     }
 }
 
-/* As its chunks were cut when the set was made that they are to be compared with. */
-static void cut_as_before(void *ctx, Plan *plan, const Relation *r, size_t table)
+/* What blocks of a table have of its bytes. */
+static uint64_t share_of(const Relation *r, uint64_t blocks)
 {
-    for (size_t i = 0; i < r->range_count; i++)
+    return (uint64_t) ((double) r->bytes * (double) blocks / (double) r->blocks);
+}
+
+/* What a table that has grown has behind the last beginning: it will have to be stored anyway, so it may as well be
+ * cut in such a way that next time less of it has to be. */
+static void cut_tail(void *ctx, Plan *plan, const Relation *r, size_t table, uint64_t limit)
+{
+    uint32_t number = (uint32_t) r->range_count - 1;
+    uint64_t from = r->ranges[number];
+    uint64_t blocks = r->blocks - from;
+    uint64_t parts = (share_of(r, blocks) + limit - 1) / limit;
+    parts = parts > blocks ? blocks : parts < 1 ? 1 : parts;
+    for (uint64_t i = 0; i < parts; i++)
+    {
+        uint64_t at = blocks / parts * i + blocks % parts * i / parts;
+        uint64_t end = blocks / parts * (i + 1) + blocks % parts * (i + 1) / parts;
+        add_chunk(ctx, plan, table, number + (uint32_t) i, from + at,
+                  i + 1 == parts ? 0 : from + end, share_of(r, end - at));
+    }
+}
+
+/* As its chunks were cut when the set was made that they are to be compared with. */
+static void cut_as_before(void *ctx, Plan *plan, const Relation *r, size_t table, uint64_t limit)
+{
+    size_t kept = r->grown ? r->range_count - 1 : r->range_count;
+    for (size_t i = 0; i < kept; i++)
     {
         uint64_t from = r->ranges[i];
         uint64_t to = i + 1 < r->range_count ? r->ranges[i + 1] : 0;
         uint64_t end = to == 0 ? r->blocks : to;
-        uint64_t bytes = r->from != NULL || r->blocks == 0
-                             ? r->bytes / r->range_count
-                             : (uint64_t) ((double) r->bytes * (double) (end - from) /
-                                           (double) r->blocks);
+        uint64_t bytes = r->from != NULL || r->blocks == 0 ? r->bytes / r->range_count
+                                                           : share_of(r, end - from);
         add_chunk(ctx, plan, table, (uint32_t) i, from, to, bytes);
     }
+    if (r->grown)
+        cut_tail(ctx, plan, r, table, limit);
 }
 
 static int bigger_first(const void *a, const void *b)
@@ -116,7 +141,7 @@ void plan_make(void *ctx, const Catalog *catalog, const BackupRequest *request, 
         const Relation *r = &catalog->items[i];
         bool large = r->bytes > limit && (r->bytes > split || r->data == DATA_CATALOG);
         if (r->ranges != NULL)
-            cut_as_before(ctx, ret, r, i);
+            cut_as_before(ctx, ret, r, i, limit);
         else if (r->from != NULL)
             cut_by_oid(ctx, ret, r, i, large ? limit : 0);
         else if (r->data != DATA_NONE)

@@ -23,7 +23,8 @@ typedef struct Plan
     uint64_t bytes;
 } Plan;
 
-/* plan_make cuts every table with rows; one that is to be compared, where its ranges say. A table without a block has no row in any snapshot taken
+/* plan_make cuts every table with rows; one that is to be compared, where its ranges say, and what has grown behind the
+ * last of them by size. A table without a block has no row in any snapshot taken
  * while its lock was held before the size was read (VACUUM cuts off only what nobody can see), and
  * gets one chunk of 0 bytes that needs no COPY. block_ranges: the server can scan them (14 and
  * newer). */

@@ -33,12 +33,15 @@ typedef enum DataFormat
 } DataFormat;
 
 struct PhysicalRequest;
+struct BackupAgentWork;
 
 typedef struct BackupRequest
 {
     const struct PhysicalRequest *physical; /* base backups (physical/request.h); NULL: rows */
     const char *repo;                       /* URI, or a pattern of such (repo/part.h) */
     AgentsMode agents;
+    const struct BackupAgentWork
+        *work;          /* what agents make of it (fleet/backup_run.h), NULL: parts of a set */
     const char *key;    /* NULL: automatic */
     const char *prefix; /* of the series that the set will belong to, NULL: none */
     int jobs;           /* workers per node */

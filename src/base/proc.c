@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -201,9 +202,9 @@ static bool too_late(const ProcSpec *spec, Error *err)
 }
 
 /* Reads both pipes to their ends. false: cancelled, too late, or refused by on_stdout. */
-static bool child_pump(Child *child, const ProcSpec *spec, char *buf, size_t size, Error *err)
+static bool child_pump(Child *child, const ProcSpec *spec, int64_t deadline, char *buf, size_t size,
+                       Error *err)
 {
-    int64_t deadline = spec->timeout_ms == 0 ? 0 : clock_ms() + spec->timeout_ms;
     while (child->out >= 0 || child->err >= 0)
     {
         struct pollfd fds[3] = {{.fd = child->out, .events = POLLIN},
@@ -239,6 +240,29 @@ static bool child_pump(Child *child, const ProcSpec *spec, char *buf, size_t siz
     return true;
 }
 
+/* A program may close its outputs and live on. false: as of child_pump. */
+static bool child_wait(const Child *child, const ProcSpec *spec, int64_t deadline, Error *err)
+{
+    int end = pidfd_open(child->pid, 0);
+    bool waiting = end >= 0;
+    bool ok = true;
+    while (ok && waiting)
+    {
+        struct pollfd fds[2] = {{.fd = end, .events = POLLIN},
+                                {.fd = cancel_fd(spec->cancel), .events = POLLIN}};
+        int n = poll(fds, 2, time_left(deadline));
+        if (n < 0 && errno != EINTR)
+            ok = error_errno(err, ERR_INTERNAL, "could not wait for \"%s\"", spec->argv[0]);
+        waiting = n <= 0 || fds[0].revents == 0;
+        ok = ok && (!waiting || cancel_check(spec->cancel, err));
+        if (ok && waiting && deadline != 0 && clock_ms() >= deadline)
+            ok = too_late(spec, err);
+    }
+    if (end >= 0)
+        close(end);
+    return ok;
+}
+
 static int child_reap(Child *child, bool finished)
 {
     int status = 0;
@@ -269,8 +293,10 @@ bool proc_run(const ProcSpec *spec, Error *err)
     if (!child_start(&child, spec, err))
         return false;
     const size_t size = 65536;
+    int64_t deadline = spec->timeout_ms == 0 ? 0 : clock_ms() + spec->timeout_ms;
     char *buf = mem_check(malloc(size));
-    bool finished = child_pump(&child, spec, buf, size, err);
+    bool finished = child_pump(&child, spec, deadline, buf, size, err) &&
+                    child_wait(&child, spec, deadline, err);
     free(buf);
     int status = child_reap(&child, finished);
     if (!finished || status == 0)

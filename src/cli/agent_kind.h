@@ -19,6 +19,10 @@ typedef struct AgentKind
     bool (*work)(AgentProcess *p, const Options *o, json_t **ret, Error *err);
 } AgentKind;
 
+/* What a job may have of the options of a backup, and of those of a command that it has not. */
+const OptionId *agent_backup_options(size_t *ret_count);
+const OptionId *agent_no_options(size_t *ret_count);
+
 /* Kinds that others than cli bring. */
 typedef struct AgentKinds
 {

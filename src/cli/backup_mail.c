@@ -36,6 +36,7 @@ bool backup_mail_server(void *ctx, const Options *o, MailServer *ret, Error *err
     *ret = (MailServer){.url = options_string(o, OPT_MAIL_SERVER),
                         .user = options_string(o, OPT_MAIL_USER),
                         .ca_file = options_string(o, OPT_MAIL_CA_FILE),
+                        .timeout_ms = options_int(o, OPT_MAIL_TIMEOUT),
                         .tls = str_equal(tls, "try")    ? MAIL_TLS_TRY
                                : str_equal(tls, "none") ? MAIL_TLS_NONE
                                                         : MAIL_TLS_REQUIRE};

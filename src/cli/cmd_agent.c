@@ -65,7 +65,7 @@ static const OptionId selection_options[] = {
     OPT_NO_SUBSCRIPTIONS,
 };
 
-static const OptionId *list_backup(size_t *ret_count)
+const OptionId *agent_backup_options(size_t *ret_count)
 {
     *ret_count = LENGTH_OF(backup_options);
     return backup_options;
@@ -77,7 +77,7 @@ static const OptionId *list_verify(size_t *ret_count)
     return verify_options;
 }
 
-static const OptionId *list_none(size_t *ret_count)
+const OptionId *agent_no_options(size_t *ret_count)
 {
     *ret_count = 0;
     return NULL;
@@ -165,12 +165,12 @@ static bool work_expire(AgentProcess *p, const Options *o UNUSED, json_t **ret, 
 }
 
 static const AgentKind kinds[] = {
-    {AGENT_BACKUP, "backup", false, true, false, false, list_backup, work_backup},
-    {AGENT_PUBLISH, NULL, false, false, false, false, list_none, work_publish},
-    {AGENT_DISCARD, NULL, false, false, false, false, list_none, work_discard},
+    {AGENT_BACKUP, "backup", false, true, false, false, agent_backup_options, work_backup},
+    {AGENT_PUBLISH, NULL, false, false, false, false, agent_no_options, work_publish},
+    {AGENT_DISCARD, NULL, false, false, false, false, agent_no_options, work_discard},
     {AGENT_VERIFY, "verify", true, false, false, false, list_verify, work_verify},
     {AGENT_RESTORE, "restore", true, true, true, false, cmd_restore_agent_options, work_restore},
-    {AGENT_EXPIRE, NULL, false, false, false, false, list_none, work_expire},
+    {AGENT_EXPIRE, NULL, false, false, false, false, agent_no_options, work_expire},
 };
 
 static const AgentKind *look_up(const AgentKind *all, size_t count, const char *name)

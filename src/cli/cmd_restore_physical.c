@@ -151,6 +151,13 @@ int cmd_restore_physical(void *ctx, const Options *o, Supervisor *supervisor, Er
 
 /* ---- restore_command ---- */
 
+/* Servers run it in their data directory. A standby looks elsewhere, too, and for as long as it lives: it must not go
+ * down with the repository, or with a set that has expired. */
+static int fetch_failed(void)
+{
+    return access("standby.signal", F_OK) == 0 ? EXIT_FETCH_ABSENT : EXIT_FETCH_BROKEN;
+}
+
 int cmd_get_wal(int argc, char **argv)
 {
     Error err = ERROR_INIT;
@@ -168,5 +175,5 @@ int cmd_get_wal(int argc, char **argv)
     else if (wal_fetch(argv[2], argv[3], (int) content, argv[5], argv[6], archive, &found, &err))
         return found ? EXIT_DONE : EXIT_FETCH_ABSENT;
     log_error_value(&err);
-    return EXIT_FETCH_BROKEN;
+    return fetch_failed();
 }

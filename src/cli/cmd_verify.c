@@ -28,6 +28,21 @@ static void count_bytes(void *arg, uint64_t bytes)
     atomic_store(&progress_node(run->progress, 0)->bytes_done, bytes);
 }
 
+/* Whatever set a chunk lies in, it is read; an incremental set of base backups with all that it is built on. */
+static uint64_t bytes_to_read(const VerifyRun *run, const Manifest *m)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "chain");
+    uint64_t bytes = m->totals.stored + m->totals.referenced;
+    for (size_t i = 0; manifest_is_physical(m) && i < m->set.depends_count; i++)
+    {
+        Error ignored = ERROR_INIT;
+        const char *dir = repo_set_dir_like(tmp, run->dir, m->set.depends_on[i]);
+        const Manifest *other = manifest_read(run->repo->storage, tmp, dir, true, &ignored);
+        bytes += other == NULL ? 0 : other->totals.stored;
+    }
+    return bytes;
+}
+
 /* What lies with the nodes: their agents read it. */
 static bool verify_elsewhere(VerifyRun *run, Cancel *cancel, Error *err)
 {
@@ -76,8 +91,8 @@ static bool verify_work(void *arg, Error *err)
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "verify");
     Error ignored = ERROR_INIT;
     Manifest *m = manifest_read(run->repo->storage, tmp, run->dir, true, &ignored);
-    if (m != NULL)
-        atomic_store(&progress_node(run->progress, 0)->bytes_total, m->totals.stored);
+    if (m != NULL && !options_flag(run->o, OPT_QUICK))
+        atomic_store(&progress_node(run->progress, 0)->bytes_total, bytes_to_read(run, m));
     progress_phase(run->progress, "reading");
     if (m != NULL && manifest_is_physical(m))
         return verify_physical(run, cancel, err);
@@ -101,7 +116,8 @@ static void print_json(const VerifyRun *run, int64_t ms)
     if (run->physical)
         json_object_set_new(
             object, "physical",
-            json_pack("{s:I, s:I, s:I, s:b}", "parts", (json_int_t) run->bases.parts, "files",
+            json_pack("{s:I, s:I, s:I, s:I, s:b}", "sets", (json_int_t) run->bases.sets, "parts",
+                      (json_int_t) run->bases.parts, "files",
                       (json_int_t) run->bases.files, "wal_files", (json_int_t) run->bases.segments,
                       "wal_records_read", (int) run->bases.records_read));
     set_report_print(stdout, object);
@@ -115,6 +131,9 @@ static void print_physical(const VerifyRun *run, const char *duration)
            " files of WAL, %s, all hashes right, %s\n",
            run->key, run->result.objects, b->parts, b->files, b->segments,
            str_format_bytes(bytes, run->result.bytes), duration);
+    if (b->sets > 1)
+        printf("that is with %zu set%s that it is incremental to\n", b->sets - 1,
+               b->sets == 2 ? "" : "s");
     printf("%s\n", b->records_read
                        ? "the records of WAL can be read up to the restore point"
                        : "the records of WAL were not read: there is no pg_waldump of the "

@@ -91,6 +91,19 @@ static int exit_code(int code, const Error *err)
     return code;
 }
 
+/* Manual pages, or completions, of pgark and of the programs that it is by other names. */
+static bool write_documents(void *ctx, const Options *o, Error *err)
+{
+    const char *dir = options_string(o, OPT_MAN_PAGES);
+    const CompletionMore more = programs_completion(ctx);
+    if (dir != NULL)
+        return options_write_man(dir, err) && programs_write_man(dir, err);
+    if (!options_write_completion(options_string(o, OPT_COMPLETION), &more, stdout, err))
+        return false;
+    return (fflush(stdout) == 0 && ferror(stdout) == 0) ||
+           error_errno(err, ERR_STORAGE, "cannot write to standard output");
+}
+
 /* pgark by another name. */
 static int run_program(void *ctx, ProgramRun *run, int argc, char **argv)
 {
@@ -123,6 +136,8 @@ int main(int argc, char **argv)
     Options *o = options_parse(ctx, argc, argv, &action, &err);
     if (o != NULL && action == OPTIONS_DONE)
         return EXIT_DONE;
+    if (o != NULL && action == OPTIONS_DOCUMENT)
+        return write_documents(ctx, o, &err) ? EXIT_DONE : exit_code(EXIT_ERROR, &err);
     bool ready = o != NULL && setup_log(ctx, o, &err) && set_priority(o, &err);
     int code = ready ? run_command(ctx, o, &err) : EXIT_ERROR;
     if (!error_is_set(&err) && (fflush(stdout) != 0 || ferror(stdout) != 0))

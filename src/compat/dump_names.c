@@ -15,6 +15,7 @@ char *dump_name(void *ctx, DumpFileKind kind, const char *prefix, int node, int 
         [DUMP_STATUS] = "gp_dump_status",
         [DUMP_DATABASE] = "gp_cdatabase",
         [DUMP_RESTORE_STATUS] = "gp_restore_status",
+        [DUMP_STATISTICS] = "gp_statistics",
     };
     return mem_printf(ctx, "%s%s_%d_%d_%s%s", prefix == NULL ? "" : prefix, words[kind], node, dbid,
                       key, kind == DUMP_POST_DATA ? POST_DATA : "");

@@ -17,6 +17,7 @@ typedef enum DumpFileKind
     DUMP_STATUS,         /* gp_dump_status_N_D_KEY */
     DUMP_DATABASE,       /* gp_cdatabase_N_D_KEY */
     DUMP_RESTORE_STATUS, /* gp_restore_status_N_D_KEY */
+    DUMP_STATISTICS,     /* gp_statistics_N_D_KEY */
 } DumpFileKind;
 
 #define DUMP_GZIP_SUFFIX ".gz"

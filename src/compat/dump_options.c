@@ -5,6 +5,8 @@
 
 #include "base/log.h"
 #include "base/str.h"
+#include "compat/dump_agents.h"
+#include "compat/dump_dir.h"
 #include "fleet/engine.h"
 
 /* ---- what is dumped ---- */
@@ -171,6 +173,26 @@ bool dump_options_one(DumpRequest *r, const DumpAgentKey *key, Error *err)
     r->by_role = true;
     r->role = key->role;
     r->fleet->nodes[0].dbid = key->dbid;
+    return true;
+}
+
+/* ---- by whom ---- */
+
+bool dump_options_agents(const LegacyOptions *o, const Fleet *fleet, const char *database,
+                         const char *dir, bool *ret, Error *err)
+{
+    const char *mode = legacy_options_string(o, DUMP_AGENTS);
+    bool given = legacy_options_given(o, DUMP_AGENTS);
+    *ret = given && (mode == NULL || str_equal(mode, "yes"));
+    if (*ret && dump_dir_is_upward(dir))
+    {
+        error_set(err, ERR_USAGE, "--gp-d: \"%s\" has . or .. in it", dir);
+        return error_hint(err, "Agents look for the directory on each node's host: an absolute "
+                               "path, or one below the server's data directory.");
+    }
+    if (*ret || (given && !str_equal(mode, "auto")))
+        return true;
+    *ret = !dump_dir_is_upward(dir) && dump_agents_usable(fleet, database);
     return true;
 }
 

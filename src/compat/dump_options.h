@@ -39,6 +39,7 @@ enum
     DUMP_KEY,
     DUMP_GZIP,
     DUMP_JOBS,
+    DUMP_AGENTS,     /* --agent */
     DUMP_OPTION_NEXT /* programs' own ones begin here */
 };
 
@@ -184,6 +185,14 @@ enum
         .hint = "Give the name by -U; -W asks for the password."                                   \
     }
 
+#define DUMP_AGENT_ROWS                                                                            \
+    {                                                                                              \
+        .id = DUMP_AGENTS, .name = "agent", .type = LEGACY_OPTIONAL, .arg = "yes|no|auto",         \
+        .words = "yes|no|auto",                                                                    \
+        .help = "files are on the nodes' hosts, written and read by agents there: yes, no, or "    \
+                "where all nodes have the extension pgark (default: auto)"                         \
+    }
+
 #define DUMP_DEAD_ROWS                                                                             \
     {.name = "ignore-version",                                                                     \
      .letter = 'i',                                                                                \
@@ -258,6 +267,12 @@ Fleet *dump_options_fleet(void *ctx, const LegacyOptions *o, const char *databas
 /* dump_options_one names the files of a single server by the role and dbid of an agent's key. ERR_USAGE: there
  * are more servers. */
 bool dump_options_one(DumpRequest *r, const DumpAgentKey *key, Error *err) MUST_CHECK;
+
+/* dump_options_agents tells whether agents on the nodes' hosts do the work: as --agent says, or where it leaves that
+ * open, when all nodes can start one (in database; NULL: in their own) and dir is a path that means something
+ * there. ERR_USAGE. */
+bool dump_options_agents(const LegacyOptions *o, const Fleet *fleet, const char *database,
+                         const char *dir, bool *ret, Error *err) MUST_CHECK;
 
 /* dump_options_segments reads "p" (*ret_count 0: all) or "i[2,3]", the value of the option id. ERR_USAGE. */
 bool dump_options_segments(void *ctx, const LegacyOptions *o, int id, const int **ret,

@@ -57,11 +57,14 @@ char *dump_report_text(void *ctx, const DumpRequest *request, const DumpResult *
     str_addf(s, "gp_dump Command Line: %s\n", request->line);
     str_addf(s, "Pass through Command Line Options: %s\n",
              request->passed[0] == '\0' ? "None" : request->passed);
-    str_addf(s, "Compression Program: %s\nBackup Type: %s\n\nIndividual Results\n",
+    str_addf(s, "Compression Program: %s\nBackup Type: %s\n",
              request->compression != NULL ? request->compression
              : request->gzip              ? "gzip"
                                           : "None",
              request->incremental ? "Incremental" : "Full");
+    if (request->whereabouts != NULL)
+        str_addf(s, "Files: %s\n", request->whereabouts);
+    str_add(s, "\nIndividual Results\n");
     for (size_t i = 0; i < result->node_count; i++)
     {
         add_file(s, &result->nodes[i], result->nodes[i].script, failure);

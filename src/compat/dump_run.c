@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "cli/cli.h"
 #include "compat/dump_dir.h"
+#include "compat/dump_files.h"
 #include "compat/dump_report.h"
 #include "export/export.h"
 #include "fleet/backup_run.h"
@@ -20,88 +21,25 @@ typedef struct DumpRun
     Supervisor *supervisor;
     DumpDir *dir;
     DumpResult *result;
-    const Manifest *manifest;
+    Manifest *manifest;
     const char *set_dir;
     const Selection *selection; /* of what the scripts have */
     const NodeRecord **records; /* of the result's nodes */
     Cancel *cancel;
 } DumpRun;
 
-/* ---- nodes and their files ---- */
-
-static bool is_wanted(const DumpRequest *r, int dbid)
-{
-    bool wanted = r->dbid_count == 0;
-    for (size_t i = 0; i < r->dbid_count; i++)
-        wanted = wanted || r->dbids[i] == dbid;
-    return wanted;
-}
-
-static char *path_of(const DumpRun *run, const DumpNode *node, DumpFileKind kind)
-{
-    const DumpRequest *r = run->request;
-    bool script = kind == DUMP_SCRIPT || kind == DUMP_POST_DATA;
-    int number = r->by_role ? r->role : node->content;
-    const char *name = dump_name(run->ctx, kind, r->prefix, number, node->dbid, run->dir->key);
-    return mem_printf(run->ctx, "%s/%s%s", run->dir->path, name,
-                      script && r->gzip ? DUMP_GZIP_SUFFIX : "");
-}
-
-/* source: it has rows of the coordinator's tables, and no definitions of its own. */
-static void name_files(const DumpRun *run, DumpNode *node, bool source)
-{
-    const DumpRequest *r = run->request;
-    unsigned sections = r->selection->sections;
-    if (!is_wanted(r, node->dbid) || (source && (sections & SELECT_DATA) == 0))
-        return;
-    if (!source || (sections & SELECT_DATA) != 0)
-        node->script = path_of(run, node, DUMP_SCRIPT);
-    if (!source && (sections & SELECT_POST_DATA) != 0)
-        node->post_data = path_of(run, node, DUMP_POST_DATA);
-}
-
-static int content_of(const char *topology, int content)
-{
-    return str_equal(topology, "single") ? -1 : content;
-}
-
-/* What is known before the backup: enough for the report of one that fails. */
-static void list_fleet(DumpRun *run)
-{
-    const Fleet *fleet = run->request->fleet;
-    DumpResult *result = run->result;
-    result->nodes = mem_array(run->ctx, DumpNode, fleet->node_count);
-    result->node_count = fleet->node_count;
-    for (size_t i = 0; i < fleet->node_count; i++)
-    {
-        const FleetNode *from = &fleet->nodes[i];
-        result->nodes[i] = (DumpNode){.content = content_of(fleet->topology, from->content),
-                                      .dbid = dump_dbid(run->request->fleet, from->dbid),
-                                      .host = from->spec.host == NULL ? "-" : from->spec.host,
-                                      .port = from->spec.port == NULL ? 0 : atoi(from->spec.port),
-                                      .database = pg_conn_spec_database(run->ctx, &from->spec)};
-        name_files(run, &result->nodes[i], fleet->engine != NULL && i > 0);
-    }
-}
-
 static void list_nodes(DumpRun *run)
 {
     const Manifest *m = run->manifest;
-    DumpResult *result = run->result;
-    result->nodes = mem_array(run->ctx, DumpNode, m->node_count);
     run->records = mem_array(run->ctx, const NodeRecord *, m->node_count);
-    result->node_count = m->node_count;
     for (size_t i = 0; i < m->node_count; i++)
-    {
-        const NodeRecord *from = &m->nodes[i];
-        result->nodes[i] = (DumpNode){.content = content_of(m->set.topology, from->content),
-                                      .dbid = dump_dbid(run->request->fleet, from->dbid),
-                                      .host = from->host,
-                                      .port = from->port,
-                                      .database = from->database};
-        run->records[i] = from;
-        name_files(run, &result->nodes[i], fold_is_source(from));
-    }
+        run->records[i] = &m->nodes[i];
+    dump_files_set(run->ctx, run->request, run->dir->path, m, run->result);
+}
+
+static char *name_of(const DumpRun *run, const DumpNode *node, DumpFileKind kind)
+{
+    return dump_files_name(run->ctx, run->request, run->dir->key, node, kind);
 }
 
 /* ---- the set ---- */
@@ -142,9 +80,11 @@ static const NodeRecord *definitions_of(const DumpRun *run, const NodeRecord *re
     return record;
 }
 
+/* Into the place: a file gets its name in the directory when all have been written. */
 static bool write_part(const DumpRun *run, Repo *repo, const NodeRecord *record, ExportPart part,
-                       const char *path, Error *err)
+                       const char *name, Error *err)
 {
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "part");
     const DumpRequest *r = run->request;
     ExportRequest e = r->form;
     ExportResult done;
@@ -159,24 +99,28 @@ static bool write_part(const DumpRun *run, Repo *repo, const NodeRecord *record,
     e.rows_of = record->content;
     e.compress = (Compress){.method = compressed ? COMPRESS_GZIP : COMPRESS_NONE,
                             .level = compressed ? 6 : 0};
-    e.file = r->to_stdout && part == EXPORT_FIRST ? NULL : path;
+    e.file = r->to_stdout && part == EXPORT_FIRST ? NULL : dump_dir_place(run->dir, tmp, name);
     return export_set(repo, run->set_dir, &e, run->cancel, &done, err);
+}
+
+static bool has_creation(const DumpRun *run, size_t i)
+{
+    return !fold_is_source(run->records[i]) &&
+           (run->request->selection->sections & SELECT_PRE_DATA) != 0 &&
+           dump_files_wanted(run->request, run->result->nodes[i].dbid);
 }
 
 static bool write_scripts(const DumpRun *run, size_t i, Repo *repo, Error *err)
 {
     const DumpNode *node = &run->result->nodes[i];
     const NodeRecord *record = run->records[i];
-    bool source = fold_is_source(record);
-    bool creation = !source && (run->request->selection->sections & SELECT_PRE_DATA) != 0 &&
-                    is_wanted(run->request, node->dbid);
+    ExportPart first = fold_is_source(record) ? EXPORT_DATA : EXPORT_FIRST;
     return (node->script == NULL ||
-            write_part(run, repo, record, source ? EXPORT_DATA : EXPORT_FIRST, node->script,
-                       err)) &&
+            write_part(run, repo, record, first, name_of(run, node, DUMP_SCRIPT), err)) &&
            (node->post_data == NULL ||
-            write_part(run, repo, record, EXPORT_REST, node->post_data, err)) &&
-           (!creation ||
-            write_part(run, repo, record, EXPORT_CREATION, path_of(run, node, DUMP_DATABASE), err));
+            write_part(run, repo, record, EXPORT_REST, name_of(run, node, DUMP_POST_DATA), err)) &&
+           (!has_creation(run, i) ||
+            write_part(run, repo, record, EXPORT_CREATION, name_of(run, node, DUMP_DATABASE), err));
 }
 
 static bool write_node(void *arg, size_t i, Error *err)
@@ -187,21 +131,46 @@ static bool write_node(void *arg, size_t i, Error *err)
     return repo != NULL && write_scripts(run, i, repo, err);
 }
 
-static bool write_all(void *arg, Error *err)
+static bool reveal_node(const DumpRun *run, size_t i, Error *err)
+{
+    const DumpNode *node = &run->result->nodes[i];
+    bool to_stdout = run->request->to_stdout;
+    return (node->script == NULL || to_stdout ||
+            dump_dir_reveal(run->dir, name_of(run, node, DUMP_SCRIPT), err)) &&
+           (node->post_data == NULL ||
+            dump_dir_reveal(run->dir, name_of(run, node, DUMP_POST_DATA), err)) &&
+           (!has_creation(run, i) ||
+            dump_dir_reveal(run->dir, name_of(run, node, DUMP_DATABASE), err));
+}
+
+static bool write_all(DumpRun *run, Error *err)
+{
+    const DumpSource *source = run->request->source;
+    if (!parallel_run(run->result->node_count, write_node, run, run->cancel, err) ||
+        (source != NULL && !source->meet(source->arg, err)) || !cancel_check(run->cancel, err))
+        return false;
+    for (size_t i = 0; i < run->result->node_count; i++)
+    {
+        if (!reveal_node(run, i, err))
+            return false;
+    }
+    return dump_dir_sync(run->dir, err);
+}
+
+static bool write_supervised(void *arg, Error *err)
 {
     DumpRun *run = arg;
     run->cancel = supervise_attempt(run->supervisor, err);
-    return run->cancel != NULL &&
-           parallel_run(run->result->node_count, write_node, run, run->cancel, err);
+    return run->cancel != NULL && write_all(run, err);
 }
 
 /* ---- what is left behind ---- */
 
-static void remove_file(const DumpRun *run, const char *path)
+static void remove_file(const DumpRun *run, const char *name)
 {
     Error err = ERROR_INIT;
-    if (path != NULL && !storage_remove(run->dir->storage, path + strlen(run->dir->path) + 1, &err))
-        log_warning("\"%s\" could not be removed: %s", path, err.message);
+    if (!storage_remove(run->dir->storage, name, &err))
+        log_warning("\"%s/%s\" could not be removed: %s", run->dir->path, name, err.message);
 }
 
 static void remove_scripts(const DumpRun *run)
@@ -209,9 +178,11 @@ static void remove_scripts(const DumpRun *run)
     for (size_t i = 0; i < run->result->node_count; i++)
     {
         const DumpNode *node = &run->result->nodes[i];
-        remove_file(run, run->request->to_stdout ? NULL : node->script);
-        remove_file(run, node->post_data);
-        remove_file(run, path_of(run, node, DUMP_DATABASE));
+        if (node->script != NULL && !run->request->to_stdout)
+            remove_file(run, name_of(run, node, DUMP_SCRIPT));
+        if (node->post_data != NULL)
+            remove_file(run, name_of(run, node, DUMP_POST_DATA));
+        remove_file(run, name_of(run, node, DUMP_DATABASE));
     }
 }
 
@@ -229,8 +200,7 @@ static bool write_status(const DumpRun *run, const DumpNode *node, const Error *
     if (failure == NULL && node->post_data != NULL)
         lines[count++] = mem_printf(run->ctx, "Complete and on disk: %s", node->post_data);
     const char *text = dump_status_text(run->ctx, program, lines, count, failure);
-    return dump_file_write(run->dir->path,
-                           path_of(run, node, DUMP_STATUS) + strlen(run->dir->path) + 1, text, err);
+    return dump_file_write(run->dir->path, name_of(run, node, DUMP_STATUS), text, err);
 }
 
 static bool write_report(const DumpRun *run, const Error *failure, Error *err)
@@ -285,35 +255,50 @@ static const Selection *choose(const DumpRun *run)
     return s;
 }
 
+static bool make_set(DumpRun *run, Error *err)
+{
+    const DumpSource *source = run->request->source;
+    BackupResult backup = {.manifest = NULL};
+    if (source != NULL)
+        return source->make(source->arg, run->dir, &run->manifest, err);
+    bool ok = make_backup(run, &backup, err);
+    run->manifest = backup.manifest;
+    return ok;
+}
+
 static bool dump(DumpRun *run, Error *err)
 {
-    BackupResult backup = {.manifest = NULL};
-    list_fleet(run);
-    if (!make_backup(run, &backup, err))
+    const DumpSource *source = run->request->source;
+    dump_files_fleet(run->ctx, run->request, run->dir->path, run->result);
+    if (!make_set(run, err))
         return false;
-    run->manifest = backup.manifest;
     run->selection = choose(run);
     run->set_dir = repo_set_dir(&(const Repo){.layout = LAYOUT_SETS}, run->ctx, run->dir->key);
     list_nodes(run);
-    for (size_t i = 0; i < run->manifest->node_count; i++)
+    if (source == NULL)
     {
-        const NodeRecord *node = &run->manifest->nodes[i];
-        for (size_t w = 0; w < node->warning_count; w++)
-            log_warning("database \"%s\": %s", node->database, node->warnings[w]);
+        dump_files_warn(run->manifest);
+        return supervise_run(run->supervisor, write_supervised, NULL, run, err);
     }
-    return supervise_run(run->supervisor, write_all, NULL, run, err);
+    run->cancel = source->cancel;
+    return write_all(run, err);
 }
 
 bool dump_run(void *ctx, const DumpRequest *request, Supervisor *supervisor, DumpResult *ret,
               Error *err)
 {
     DumpRun run = {.ctx = ctx, .request = request, .supervisor = supervisor, .result = ret};
+    const char *mark = request->mark == NULL ? "" : request->mark;
+    DumpDirSpec where = {
+        .path = request->dir, .prefix = request->prefix, .key = request->key, .mark = mark};
     *ret = (DumpResult){.nodes = NULL};
     if (!dump_prefix_check(request->prefix, err) ||
         (request->key != NULL && !repo_key_parse(request->key, err)) ||
         (request->report_dir != NULL && !dump_dir_make(request->report_dir, err)))
         return false;
-    run.dir = dump_dir_open(ctx, request->dir, request->prefix, request->key, err);
+    if (mark[0] != '\0')
+        where.own = mem_printf(ctx, "%s_%s", mark, request->key);
+    run.dir = dump_dir_open(ctx, &where, err);
     if (run.dir == NULL)
         return false;
     memcpy(ret->key, run.dir->key, sizeof(ret->key));

@@ -21,6 +21,19 @@
 #include "fleet/supervise.h"
 #include "fleet/topology.h"
 
+struct DumpDir;
+
+/* Where the set comes from, if no backup of this process is to take it: an agent's own. */
+typedef struct DumpSource
+{
+    /* Makes a published set of the key in dir->set_repo. */
+    bool (*make)(void *arg, const struct DumpDir *dir, Manifest **ret, Error *err);
+    /* Waits until all nodes have their scripts. */
+    bool (*meet)(void *arg, Error *err);
+    void *arg;
+    Cancel *cancel; /* of the whole dump: it does not run under a supervisor */
+} DumpSource;
+
 typedef struct DumpRequest
 {
     Fleet *fleet; /* with passwords, its coordinator found */
@@ -39,9 +52,13 @@ typedef struct DumpRequest
     int role;
     bool
         without_extension; /* scripts have no extension pgark, which gp_restore_launch finds there */
-    bool no_report;        /* an agent makes none */
-    bool to_stdout;        /* the script of the only node; its other files go to dir all the same */
-    const char *line;      /* command line and what agents would have been passed, for the report */
+    const DumpSource *source; /* NULL: a backup */
+    const char *mark; /* what the place of the set is called by, besides the key; NULL: nothing */
+    bool by_agents;   /* each node's host has its own files */
+    const char *whereabouts; /* of the files, for the report; NULL: it does not say */
+    bool no_report;          /* an agent makes none */
+    bool to_stdout;   /* the script of the only node; its other files go to dir all the same */
+    const char *line; /* command line and what agents would have been passed, for the report */
     const char *passed;
     const char *compression; /* what the report calls it; NULL: as gzip says */
     bool incremental;        /* of its kind */

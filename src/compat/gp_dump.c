@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "cli/cli.h"
+#include "compat/dump_agents.h"
 #include "compat/dump_options.h"
 #include "compat/dump_report.h"
 
@@ -26,7 +27,8 @@ static const LegacyOption options[] = {
      .name = "gp-d",
      .type = LEGACY_LAST,
      .arg = "DIR",
-     .help = "directory of the files (default: the current one)"},
+     .help = "directory of the files; with agents on each node's host, below the data directory "
+             "where it is relative (default: the current one, or the data directory)"},
     {.id = GP_REPORT_DIR,
      .name = "gp-r",
      .type = LEGACY_LAST,
@@ -69,6 +71,7 @@ static const LegacyOption options[] = {
      .arg = "PROGRAM",
      .help =
          "the pg_dump that reads definitions (of Greenplum: the one that came with the server)"},
+    DUMP_AGENT_ROWS,
     DUMP_DEAD_ROWS,
     {.name = NULL},
 };
@@ -80,13 +83,15 @@ static const LegacyExclusion excluded[] = {
     {.ids = {0}},
 };
 
-static const LegacyProgram program = {
+const LegacyProgram gp_dump_program = {
     .name = "gp_dump",
+    .summary = "dumps a database of a cluster as SQL scripts, one for each node",
     .synopsis = "[OPTION]... [DBNAME]",
     .about =
         "Dumps a database as SQL scripts, one per node of a Greenplum or Citus cluster or of a "
         "fleet of shards, all of one instant; or a single server's. gunzip and psql restore "
         "them, or gp_restore.",
+    .exits = "0 done\n1 it failed\n130 a signal ended it",
     .options = options,
     .excluded = excluded,
     .max_arguments = 1,
@@ -155,7 +160,14 @@ static bool make_request(void *ctx, const LegacyOptions *o, DumpRequest *r, Erro
     r->fleet = dump_options_fleet(ctx, o, arguments == 0 ? NULL : words[0], &more, err);
     if (r->fleet == NULL || (key.key[0] != '\0' && !dump_options_one(r, &key, err)))
         return false;
-    return check_dbids(r, err);
+    if (!check_dbids(r, err) ||
+        !dump_options_agents(o, r->fleet, NULL, dir == NULL ? "" : dir, &r->by_agents, err))
+        return false;
+    if (r->by_agents && dir == NULL)
+        r->dir = "";
+    r->whereabouts = r->by_agents ? "on each node's host, written by agents"
+                                  : "where gp_dump runs, without agents";
+    return true;
 }
 
 int gp_dump(void *ctx, int argc, char **argv, Supervisor *supervisor, Error *err)
@@ -163,12 +175,13 @@ int gp_dump(void *ctx, int argc, char **argv, Supervisor *supervisor, Error *err
     bool done = false;
     DumpRequest request = {.fleet = NULL};
     DumpResult result;
-    const LegacyOptions *o = legacy_options_parse(ctx, &program, argc, argv, &done, err);
+    const LegacyOptions *o = legacy_options_parse(ctx, &gp_dump_program, argc, argv, &done, err);
     if (done)
         return EXIT_DONE;
     if (o == NULL || !make_request(ctx, o, &request, err))
         return EXIT_ERROR;
-    bool ok = dump_run(ctx, &request, supervisor, &result, err);
+    bool ok = request.by_agents ? dump_agents_run(ctx, &request, supervisor, &result, err)
+                                : dump_run(ctx, &request, supervisor, &result, err);
     if (result.key[0] != '\0')
         fputs(dump_report_text(ctx, &request, &result, ok ? NULL : err), stdout);
     if (ok)

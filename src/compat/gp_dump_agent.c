@@ -42,12 +42,14 @@ static const LegacyExclusion excluded[] = {
     {.ids = {0}},
 };
 
-static const LegacyProgram program = {
+const LegacyProgram gp_dump_agent_program = {
     .name = "gp_dump_agent",
+    .summary = "dumps one server as an SQL script",
     .synopsis = "--gp-k=KEY [OPTION]... [DBNAME]",
     .about =
         "Dumps one server as an SQL script on standard output. What comes behind the rows, and "
         "CREATE DATABASE, go to files in the directory. gp_dump needs no such agents.",
+    .exits = "0 done\n1 it failed\n130 a signal ended it",
     .options = options,
     .excluded = excluded,
     .max_arguments = 1,
@@ -80,7 +82,8 @@ int gp_dump_agent(void *ctx, int argc, char **argv, Supervisor *supervisor, Erro
     bool done = false;
     DumpRequest request = {.fleet = NULL};
     DumpResult result;
-    const LegacyOptions *o = legacy_options_parse(ctx, &program, argc, argv, &done, err);
+    const LegacyOptions *o = legacy_options_parse(ctx, &gp_dump_agent_program, argc, argv, &done,
+                                                  err);
     if (done)
         return EXIT_DONE;
     if (o == NULL || !make_request(ctx, o, &request, err))

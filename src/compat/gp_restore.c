@@ -5,7 +5,7 @@
 #include "base/str.h"
 #include "cli/cli.h"
 #include "compat/dump_options.h"
-#include "compat/restore_run.h"
+#include "compat/restore_agents.h"
 
 enum
 {
@@ -112,6 +112,7 @@ static const LegacyOption options[] = {
      .arg = "FILE",
      .help = "file that names these servers, as for pgark --fleet"},
     DUMP_CONNECTION_ROWS,
+    DUMP_AGENT_ROWS,
     {.name = "gp-nostats",
      .type = LEGACY_IGNORED,
      .help = "append-only statistics come by ANALYZE"},
@@ -149,21 +150,25 @@ static const LegacyExclusion excluded[] = {
 
 static const LegacyExclusion agent_excluded[] = {HALVES, {.ids = {0}}};
 
-static const LegacyProgram program = {
+const LegacyProgram gp_restore_program = {
     .name = "gp_restore",
+    .summary = "restores the SQL scripts of gp_dump",
     .synopsis = "--gp-k=KEY [OPTION]...",
     .about =
         "Restores a dump of gp_dump into a database that is there: definitions, the rows of all "
         "nodes, then what comes behind them. psql runs the scripts.",
+    .exits = "0 done\n1 it failed\n130 a signal ended it",
     .options = options,
     .excluded = excluded,
 };
 
-static const LegacyProgram agent_program = {
+const LegacyProgram gp_restore_agent_program = {
     .name = "gp_restore_agent",
+    .summary = "restores one SQL script of a dump into one server",
     .synopsis = "--gp-k=KEY -d DBNAME [OPTION]... [SCRIPT]",
     .about =
         "Restores one script of a dump into one server, or the two that gp_dump_agent has made.",
+    .exits = "0 done\n1 it failed\n130 a signal ended it",
     .options = agent_options,
     .excluded = agent_excluded,
     .max_arguments = 1,
@@ -205,7 +210,14 @@ static bool make_request(void *ctx, const LegacyOptions *o, bool agent, ScriptRe
         !dump_options_segments(ctx, o, GR_SEGMENTS, &r->dbids, &r->dbid_count, err))
         return false;
     r->fleet = dump_options_fleet(ctx, o, legacy_options_string(o, GR_DATABASE), &more, err);
-    return r->fleet != NULL;
+    if (r->fleet == NULL || agent)
+        return r->fleet != NULL;
+    if (!dump_options_agents(o, r->fleet, RESTORE_AGENT_DATABASE, dir == NULL ? "" : dir,
+                             &r->by_agents, err))
+        return false;
+    if (r->by_agents && dir == NULL)
+        r->dir = "";
+    return true;
 }
 
 static int exit_code(bool ok, const Error *err)
@@ -218,12 +230,13 @@ int gp_restore(void *ctx, int argc, char **argv, Supervisor *supervisor, Error *
     bool done = false;
     ScriptRestore request = {.fleet = NULL};
     ScriptRestoreResult result;
-    const LegacyOptions *o = legacy_options_parse(ctx, &program, argc, argv, &done, err);
+    const LegacyOptions *o = legacy_options_parse(ctx, &gp_restore_program, argc, argv, &done, err);
     if (done)
         return EXIT_DONE;
     if (o == NULL || !make_request(ctx, o, false, &request, err))
         return EXIT_ERROR;
-    bool ok = restore_scripts(ctx, &request, supervisor, &result, err);
+    bool ok = request.by_agents ? restore_agents_run(ctx, &request, supervisor, &result, err)
+                                : restore_scripts(ctx, &request, supervisor, &result, err);
     if (result.count > 0)
         fputs(restore_report_text(ctx, &request, &result, ok ? NULL : err), stdout);
     return exit_code(ok, err);
@@ -235,7 +248,8 @@ int gp_restore_agent(void *ctx, int argc, char **argv, Supervisor *supervisor, E
     size_t words;
     ScriptRestore request = {.fleet = NULL};
     ScriptRestoreResult result;
-    const LegacyOptions *o = legacy_options_parse(ctx, &agent_program, argc, argv, &done, err);
+    const LegacyOptions *o = legacy_options_parse(ctx, &gp_restore_agent_program, argc, argv, &done,
+                                                  err);
     if (done)
         return EXIT_DONE;
     if (o == NULL || !make_request(ctx, o, true, &request, err))

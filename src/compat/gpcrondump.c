@@ -26,11 +26,20 @@ static bool choose_key(CronRun *run, Error *err)
     return true;
 }
 
+/* What is there under that key belongs to another dump: report and status are that dump's. */
+static bool not_ours(CronRun *run, const Error *why, Error *err)
+{
+    run->key[0] = '\0';
+    *err = *why;
+    return false;
+}
+
 /* A dump that is older than another of its day would be taken for what it is not. */
-static bool check_key(const CronRun *run, Error *err)
+static bool check_key(CronRun *run, Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "key");
     RepoSetInfo *sets;
+    Error why = ERROR_INIT;
     size_t count;
     if (!cron_given(run->cron, CRON_KEY))
         return true;
@@ -43,9 +52,11 @@ static bool check_key(const CronRun *run, Error *err)
             sets[i].finished &&
             manifest_peek(run->cron->repo->storage, tmp, sets[i].dir, &set, NULL) &&
             str_equal(set.prefix, run->cron->prefix))
-            return error_set(err, ERR_EXISTS,
-                             "%s %s: there is a dump of the same day with the key %s",
-                             legacy_options_called(run->cron->o, CRON_KEY), run->key, sets[i].key);
+        {
+            error_set(&why, ERR_EXISTS, "%s %s: there is a dump of the same day with the key %s",
+                      legacy_options_called(run->cron->o, CRON_KEY), run->key, sets[i].key);
+            return not_ours(run, &why, err);
+        }
     }
     return true;
 }
@@ -135,7 +146,7 @@ static bool dump(CronRun *run, Error *err)
             return false;
         if (backup(run, &why))
             return true;
-        if (why.code != ERR_EXISTS || cron_given(run->cron, CRON_KEY) || i == KEY_TRIES)
+        if (why.code != ERR_EXISTS)
         {
             *err = why;
             return false;
@@ -143,6 +154,8 @@ static bool dump(CronRun *run, Error *err)
         unlink(cron_place_beside(
             run->ctx, &run->cron->place, run->key,
             cron_place_name(run->ctx, run->cron->file_prefix, run->key, "_table")));
+        if (cron_given(run->cron, CRON_KEY) || i == KEY_TRIES)
+            return not_ours(run, &why, err);
     }
 }
 
@@ -154,7 +167,7 @@ static bool check_set(CronRun *run, Error *err)
         NULL)
         return false;
     log_info("Timestamp key = %s", run->key);
-    if (!cron_files_write(run, err) || !cron_script_write(run, err))
+    if (!cron_files_write(run, err) || !cron_script_write(run, err) || !cron_stats_write(run, err))
         return error_prefix(err, "the set is complete, but not the files beside it");
     log_info("Checked master status file and master dump file.");
     return true;

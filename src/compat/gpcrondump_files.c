@@ -227,20 +227,38 @@ static bool is_dirty(const Manifest *base, const TableRecord *t)
     return true;
 }
 
-/* The set that all of a chain go back to. */
+/* *ret_there false: it is gone. */
+static bool peek(const Files *f, void *ctx, const char *key, SetRecord *ret, bool *ret_there)
+{
+    const Repo *repo = f->run->cron->repo;
+    Error why = ERROR_INIT;
+    *ret_there = manifest_peek(repo->storage, ctx, repo_set_dir(repo, ctx, key), ret, &why);
+    if (*ret_there || why.code == ERR_NOT_FOUND)
+        return true;
+    *f->err = why;
+    return false;
+}
+
+/* The set that all of a chain go back to. One between of which nothing is needed may have been removed: then the
+ * oldest that is needed leads on. */
 static bool first_of(const Files *f, const Manifest *m, const char **ret_key)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "chain");
-    char key[SET_KEY_LEN];
     SetRecord set = m->set;
+    bool there = true;
     *ret_key = NULL;
-    while (set.base[0] != '\0')
+    while (there && set.base[0] != '\0')
     {
-        memcpy(key, set.base, SET_KEY_LEN);
-        if (!manifest_peek(f->run->cron->repo->storage, tmp,
-                           repo_set_dir(f->run->cron->repo, tmp, key), &set, f->err))
+        SetRecord before = {.key = ""};
+        const char *key = mem_strdup(tmp, set.base);
+        const char *needed = set.depends_count == 0 ? NULL : set.depends_on[0];
+        if (!peek(f, tmp, key, &before, &there))
             return false;
-        *ret_key = mem_strdup(f->ctx, key);
+        if (!there && needed != NULL && !peek(f, tmp, key = needed, &before, &there))
+            return false;
+        if (there)
+            *ret_key = mem_strdup(f->ctx, key);
+        set = before;
     }
     return true;
 }

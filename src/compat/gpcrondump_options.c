@@ -76,10 +76,8 @@ static const LegacyOption table[] = {
     FLAG(CRON_RSYNCABLE, "rsyncable", '\0', "files of what has not changed shall stay the same"),
     VALUE(CRON_EMAIL_FILE, "email-file", '\0', "FILE",
           "YAML: sender and subject of mail, for each database"),
-    {.name = "dump-stats",
-     .type = LEGACY_REFUSED,
-     .help = "planner statistics are not part of a dump",
-     .hint = "A restore ends with ANALYZE, which makes them anew."},
+    FLAG(CRON_DUMP_STATS, "dump-stats", '\0',
+         "write the planner's statistics beside the set, for gpdbrestore --restore-stats"),
     VALUE(CRON_LOG_DIRECTORY, NULL, 'l', "DIR", "where the log file is (default: ~/gpAdminLogs)"),
     FLAG(CRON_VERBOSE, "verbose", 'v', "say more; alone: show the version"),
     FLAG(CRON_VERBOSE, NULL, 'D', NULL),
@@ -132,6 +130,7 @@ static const LegacyExclusion excluded[] = {
 
 const LegacyProgram gpcrondump_program = {
     .name = "gpcrondump",
+    .summary = "dumps databases, with all that a nightly dump needs",
     .synopsis = "-x DB [OPTION]...",
     .about = "Dumps databases of a server, a Citus or a Greenplum cluster, as pgark backup does, "
              "and leaves "
@@ -139,6 +138,7 @@ const LegacyProgram gpcrondump_program = {
              "warnings, 2 failed. gpdbrestore brings a dump back. PGARK_JOBS and the other "
              "variables of pgark "
              "backup, and a configuration file that PGARK_CONFIG names, are heard as well.",
+    .exits = "0 done\n1 done, with warnings\n2 it failed\n4 the question was answered with no",
     .options = table,
     .excluded = excluded,
 };

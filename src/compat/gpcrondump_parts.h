@@ -8,6 +8,8 @@
  *   gpcrondump_server.c    questions to the database before the dump
  *   gpcrondump_files.c     the files beside a set
  *   gpcrondump_script.c    a script with INSERT commands
+ *   gpcrondump_stats.c     statistics of the planner
+ *   gpcrondump_states.c    counters of Greenplum's append-only tables
  *   gpcrondump_history.c   public.gpcrondump_history
  *   gpcrondump_mail.c      mail
  *   gpcrondump_clean.c     -c and -o
@@ -105,6 +107,9 @@ bool cron_files_list(const CronDump *cron, Error *err) MUST_CHECK;
 
 /* gpcrondump_script.c: with --inserts, a script with the rows as INSERT commands. */
 bool cron_script_write(const CronRun *run, Error *err) MUST_CHECK;
+
+/* gpcrondump_stats.c: with --dump-stats, the statistics of the set's tables, as they are now. */
+bool cron_stats_write(const CronRun *run, Error *err) MUST_CHECK;
 
 /* gpcrondump_history.c: a row of the run; the exit code of -R into the rows of all. */
 bool cron_history_add(const CronRun *run, Error *err) MUST_CHECK;

@@ -3,39 +3,19 @@
 #include "compat/gpcrondump_parts.h"
 #include "pg/query.h"
 
-/* The elements of an array, as its text is written. */
-static char *array_text(void *ctx, const LegacyNames *names, bool schemas)
-{
-    Str *s = str_new(ctx);
-    str_addc(s, '{');
-    for (size_t i = 0; i < names->count; i++)
-    {
-        const char *text = schemas ? names->items[i].schema : names->items[i].name;
-        str_add(s, i > 0 ? ",\"" : "\"");
-        for (const char *c = text; *c != '\0'; c++)
-        {
-            if (*c == '"' || *c == '\\')
-                str_addc(s, '\\');
-            str_addc(s, *c);
-        }
-        str_addc(s, '"');
-    }
-    str_addc(s, '}');
-    return s->data;
-}
-
 /* Which of the names there is nothing of. */
 static PGresult *missing(const CronRun *run, PgConn *conn, const LegacyNames *names, Error *err)
 {
     if (names->items[0].schema == NULL)
     {
-        const char *params[] = {array_text(run->ctx, names, false)};
+        const char *params[] = {legacy_names_array(run->ctx, names, false)};
         return pg_query(conn,
                         "SELECT NULL, x FROM pg_catalog.unnest($1::text[]) x WHERE NOT EXISTS"
                         " (SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = x)",
                         1, params, err);
     }
-    const char *params[] = {array_text(run->ctx, names, true), array_text(run->ctx, names, false)};
+    const char *params[] = {legacy_names_array(run->ctx, names, true),
+                            legacy_names_array(run->ctx, names, false)};
     return pg_query(
         conn,
         "SELECT s.a[i], t.a[i] FROM (SELECT $1::text[] AS a) s, (SELECT $2::text[] AS a) t,"
@@ -96,6 +76,33 @@ static bool check_encoding(const CronRun *run, PgConn *conn, Error *err)
     return true;
 }
 
+/* Where the rows are in shards, so are their statistics, and those of the coordinator's tables say nothing. */
+static bool check_statistics(const CronRun *run, PgConn *conn, Error *err)
+{
+    if (!cron_given(run->cron, CRON_DUMP_STATS))
+        return true;
+    AUTO(PQclear)
+    PGresult *res = pg_query(conn,
+                             "SELECT pg_catalog.has_table_privilege('pg_catalog.pg_statistic',"
+                             " 'SELECT'), EXISTS (SELECT 1 FROM pg_catalog.pg_extension WHERE"
+                             " extname = 'citus')",
+                             0, NULL, err);
+    if (res == NULL)
+        return false;
+    const char *called = legacy_options_called(run->cron->o, CRON_DUMP_STATS);
+    if (pg_cell_bool(res, 0, 1))
+    {
+        error_set(err, ERR_USAGE, "%s: statistics of a Citus cluster are those of its shards",
+                  called);
+        return error_hint(err, "Leave it out: a restore ends with ANALYZE.");
+    }
+    if (pg_cell_bool(res, 0, 0))
+        return true;
+    error_set(err, ERR_USAGE, "%s needs a role that may read pg_statistic, as a superuser does",
+              called);
+    return error_hint(err, "Without it, a restore ends with ANALYZE.");
+}
+
 /* Names come from a command line or a file, in whatever encoding; they are compared byte by byte, as they are when
  * they choose objects. */
 static bool look(CronRun *run, PgConn *conn, Error *err)
@@ -104,7 +111,8 @@ static bool look(CronRun *run, PgConn *conn, Error *err)
     return look_for(run, conn, &f->schemas, true, err) &&
            look_for(run, conn, &f->tables, true, err) &&
            look_for(run, conn, &f->not_schemas, false, err) &&
-           look_for(run, conn, &f->not_tables, false, err) && check_encoding(run, conn, err);
+           look_for(run, conn, &f->not_tables, false, err) && check_encoding(run, conn, err) &&
+           check_statistics(run, conn, err);
 }
 
 bool cron_server_look(CronRun *run, Error *err)

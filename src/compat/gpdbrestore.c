@@ -19,6 +19,11 @@
 
 /* ---- the target ---- */
 
+static bool only(const DbRestore *r, RestoreOption id)
+{
+    return str_equal(legacy_options_string(r->o, id), "only");
+}
+
 static PgConn *open_maintenance(const DbRestore *r, const char *database, Error *err)
 {
     const PgConnSpec spec = {.conninfo = cron_place_conninfo(r->ctx, &r->place, database)};
@@ -40,11 +45,14 @@ static bool find_target(DbRestore *r, Error *err)
     if (res == NULL)
         return false;
     r->there = pg_cell_bool(res, 0, 0);
-    if (r->there || redirect != NULL || restore_given(r, RESTORE_RECREATE) ||
-        str_equal(legacy_options_string(r->o, RESTORE_GLOBALS), "only"))
+    if (!restore_stats_check(r, conn, err))
+        return false;
+    if (r->there || only(r, RESTORE_GLOBALS))
+        return true;
+    if (!only(r, RESTORE_STATS) && (redirect != NULL || restore_given(r, RESTORE_RECREATE)))
         return true;
     error_set(err, ERR_NOT_FOUND, "there is no database \"%s\" to restore into", r->target);
-    return error_hint(err, "-e makes it.");
+    return only(r, RESTORE_STATS) ? false : error_hint(err, "-e makes it.");
 }
 
 static bool check_schema(const DbRestore *r, Error *err)
@@ -145,11 +153,6 @@ static void write_report(const DbRestore *r, const RestoreResult *result, const 
 
 /* ---- the restore ---- */
 
-static bool only(const DbRestore *r, RestoreOption id)
-{
-    return str_equal(legacy_options_string(r->o, id), "only");
-}
-
 static bool restore_globals_only(const DbRestore *r, Error *err)
 {
     const NodeRecord *node = &r->manifest->nodes[0];
@@ -188,7 +191,10 @@ static bool restore(DbRestore *r, Error *err)
     RestoreResult result = {.manifest = NULL};
     if (only(r, RESTORE_GLOBALS))
         return restore_globals_only(r, err);
-    bool ok = run_engine(r, &result, err);
+    if (only(r, RESTORE_STATS))
+        return restore_stats(r, err);
+    bool ok = run_engine(r, &result, err) &&
+              (!restore_given(r, RESTORE_STATS) || restore_stats(r, err));
     /* The engine's command has that option, and this one not. */
     if (!ok && strstr(err->hint, "--resume") != NULL)
         snprintf(err->hint, sizeof(err->hint),

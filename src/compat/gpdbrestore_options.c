@@ -45,10 +45,14 @@ static const LegacyOption table[] = {
      .type = LEGACY_IGNORED,
      .help = "the server counts what is loaded itself"},
     FLAG(RESTORE_METADATA, NULL, 'm', "definitions only, no rows"),
-    {.name = "restore-stats",
-     .type = LEGACY_REFUSED,
-     .help = "planner statistics are not part of a dump",
-     .hint = "A restore ends with ANALYZE, which makes them anew."},
+    {.id = RESTORE_STATS,
+     .name = "restore-stats",
+     .type = LEGACY_OPTIONAL,
+     .arg = "include|only",
+     .words = "include|only",
+     .help =
+         "put the statistics of gpcrondump --dump-stats back, in the place of ANALYZE; only: and "
+         "nothing else"},
     FLAG(RESTORE_LIST_TABLES, NULL, 'L', "with -t: list the tables of the dump, restore nothing"),
     FLAG(RESTORE_LIST_BACKUP, "list-backup", '\0',
          "with -t of an incremental dump: list the dumps that it needs, restore nothing"),
@@ -86,17 +90,20 @@ static const LegacyExclusion excluded[] = {
     {.first_only = true,
      .ids = {RESTORE_NO_PLAN, RESTORE_RECREATE, RESTORE_TABLE, RESTORE_TABLE_FILE}},
     {.first_only = true, .ids = {RESTORE_CHANGE_SCHEMA, RESTORE_SCHEMA}},
+    {.ids = {RESTORE_STATS, RESTORE_NO_PLAN}, .hint = "Statistics are about all rows of a table."},
     {.ids = {0}},
 };
 
 const LegacyProgram gpdbrestore_program = {
     .name = "gpdbrestore",
+    .summary = "restores what gpcrondump has dumped",
     .synopsis = "-t KEY | -b YYYYMMDD | -s DB [OPTION]...",
     .about = "Restores what gpcrondump has dumped, as pgark restore does. What the database has "
              "already stays as "
              "it is, and its tables are loaded; one that has rows is an error, unless --truncate "
              "or --append "
              "says otherwise. Exit codes: 0 done, 1 done with warnings, 2 failed.",
+    .exits = "0 done\n1 done, with warnings\n2 it failed\n4 the question was answered with no",
     .options = table,
     .excluded = excluded,
 };
@@ -147,11 +154,27 @@ static bool check_values(const LegacyOptions *o, Error *err)
                      legacy_options_called(o, RESTORE_DIRECTORY));
 }
 
+/* Statistics alone go to tables that are as they are. */
+static bool check_only_stats(const LegacyOptions *o, Error *err)
+{
+    static const int others[] = {RESTORE_RECREATE, RESTORE_GLOBALS, RESTORE_TRUNCATE,
+                                 RESTORE_APPEND, RESTORE_METADATA};
+    for (size_t i = 0; i < LENGTH_OF(others); i++)
+    {
+        if (str_equal(legacy_options_string(o, RESTORE_STATS), "only") &&
+            legacy_options_given(o, others[i]))
+            return error_set(err, ERR_USAGE, "%s only and %s exclude each other",
+                             legacy_options_called(o, RESTORE_STATS),
+                             legacy_options_called(o, others[i]));
+    }
+    return true;
+}
+
 bool gpdbrestore_options_check(const LegacyOptions *o, Error *err)
 {
     static const int filters[] = {RESTORE_TABLE, RESTORE_TABLE_FILE, RESTORE_SCHEMA};
     static const int key[] = {RESTORE_KEY};
-    return check_source(o, err) && check_values(o, err) &&
+    return check_source(o, err) && check_values(o, err) && check_only_stats(o, err) &&
            need(o, RESTORE_TRUNCATE, filters, LENGTH_OF(filters), err) &&
            need(o, RESTORE_CHANGE_SCHEMA, filters, 2, err) &&
            need(o, RESTORE_LIST_TABLES, key, 1, err) && need(o, RESTORE_LIST_BACKUP, key, 1, err);

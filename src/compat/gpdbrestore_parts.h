@@ -5,6 +5,7 @@
  *   gpdbrestore_source.c   which dump; what it says of itself
  *   gpdbrestore_request.c  its options as those of pgark restore
  *   gpdbrestore_list.c     -L, --list-backup
+ *   gpdbrestore_stats.c    --restore-stats
  */
 #ifndef PGARK_COMPAT_GPDBRESTORE_PARTS_H
 #define PGARK_COMPAT_GPDBRESTORE_PARTS_H
@@ -54,6 +55,12 @@ bool restore_source(DbRestore *r, Error *err) MUST_CHECK;
  * last. */
 bool restore_filter(DbRestore *r, Error *err) MUST_CHECK;
 char **restore_arguments(const DbRestore *r, size_t *ret_count);
+
+/* gpdbrestore_stats.c: with --restore-stats, is there a file of statistics, and may this role put them back? conn: any
+ * database of the target's server. ERR_NOT_FOUND, ERR_USAGE. restore_stats puts those of the restored tables back; a table
+ * that they do not fit is warned about. */
+bool restore_stats_check(const DbRestore *r, PgConn *conn, Error *err) MUST_CHECK;
+bool restore_stats(const DbRestore *r, Error *err) MUST_CHECK;
 
 /* gpdbrestore_list.c */
 void restore_list_tables(const DbRestore *r);

@@ -158,7 +158,7 @@ char **restore_arguments(const DbRestore *r, size_t *ret_count)
         add(&a, "--globals");
     if (restore_given(r, RESTORE_METADATA))
         add(&a, "--schema-only");
-    if (restore_given(r, RESTORE_NO_ANALYZE))
+    if (restore_given(r, RESTORE_NO_ANALYZE) || restore_given(r, RESTORE_STATS))
         add(&a, "--no-analyze");
     if (r->no_owner)
         add(&a, "--no-owner");

@@ -2,6 +2,7 @@
 #include "compat/launched.h"
 
 #include "base/str.h"
+#include "compat/dump_dir.h"
 #include "compat/dump_options.h"
 #include "compat/restore_run.h"
 
@@ -93,19 +94,6 @@ typedef struct Place
     bool flag; /* gzip, stop */
 } Place;
 
-static bool is_upward(const char *path)
-{
-    for (const char *c = path; *c != '\0';)
-    {
-        size_t len = strcspn(c, "/");
-        if ((len == 1 && c[0] == '.') || (len == 2 && c[0] == '.' && c[1] == '.'))
-            return true;
-        c += len;
-        c += strspn(c, "/");
-    }
-    return false;
-}
-
 static bool read_place(const AgentProcess *p, const char *flag, Place *ret, Error *err)
 {
     json_error_t why;
@@ -114,7 +102,7 @@ static bool read_place(const AgentProcess *p, const char *flag, Place *ret, Erro
                        &value) != 0)
         return error_set(err, ERR_USAGE, "the job cannot be understood: %s", why.text);
     ret->flag = value != 0;
-    return (ret->dir[0] == '/' && !is_upward(ret->dir)) ||
+    return (ret->dir[0] == '/' && !dump_dir_is_upward(ret->dir)) ||
            error_set(err, ERR_USAGE, "the directory is no absolute path");
 }
 

@@ -155,6 +155,26 @@ char *legacy_names_lines(void *ctx, const LegacyNames *names)
     return s->data;
 }
 
+char *legacy_names_array(void *ctx, const LegacyNames *names, bool schemas)
+{
+    Str *s = str_new(ctx);
+    str_addc(s, '{');
+    for (size_t i = 0; i < names->count; i++)
+    {
+        const char *text = schemas ? names->items[i].schema : names->items[i].name;
+        str_add(s, i > 0 ? ",\"" : "\"");
+        for (const char *c = text; *c != '\0'; c++)
+        {
+            if (*c == '"' || *c == '\\')
+                str_addc(s, '\\');
+            str_addc(s, *c);
+        }
+        str_addc(s, '"');
+    }
+    str_addc(s, '}');
+    return s->data;
+}
+
 const char *legacy_names_catalog(const LegacyNames *names)
 {
     static const char *const catalogs[] = {"gp_toolkit",     "information_schema", "pg_aoseg",

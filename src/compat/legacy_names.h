@@ -4,6 +4,7 @@
 #ifndef PGARK_COMPAT_LEGACY_NAMES_H
 #define PGARK_COMPAT_LEGACY_NAMES_H
 
+#include "base/str.h"
 #include "compat/legacy_options.h"
 #include "select/pattern.h"
 
@@ -40,6 +41,13 @@ void legacy_names_sort(LegacyNames *names);
 
 /* legacy_names_lines writes them as lines that such a file may have, below ctx. */
 char *legacy_names_lines(void *ctx, const LegacyNames *names);
+
+/* legacy_names_add_part appends a name as it stands in such a line: in quotes where it would be read otherwise without
+ * them. */
+void legacy_names_add_part(Str *s, const char *text);
+
+/* legacy_names_array writes the schemas, or the names, as the text of an array of the server, below ctx. */
+char *legacy_names_array(void *ctx, const LegacyNames *names, bool schemas);
 
 /* legacy_names_catalog finds a name whose schema (of a table's, otherwise the name itself) is the system's; NULL: there
  * is none. */

@@ -53,10 +53,12 @@ typedef struct LegacyExclusion
 typedef struct LegacyProgram
 {
     const char *name;
+    const char *summary;             /* a line of the manual, without a stop */
     const char *synopsis;            /* behind the name: "[OPTION]... DBNAME" */
     const char *about;               /* sentences */
     const LegacyOption *options;     /* behind the last one a row without name and letter */
     const LegacyExclusion *excluded; /* likewise one without ids; NULL: none */
+    const char *exits;               /* "0 done", a line for each exit code */
     size_t max_arguments;            /* words that are no options */
 } LegacyProgram;
 

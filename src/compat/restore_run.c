@@ -65,6 +65,10 @@ static bool take_name(void *arg, const char *name, const StorageInfo *info, Erro
         if (!s.post_data)
             return true;
     }
+    if (r->only != NULL && s.parsed.dbid != r->only->dbid)
+        return true;
+    if (r->only != NULL)
+        s.parsed.node = r->only->number;
     s.name = mem_strdup(run->ctx, name);
     *mem_push(run->ctx, run->scripts, run->count, run->capacity, Script) = s;
     return true;
@@ -161,8 +165,8 @@ static bool find_scripts(Run *run, Error *err)
         return error_hint(err, "Name the directory by --gp-d, and the prefix by --prefix if there "
                                "is one.");
     }
-    run->shards = are_of_shards(run);
-    if (!run->shards)
+    run->shards = r->only == NULL && are_of_shards(run);
+    if (!run->shards && r->only == NULL)
         settle_roles(run);
     qsort(run->scripts, run->count, sizeof(Script), by_place);
     for (size_t i = 1; i < run->count; i++)
@@ -184,10 +188,16 @@ static bool is_listed(const ScriptRestore *r, int dbid)
     return listed;
 }
 
+static bool is_segment(const Run *run, const Script *s)
+{
+    const ScriptNode *only = run->request->only;
+    return only != NULL ? only->segment : !run->shards && s->parsed.node != COORDINATOR;
+}
+
 static bool is_wanted(const Run *run, const Script *s)
 {
     const ScriptRestore *r = run->request;
-    bool segment = !run->shards && s->parsed.node != COORDINATOR;
+    bool segment = is_segment(run, s);
     bool only_post = r->post_data && !r->definitions;
     if (!is_listed(r, s->parsed.dbid))
         return false;
@@ -203,7 +213,7 @@ static void choose(Run *run)
     for (size_t i = 0; i < run->count; i++)
     {
         Script s = run->scripts[i];
-        bool segment = !run->shards && s.parsed.node != COORDINATOR;
+        bool segment = is_segment(run, &s);
         s.stage = s.post_data ? STAGE_POST_DATA : segment ? STAGE_SEGMENTS : STAGE_FIRST;
         if (is_wanted(run, &s))
             run->scripts[kept++] = s;
@@ -314,11 +324,11 @@ static bool run_stage(Run *run, Stage stage, Error *err)
     return parallel_run(run->together_count, run_on, run, run->cancel, err);
 }
 
-static bool all_ran_well(const Run *run, Error *err)
+bool restore_all_ran_well(const ScriptRestoreResult *result, Error *err)
 {
     size_t failed = 0;
-    for (size_t i = 0; i < run->count; i++)
-        failed += run->result->scripts[i].ok ? 0 : 1;
+    for (size_t i = 0; i < result->count; i++)
+        failed += result->scripts[i].ok ? 0 : 1;
     if (failed == 0)
         return true;
     error_set(err, ERR_QUERY, "statements of %zu script%s failed", failed, failed == 1 ? "" : "s");
@@ -341,7 +351,7 @@ static bool restore_work(void *arg, Error *err)
         if (!run_stage(run, (Stage) stage, err))
             return false;
     }
-    return all_ran_well(run, err);
+    return restore_all_ran_well(run->result, err);
 }
 
 static bool write_report(const Run *run, const Error *failure, Error *err)
@@ -368,7 +378,8 @@ bool restore_scripts(void *ctx, const ScriptRestore *request, Supervisor *superv
         return false;
     choose(&run);
     if (run.count == 0)
-        return error_set(err, ERR_NOT_FOUND, "no script of key %s is wanted by these options",
+        return request->may_have_none ||
+               error_set(err, ERR_NOT_FOUND, "no script of key %s is wanted by these options",
                          request->key);
     run.together = mem_array(ctx, Script *, run.count);
     bool done = supervise_run(supervisor, restore_work, NULL, &run, err);

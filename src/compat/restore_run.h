@@ -13,6 +13,14 @@
 #include "fleet/supervise.h"
 #include "fleet/topology.h"
 
+/* A node whose scripts an agent on its host is to run. */
+typedef struct ScriptNode
+{
+    int number; /* content id */
+    int dbid;
+    bool segment; /* its rows go through the coordinator */
+} ScriptNode;
+
 typedef struct ScriptRestore
 {
     const Fleet *fleet; /* with passwords, its coordinator found */
@@ -25,9 +33,12 @@ typedef struct ScriptRestore
     bool definitions; /* -s */
     bool rows;        /* -a */
     bool post_data; /* -P: with definitions, all but what comes behind the rows; alone, that only */
-    bool no_post_data; /* what comes behind the rows stays away */
-    bool go_on;        /* --gp-i */
-    bool by_role;      /* status files are named by role */
+    const ScriptNode *only; /* scripts with its dbid, by whatever number; NULL: of all nodes */
+    bool may_have_none;     /* that no script is wanted of those that are there is no failure */
+    bool no_post_data;      /* what comes behind the rows stays away */
+    bool by_agents;         /* on the hosts that have the scripts: restore_agents.h */
+    bool go_on;             /* --gp-i */
+    bool by_role;           /* status files are named by role */
     bool no_report;
     bool must_restrict; /* psql must not run commands of scripts */
     const int *dbids;   /* whose scripts; dbid_count 0: all */
@@ -56,6 +67,9 @@ typedef struct ScriptRestoreResult
 /* restore_scripts runs them. Blocks; result lives below ctx. ERR_NOT_FOUND: there are none of that key. */
 bool restore_scripts(void *ctx, const ScriptRestore *request, Supervisor *supervisor,
                      ScriptRestoreResult *ret, Error *err) MUST_CHECK;
+
+/* restore_all_ran_well: ERR_QUERY where some did not, of scripts that all were run. */
+bool restore_all_ran_well(const ScriptRestoreResult *result, Error *err) MUST_CHECK;
 
 /* restore_report_text: the report, below ctx; failure NULL: all is restored. */
 char *restore_report_text(void *ctx, const ScriptRestore *request,

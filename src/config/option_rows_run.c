@@ -199,7 +199,10 @@ static const OptionSpec rows[] = {
         .more = "Every table is read, and compared with the newest set of the same fleet, series, "
                 "selection, format and compression: chunks that are the same, byte by byte, are "
                 "referred to there. The set is as whole as any other, and needs those that it "
-                "refers to, which expire keeps as long. Where there is no such set, all is stored.",
+                "refers to, which expire keeps as long. Where there is no such set, all is stored. "
+                "With --physical, from PostgreSQL 17 on: what has not changed since the newest "
+                "such set of the same "
+                "servers is left out; summarize_wal must be on.",
     },
     {
         .id = OPT_INCREMENTAL_FROM,
@@ -719,6 +722,22 @@ static const OptionSpec rows[] = {
         .arg = "FILE",
         .help = "file whose first line is the password for that",
         .more = "Nobody but its owner may have a right to it.",
+    },
+    {
+        .id = OPT_MAIL_TIMEOUT,
+        .name = "mail-timeout",
+        .type = OPTION_DURATION,
+        .group = GROUP_OUTPUT,
+        .commands = CMD_BACKUP,
+        .file_commands = CMD_BACKUP,
+        .initial = "1min",
+        .min = 1000,
+        .max = INT64_C(3600) * 1000,
+        .range = "1s to 1h",
+        .arg = "TIME",
+        .help = "give mail up that is not sent by then",
+        .more = "A server that says nothing for a third of it is given up before. Units: ms, s, "
+                "min, h and d; a bare number is milliseconds.",
     },
 
     {

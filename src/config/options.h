@@ -89,7 +89,8 @@ typedef enum OptionId
     OPT_MAIL_CA_FILE,
     OPT_MAIL_USER,
     OPT_MAIL_PASSWORD_FILE,
-    OPT_BEFORE, /* backup, and the next three */
+    OPT_MAIL_TIMEOUT, /* duration */
+    OPT_BEFORE,       /* backup, and the next three */
     OPT_AFTER,
     OPT_ON_FAILURE,
     OPT_HOOK_TIMEOUT, /* duration */
@@ -231,7 +232,8 @@ typedef struct Options Options;
 typedef enum OptionsAction
 {
     OPTIONS_RUN,
-    OPTIONS_DONE, /* help or version was printed, completions or man pages written: exit 0 */
+    OPTIONS_DONE,     /* help or version was printed: exit 0 */
+    OPTIONS_DOCUMENT, /* OPT_COMPLETION or OPT_MAN_PAGES says what is to be written */
 } OptionsAction;
 
 /* options_parse reads "pgark COMMAND [KEY|CONNINFO] [OPTION]...", the environment and the
@@ -283,10 +285,18 @@ const char *const *options_list(const Options *o, OptionId id, size_t *ret_count
 char *options_describe(const Options *o, void *ctx);
 
 /* options_write_man writes one man page per command into dir (pgark.1, pgark-backup.1 ...);
- * options_write_completion prints a bash or zsh completion script. Reached by
- * "pgark --man-pages DIR" and "pgark --completion bash|zsh". */
+ * options_write_completion prints a bash or zsh completion script. ERR_USAGE. */
 bool options_write_man(const char *dir, Error *err);
-bool options_write_completion(const char *shell, FILE *out, Error *err);
+
+/* Other programs that the script completes, too. */
+typedef struct CompletionMore
+{
+    const char *names;    /* with blanks between them */
+    const char *function; /* that completes them; it knows by which name it is called */
+    void (*write)(const char *shell, FILE *out); /* defines it */
+} CompletionMore;
+/* more may be NULL. */
+bool options_write_completion(const char *shell, const CompletionMore *more, FILE *out, Error *err);
 
 /* option_map_parse splits a value of OPT_MAP, "CONTENT=CONNINFO": ret_conninfo points into text.
  * ERR_USAGE when CONTENT is not a number from -1 (a coordinator) to OPTION_CONTENT_MAX or CONNINFO is empty; the

@@ -1,6 +1,7 @@
 /* config/options_completion.c - what shells need to complete pgark; the contract is in options.h.
  */
 #include "base/str.h"
+#include "config/doc_text.h"
 #include "config/options_internal.h"
 
 /* "auto text binary": a word list for the shell. */
@@ -141,7 +142,7 @@ static void put_bash_show(FILE *out)
     fputs("' -- \"$cur\"))\n            fi ;;\n", out);
 }
 
-static void write_bash(FILE *out)
+static void write_bash(const CompletionMore *more, FILE *out)
 {
     fputs(bash_head, out);
     put_bash_values(out);
@@ -163,23 +164,13 @@ static void write_bash(FILE *out)
     }
     fputs("    esac\n", out);
     fputs(bash_tail, out);
+    if (more == NULL)
+        return;
+    more->write("bash", out);
+    fprintf(out, "complete -F %s %s\n", more->function, more->names);
 }
 
 /* ---- zsh ---- */
-
-/* Text inside '...' and inside [...] of an _arguments specification. */
-static void put_zsh_text(FILE *out, const char *text)
-{
-    for (; *text != '\0'; text++)
-    {
-        if (*text == '\'')
-            fputs("'\\''", out);
-        else if (*text == '[' || *text == ']' || *text == ':' || *text == '\\')
-            fprintf(out, "\\%c", *text);
-        else
-            fputc(*text, out);
-    }
-}
 
 /* ":argument:action" of an option with a value. */
 static void put_zsh_value(FILE *out, const OptionSpec *spec)
@@ -187,7 +178,7 @@ static void put_zsh_value(FILE *out, const OptionSpec *spec)
     if (spec->type == OPTION_FLAG)
         return;
     fputs(spec->bare != NULL ? "::" : ":", out);
-    put_zsh_text(out, spec->arg);
+    doc_text_zsh(out, spec->arg);
     fputc(':', out);
     if (spec->words != NULL)
     {
@@ -216,7 +207,7 @@ static void put_zsh_option(FILE *out, const OptionSpec *spec, unsigned commands)
     else
         fprintf(out, "'(-%c --%s)'{'-%c%s','--%s%s'}'[", letter, spec->name, letter, short_suffix,
                 spec->name, suffix);
-    put_zsh_text(out, spec->help);
+    doc_text_zsh(out, spec->help);
     fputc(']', out);
     put_zsh_value(out, spec);
     fputc('\'', out);
@@ -251,10 +242,22 @@ static void put_zsh_command(FILE *out, const CommandSpec *command)
     fputs(" ;;\n", out);
 }
 
-static void write_zsh(FILE *out)
+/* The file's own body is what is run when one of its commands is completed for the first time. */
+static void put_zsh_tail(const CompletionMore *more, FILE *out)
 {
-    fputs("#compdef pgark\n"
-          "# zsh completion for pgark; put it as _pgark into a directory of fpath.\n"
+    if (more != NULL)
+        fprintf(out, "compdef %s %s\n", more->function, more->names);
+    fputs("if [[ $funcstack[1] != _pgark ]]; then\n    compdef _pgark pgark\n", out);
+    if (more != NULL)
+        fprintf(out, "elif [[ \" %s \" == *\" $service \"* ]]; then\n    %s \"$@\"\n", more->names,
+                more->function);
+    fputs("else\n    _pgark \"$@\"\nfi\n", out);
+}
+
+static void write_zsh(const CompletionMore *more, FILE *out)
+{
+    fprintf(out, "#compdef pgark%s%s\n", more != NULL ? " " : "", more != NULL ? more->names : "");
+    fputs("# zsh completion for pgark; put it as _pgark into a directory of fpath.\n"
           "_pgark()\n{\n"
           "    local curcontext=$curcontext state line\n"
           "    local -a commands\n"
@@ -264,7 +267,7 @@ static void write_zsh(FILE *out)
     for (size_t i = 0; (command = command_table_at(i)) != NULL; i++)
     {
         fprintf(out, "        '%s:", command->name);
-        put_zsh_text(out, command->summary);
+        doc_text_zsh(out, command->summary);
         fputs("'\n", out);
     }
     fputs("        'help:explain a command'\n    )\n    _arguments -C", out);
@@ -277,18 +280,20 @@ static void write_zsh(FILE *out)
         out);
     for (size_t i = 0; (command = command_table_at(i)) != NULL; i++)
         put_zsh_command(out, command);
-    fputs("        help)\n            _describe command commands ;;\n        esac ;;\n    esac\n}\n"
-          "if [[ $funcstack[1] == _pgark ]]; then\n    _pgark \"$@\"\nelse\n    compdef _pgark "
-          "pgark\nfi\n",
-          out);
+    fputs(
+        "        help)\n            _describe command commands ;;\n        esac ;;\n    esac\n}\n",
+        out);
+    if (more != NULL)
+        more->write("zsh", out);
+    put_zsh_tail(more, out);
 }
 
-bool options_write_completion(const char *shell, FILE *out, Error *err)
+bool options_write_completion(const char *shell, const CompletionMore *more, FILE *out, Error *err)
 {
     if (strcmp(shell, "bash") == 0)
-        write_bash(out);
+        write_bash(more, out);
     else if (strcmp(shell, "zsh") == 0)
-        write_zsh(out);
+        write_zsh(more, out);
     else
         return error_set(err, ERR_USAGE, "--completion must be bash or zsh");
     return true;

@@ -1,5 +1,6 @@
 /* config/options_man.c - the manual pages, in the man macros; the contract is in options.h. */
 #include "base/str.h"
+#include "config/doc_text.h"
 #include "config/option_refused.h"
 #include "config/options_internal.h"
 
@@ -9,60 +10,6 @@ static const char exit_status[] = ".SH EXIT STATUS\n"
                                   ".TP\n.B 2\nDone, with warnings.\n"
                                   ".TP\n.B 130\nCancelled by SIGINT or SIGTERM.\n";
 
-/* Text with roff's own characters made harmless. A dash becomes the ASCII one, so that what is
- * copied from the page works in a shell. at_start: the text begins a line. */
-static void put_bytes(FILE *out, const char *text, size_t len, bool at_start)
-{
-    for (size_t i = 0; i < len; i++)
-    {
-        if (at_start && (text[i] == '.' || text[i] == '\''))
-            fputs("\\&", out);
-        if (text[i] == '\\')
-            fputs("\\e", out);
-        else if (text[i] == '-')
-            fputs("\\-", out);
-        else
-            fputc(text[i], out);
-        at_start = text[i] == '\n';
-    }
-}
-
-static void put_text(FILE *out, const char *text, bool at_start)
-{
-    put_bytes(out, text, strlen(text), at_start);
-}
-
-/* Paragraphs are separated by newlines in the tables. */
-static void put_paragraphs(FILE *out, const char *text)
-{
-    while (text != NULL)
-    {
-        size_t len = strcspn(text, "\n");
-        put_bytes(out, text, len, true);
-        text = text[len] == '\n' ? text + len + 1 : NULL;
-        fputs(text != NULL ? "\n.PP\n" : "\n", out);
-    }
-}
-
-/* Not toupper(): the pages must not depend on the locale of who builds them. */
-static char upper(char c)
-{
-    return c >= 'a' && c <= 'z' ? (char) (c - 'a' + 'A') : c;
-}
-
-static void put_head(FILE *out, const char *page, const char *summary)
-{
-    fputs(".TH ", out);
-    for (const char *c = page; *c != '\0'; c++)
-        fputc(upper(*c), out);
-    fprintf(out, " 1 \"\" \"pgark %s\" \"pgark Manual\"\n", PGARK_VERSION);
-    fprintf(out, ".SH NAME\n");
-    put_text(out, page, true);
-    fputs(" \\- ", out);
-    put_text(out, summary, false);
-    fputc('\n', out);
-}
-
 static void put_option(FILE *out, void *ctx, const OptionSpec *spec, unsigned commands)
 {
     fputs(".TP\n", out);
@@ -70,18 +17,18 @@ static void put_option(FILE *out, void *ctx, const OptionSpec *spec, unsigned co
     if (letter != '\0')
         fprintf(out, "\\fB\\-%c\\fR, ", letter);
     fputs("\\fB\\-\\-", out);
-    put_text(out, spec->name, false);
+    doc_text_man(out, spec->name, false);
     fputs("\\fR", out);
     if (spec->arg != NULL)
     {
         fputs(spec->bare != NULL ? "[=\\fI" : "=\\fI", out);
-        put_text(out, spec->arg, false);
+        doc_text_man(out, spec->arg, false);
         fputs(spec->bare != NULL ? "\\fR]" : "\\fR", out);
     }
     fputc('\n', out);
     Str *s = str_new(ctx);
     str_addf(s, "%s.", spec->help);
-    s->data[0] = upper(s->data[0]);
+    s->data[0] = doc_text_upper(s->data[0]);
     if (spec->words != NULL)
         str_addf(s, " One of %s.", option_table_words(ctx, spec->words));
     if (spec->range != NULL)
@@ -92,7 +39,7 @@ static void put_option(FILE *out, void *ctx, const OptionSpec *spec, unsigned co
         str_addf(s, "\n%s", spec->more);
     if (spec->env != NULL)
         str_addf(s, "\nEnvironment: %s.", spec->env);
-    put_text(out, s->data, true);
+    doc_text_man(out, s->data, true);
     fputc('\n', out);
 }
 
@@ -134,13 +81,13 @@ static void put_refused(FILE *out, unsigned commands)
         if (refused->name != NULL)
         {
             fputs("\\fB\\-\\-", out);
-            put_text(out, refused->name, false);
+            doc_text_man(out, refused->name, false);
             fputs("\\fR", out);
         }
-        fprintf(out, "\n%c", upper(refused->why[0]));
-        put_text(out, refused->why + 1, false);
+        fprintf(out, "\n%c", doc_text_upper(refused->why[0]));
+        doc_text_man(out, refused->why + 1, false);
         fputs(". ", out);
-        put_text(out, refused->instead, false);
+        doc_text_man(out, refused->instead, false);
         fputc('\n', out);
     }
 }
@@ -151,9 +98,9 @@ static void put_examples(FILE *out, const CommandSpec *command)
     for (size_t i = 0; i < LENGTH_OF(command->examples) && command->examples[i].line != NULL; i++)
     {
         fputs(".PP\n", out);
-        put_text(out, command->examples[i].comment, true);
+        doc_text_man(out, command->examples[i].comment, true);
         fputs(":\n.PP\n.RS 4\n.nf\n", out);
-        put_text(out, command->examples[i].line, true);
+        doc_text_man(out, command->examples[i].line, true);
         fputs("\n.fi\n.RE\n", out);
     }
 }
@@ -172,7 +119,7 @@ static void put_environment(FILE *out)
             continue;
         fprintf(out, ".TP\n.B %s\n", spec->env);
         const char *names = command_table_names(ctx, spec->commands);
-        put_text(out, mem_printf(ctx, "--%s of %s.", spec->name, names), true);
+        doc_text_man(out, mem_printf(ctx, "--%s of %s.", spec->name, names), true);
         fputc('\n', out);
     }
 }
@@ -203,7 +150,7 @@ static void put_files(FILE *out)
         "[pgark]\nrepo = /srv/backup\njobs = 4\n\n[backup]\ncompress = zstd:3\n\n"
         "[expire]\nkeep = 14\n.fi\n.RE\n.PP\n",
         out);
-    put_text(out, mem_printf(ctx, "Keys: %s.", s->data), true);
+    doc_text_man(out, mem_printf(ctx, "Keys: %s.", s->data), true);
     fputs("\n.PP\n"
           "The server that restore writes to is never taken from the file.\n",
           out);
@@ -245,17 +192,17 @@ static void put_see_also(FILE *out, Command self)
 
 static void write_general(FILE *out)
 {
-    put_head(out, "pgark", "one consistent backup of a fleet of PostgreSQL servers");
+    doc_text_man_head(out, "pgark", "one consistent backup of a fleet of PostgreSQL servers");
     fputs(".SH SYNOPSIS\n\\fBpgark\\fR \\fICOMMAND\\fR [\\fIKEY\\fR|\\fICONNINFO\\fR] "
           "[\\fIOPTION\\fR]...\n.SH DESCRIPTION\n",
           out);
-    put_paragraphs(out, command_table_about());
+    doc_text_man_paragraphs(out, command_table_about());
     fputs(".SH COMMANDS\n", out);
     const CommandSpec *command = NULL;
     for (size_t i = 0; (command = command_table_at(i)) != NULL; i++)
     {
         fprintf(out, ".TP\n.BR pgark\\-%s (1)\n", command->name);
-        put_text(out, command->summary, true);
+        doc_text_man(out, command->summary, true);
         fputs(".\n", out);
     }
     put_options(out, CMD_TOP);
@@ -268,11 +215,11 @@ static void write_general(FILE *out)
 
 static void write_command(FILE *out, const CommandSpec *command, const char *page)
 {
-    put_head(out, page, command->summary);
+    doc_text_man_head(out, page, command->summary);
     fprintf(out, ".SH SYNOPSIS\n\\fBpgark %s\\fR ", command->name);
-    put_text(out, command->synopsis, false);
+    doc_text_man(out, command->synopsis, false);
     fputs("\n.SH DESCRIPTION\n", out);
-    put_paragraphs(out, command->about);
+    doc_text_man_paragraphs(out, command->about);
     put_options(out, command->command);
     put_refused(out, command->command);
     put_examples(out, command);

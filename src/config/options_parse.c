@@ -176,11 +176,11 @@ static bool run_errand(Parser *p, const OptionSpec *spec, const char *value)
     case OPT_VERSION:
         printf("pgark %s\n", PGARK_VERSION);
         return printed(p);
-    case OPT_COMPLETION:
-        return options_write_completion(value, stdout, p->err) && printed(p);
     default:
-        p->action = OPTIONS_DONE;
-        return options_write_man(value, p->err);
+        p->action = OPTIONS_DOCUMENT;
+        return options_set(p->options, spec, SOURCE_COMMAND_LINE,
+                           spec->id == OPT_COMPLETION ? "--completion" : "--man-pages", value,
+                           p->err);
     }
 }
 
@@ -380,6 +380,7 @@ static bool parse_command_line(Parser *p, void *ctx)
         return run_help(p);
     if (!find_command(p, word))
         return false;
+    mem_free(p->options);
     p->options = options_new(ctx, p->command->command);
     return parse_words(p);
 }
@@ -387,11 +388,10 @@ static bool parse_command_line(Parser *p, void *ctx)
 Options *options_parse(void *ctx, int argc, char **argv, OptionsAction *ret_action, Error *err)
 {
     Parser p = {.argc = argc, .argv = argv, .next = 1, .commands = CMD_TOP, .err = err};
+    p.options = options_new(ctx, CMD_NONE);
     bool done = parse_command_line(&p, ctx);
     if (done && p.action == OPTIONS_RUN)
         done = options_read_places(p.options, err) && options_check(p.options, err);
-    if (done && p.options == NULL)
-        p.options = options_new(ctx, CMD_NONE);
     if (!done)
     {
         mem_free(p.options);

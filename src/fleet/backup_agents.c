@@ -9,6 +9,7 @@
  * shall wait for two.
  */
 #include "agent/pack.h"
+#include "agent/records.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/parallel.h"
@@ -33,6 +34,7 @@ struct BackupAgents
     AgentNode *nodes;
     size_t count;
     int64_t cut_ms;
+    AgentBarrier barrier; /* of agents with work of their own */
     const char *manifest; /* packed, when it is to be published */
 };
 
@@ -85,7 +87,7 @@ static void make_agents(BackupRun *run)
 {
     BackupAgents *agents = mem_new(run->ctx, BackupAgents);
     agents->run = run;
-    agents->count = run->count;
+    agents->count = agents->barrier.wanted = run->count;
     agents->nodes = mem_array(agents, AgentNode, run->count);
     agent_counts_init(&agents->counts);
     for (size_t i = 0; i < run->count; i++)
@@ -102,7 +104,8 @@ static void make_agents(BackupRun *run)
                               .counts = &agents->counts,
                               .progress = node->progress,
                               .on_running = agent_runs,
-                              .arg = a};
+                              .arg = a,
+                              .barrier = run->request->work == NULL ? NULL : &agents->barrier};
         snprintf(a->call.label, sizeof(a->call.label), "%s", node->label);
     }
     run->agents = agents;
@@ -227,27 +230,25 @@ static bool describe_snapshot(const BackupNode *node, void *ctx, HoldNodeRecord 
 static json_t *describe_job(const AgentNode *a, void *ctx, Error *err)
 {
     const BackupRun *run = a->agents->run;
+    const BackupAgentWork *work = run->request->work;
     AgentBackupJob job = {.dbid = a->node->dbid,
                           .globals = a->node->with_globals,
                           .home = run->repo->id,
                           .fleet = backup_publish_fleet(run, ctx),
                           .scope = a->node->scope};
-    return describe_snapshot(a->node, ctx, &job.snapshot, err) ? agent_backup_job_write(&job, err)
-                                                               : NULL;
+    json_t *more = describe_snapshot(a->node, ctx, &job.snapshot, err)
+                       ? agent_backup_job_write(&job, err)
+                       : NULL;
+    if (more == NULL || work == NULL)
+        return more;
+    const BackupAgentView view = {.node = a->node,
+                                  .coordinator = run->fleet->engine == NULL ? NULL : run->nodes,
+                                  .storage = run->repo->storage,
+                                  .set_dir = run->set->dir};
+    return work->describe(work->arg, &view, more, err);
 }
 
 /* ---- what they answer ---- */
-
-/* The lines of the node, of each table of its catalogue in its order, of its sequences; nothing that the
- * coordinator knows by itself is believed. */
-typedef struct Reading
-{
-    BackupNode *node;
-    void *ctx;
-    size_t lines;
-    size_t tables;
-    size_t sequence_capacity;
-} Reading;
 
 static void take_node(BackupNode *node, const NodeRecord *r)
 {
@@ -261,72 +262,47 @@ static void take_node(BackupNode *node, const NodeRecord *r)
     ours->repo_id = r->repo_id;
 }
 
-static bool take_table(Reading *r, const TableRecord *t, Error *err)
+/* Nothing that the coordinator knows by itself is believed. */
+static bool take_records(BackupNode *node, const AgentRecords *r, Error *err)
 {
-    BackupNode *node = r->node;
-    if (r->tables >= node->catalog.count || t->oid != node->catalog.items[r->tables].oid ||
-        t->content != node->content)
+    bool same = r->table_count == node->catalog.count;
+    if (r->node.content != node->content || !str_equal(r->node.snapshot, node->record.snapshot) ||
+        !str_equal(r->node.system_identifier, node->record.system_identifier))
+        return error_set(err, ERR_INTERNAL, "the agent's result is of another node");
+    for (size_t i = 0; same && i < r->table_count; i++)
+        same = r->tables[i].oid == node->catalog.items[i].oid &&
+               r->tables[i].content == node->content;
+    if (!same)
         return error_set(err, ERR_CHANGED, "the agent stored other tables than were locked");
-    node->tables[r->tables++] = *t;
-    return true;
-}
-
-static bool take_line(Reading *r, const ManifestLine *line, Error *err)
-{
-    BackupNode *node = r->node;
-    if (r->lines++ == 0)
+    for (size_t i = 0; i < r->sequence_count; i++)
     {
-        if (line->type != LINE_NODE || line->u.node.content != node->content ||
-            !str_equal(line->u.node.snapshot, node->record.snapshot) ||
-            !str_equal(line->u.node.system_identifier, node->record.system_identifier))
-            return error_set(err, ERR_INTERNAL, "the agent's result is of another node");
-        take_node(node, &line->u.node);
-        return true;
+        if (r->sequences[i].content != node->content)
+            return error_set(err, ERR_INTERNAL, "the agent's result has another node's sequence");
     }
-    if (line->type == LINE_TABLE)
-        return take_table(r, &line->u.table, err);
-    if (line->type != LINE_SEQUENCE || line->u.sequence.content != node->content)
-        return error_set(err, ERR_INTERNAL, "the agent's result has a record out of place");
-    *mem_push(r->ctx, node->sequences, node->sequence_count, r->sequence_capacity,
-              SequenceRecord) = line->u.sequence;
+    take_node(node, &r->node);
+    node->tables = r->tables;
+    node->sequences = r->sequences;
+    node->sequence_count = r->sequence_count;
     return true;
-}
-
-static bool read_lines(BackupNode *node, void *ctx, const char *text, size_t len, Error *err)
-{
-    Reading r = {.node = node, .ctx = ctx};
-    node->tables = mem_array(ctx, TableRecord, node->catalog.count);
-    node->sequences = NULL;
-    node->sequence_count = 0;
-    while (len > 0)
-    {
-        ManifestLine line;
-        const char *end = memchr(text, '\n', len);
-        size_t n = end == NULL ? len : (size_t) (end - text);
-        if (!manifest_parse_line(ctx, text, n, &line, err) || !take_line(&r, &line, err))
-            return error_prefix(err, "the agent's result, line %zu", r.lines);
-        text += end == NULL ? n : n + 1;
-        len -= end == NULL ? n : n + 1;
-    }
-    return (r.lines > 0 && r.tables == node->catalog.count) ||
-           error_set(err, ERR_INTERNAL, "the agent's result is not complete");
 }
 
 static bool take_result(AgentNode *a, json_t *result, Error *err)
 {
-    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "result");
     BackupNode *node = a->node;
+    const BackupAgentWork *work = a->agents->run->request->work;
+    AgentRecords found;
     json_error_t why;
     json_int_t objects;
     const char *records;
-    char *text;
-    size_t len;
-    if (json_unpack_ex(result, &why, JSON_STRICT, "{s:I, s:s}", "objects", &objects, "records",
-                       &records) != 0 ||
+    if (json_unpack_ex(result, &why, work == NULL ? JSON_STRICT : 0, "{s:I, s:s}", "objects",
+                       &objects, "records", &records) != 0 ||
         objects < 0)
         return error_set(err, ERR_INTERNAL, "the agent's result cannot be understood: %s",
                          why.text);
-    if (!agent_unpack(tmp, records, &text, &len, err) || !read_lines(node, a->ctx, text, len, err))
+    if (!agent_records_read(a->ctx, records, &found, err))
+        return error_prefix(err, "the agent's result");
+    if (!take_records(node, &found, err) ||
+        (work != NULL && !work->take(work->arg, node, result, err)))
         return false;
     atomic_store(&node->objects, (uint64_t) objects);
     atomic_store(&node->progress->finished, true);
@@ -343,22 +319,34 @@ static bool dump_one(void *arg, size_t i, Error *err)
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "agent job");
     Arguments arguments = {.ctx = tmp};
     json_t *result = NULL;
+    const char *kind = run->request->work == NULL ? AGENT_BACKUP : run->request->work->kind;
     make_arguments(run->request, &arguments);
     AgentJob job = {.repo = run->request->repo,
                     .arguments = arguments.items,
                     .argument_count = arguments.count,
                     .more = describe_job(a, tmp, err)};
-    bool ok = job.more != NULL &&
-              agent_call_run(&a->call, AGENT_BACKUP, run->set->key, &job, &result, err);
+    bool ok = job.more != NULL && agent_call_run(&a->call, kind, run->set->key, &job, &result, err);
     ok = ok && take_result(a, result, err);
     json_decref(job.more);
     json_decref(result);
     return ok || error_node(err, a->node->label);
 }
 
+/* Where agents are to write a coordinator's tables they need its definitions: those of the cut. */
+static bool dump_coordinator(BackupRun *run, Error *err)
+{
+    BackupNode *node = &run->nodes[0];
+    if (run->request->work == NULL || run->fleet->engine == NULL)
+        return true;
+    return node_find_pg_dump(node, err) &&
+           node_dump_schema(node, run->repo->storage, run->set->dir, err) &&
+           node_plan(node, node->scout, err);
+}
+
 bool backup_agents_dump(BackupRun *run, Error *err)
 {
-    return parallel_run(run->count, dump_one, run->agents, run->cancel, err);
+    return dump_coordinator(run, err) &&
+           parallel_run(run->count, dump_one, run->agents, run->cancel, err);
 }
 
 /* ---- the end of a set in several repositories ---- */

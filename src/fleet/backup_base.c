@@ -24,12 +24,33 @@ static void open_former(BackupRun *run, const SetRecord *own)
     log_warning("the rest of set %s is stored in full: %s", own->key, why.message);
 }
 
+/* The newest set need not be one of the servers as they are now: then this one is whole, unless that very set was
+ * asked for. */
+static bool physical_fits(BackupRun *run, Error *err)
+{
+    Error why = ERROR_INIT;
+    if (run->base == NULL || backup_physical_fits(run, run->base->manifest, &why))
+        return true;
+    if (run->request->base_required)
+    {
+        error_set(err, ERR_USAGE, "--incremental-from: set %s %s", run->base->key, why.message);
+        return false;
+    }
+    log_info("set %s %s", run->base->key, why.message);
+    base_close(run->base);
+    run->base = NULL;
+    return true;
+}
+
 static bool open_new(BackupRun *run, const SetRecord *own, Error *err)
 {
     const BackupRequest *request = run->request;
-    if (!base_open(run->repo, run->ctx, own, request->base, &run->base, err))
+    if (!base_open(run->repo, run->ctx, own, request->base, &run->base, err) ||
+        (request->physical != NULL && !physical_fits(run, err)))
         return false;
-    if (run->base != NULL)
+    if (run->base != NULL && request->physical != NULL)
+        log_info("what has not changed since set %s is left out", run->base->key);
+    else if (run->base != NULL)
         log_info("what set %s has unchanged is referred to there", run->base->key);
     else if (request->base_required)
     {

@@ -33,7 +33,8 @@ static void make_bases(BackupRun *run)
                                    .compress = request->compress,
                                    .rate_limit = request->rate_limit,
                                    .alone = run->count == 1,
-                                   .no_sync = request->no_sync};
+                                   .no_sync = request->no_sync,
+                                   .incremental = request->incremental};
     }
 }
 
@@ -41,6 +42,63 @@ static bool open_one(void *arg, size_t i, Error *err)
 {
     return base_node_open(&((BackupRun *) arg)->bases[i], err);
 }
+
+/* ---- an earlier set to build on ---- */
+
+static const NodeRecord *find_node(const Manifest *m, int content)
+{
+    for (size_t i = 0; i < m->node_count; i++)
+        if (m->nodes[i].content == content)
+            return &m->nodes[i];
+    return NULL;
+}
+
+static bool fits(const BaseNode *node, int version, const Manifest *m, Error *err)
+{
+    const NodeRecord *then = find_node(m, node->content);
+    const PhysicalRecord *r = manifest_physical(m, node->content);
+    if (then == NULL || r == NULL)
+        return error_set(err, ERR_USAGE, "has no node %d", node->content);
+    if (strcmp(then->system_identifier, node->system_identifier) != 0)
+        return error_set(err, ERR_USAGE,
+                         "is of another server at node %d (system identifier %s, now %s)",
+                         node->content, then->system_identifier, node->system_identifier);
+    if (then->server_version_num / 10000 != version / 10000)
+        return error_set(err, ERR_USAGE, "is of PostgreSQL %d at node %d, which is now %d",
+                         then->server_version_num / 10000, node->content, version / 10000);
+    if (r->timeline != node->timeline)
+        return error_set(err, ERR_USAGE,
+                         "is of timeline %" PRIu32 " at node %d, which is on timeline %" PRIu32 " now",
+                         r->timeline, node->content, node->timeline);
+    return r->manifest.path != NULL ||
+           error_set(err, ERR_USAGE, "has no manifest of node %d's server", node->content);
+}
+
+bool backup_physical_fits(const BackupRun *run, const Manifest *m, Error *err)
+{
+    if (m->node_count != run->count)
+        return error_set(err, ERR_USAGE, "has %zu nodes, and the fleet %zu", m->node_count, run->count);
+    for (size_t i = 0; i < run->count; i++)
+        if (!fits(&run->bases[i], run->nodes[i].record.server_version_num, m, err))
+            return false;
+    return true;
+}
+
+static void give_base(const BackupRun *run)
+{
+    for (size_t i = 0; run->base != NULL && i < run->count; i++)
+    {
+        BaseNode *node = &run->bases[i];
+        BaseEarlier *earlier = mem_new(run->base, BaseEarlier);
+        *earlier = (BaseEarlier){.key = run->base->key,
+                                 .set_dir = run->base->dir,
+                                 .method = run->base->manifest->set.compress.method,
+                                 .record = manifest_physical(run->base->manifest, node->content)};
+        node->earlier = earlier;
+    }
+}
+
+/* ---- the run ---- */
 
 static bool copy_one(void *arg, size_t i, Error *err)
 {
@@ -85,8 +143,9 @@ bool backup_physical(BackupRun *run, Error *err)
     Points points = {.run = run, .lsns = mem_array(tmp, uint64_t, run->count)};
     make_bases(run);
     if (!backup_run_each(run, open_one, err) || !backup_run_check_space(run, err) ||
-        !backup_run_begin_set(run, err))
+        !backup_run_begin_set(run, err) || !backup_base_open(run, err))
         return false;
+    give_base(run);
     points.name = mem_printf(tmp, "pgark_%s", run->set->key);
     progress_phase(run->progress, "base backups");
     if (!backup_run_each(run, copy_one, err))

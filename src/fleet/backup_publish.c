@@ -44,7 +44,7 @@ static void fill_totals(const BackupRun *run, Manifest *m)
     }
 }
 
-/* The sets that chunks are referred to in, by their own order. */
+/* The sets that chunks are referred to in, by their own order; of base backups the whole chain. */
 static void fill_depends(const BackupRun *run, Manifest *m)
 {
     SetRecord *set = &m->set;
@@ -54,7 +54,7 @@ static void fill_depends(const BackupRun *run, Manifest *m)
     set->depends_on = mem_array(m, char *, run->base->set_count);
     for (size_t s = 0; s < run->base->set_count; s++)
     {
-        bool used = false;
+        bool used = run->bases != NULL;
         for (size_t i = 0; i < run->count; i++)
             used = used || (run->nodes[i].base_used != NULL && run->nodes[i].base_used[s]);
         if (used)
@@ -196,6 +196,11 @@ void backup_publish_set(const BackupRun *run, void *ctx, SetRecord *ret)
                        .sections = (int) request->selection->sections};
     if (run->set != NULL)
         memcpy(ret->key, run->set->key, SET_KEY_LEN);
+    if (request->physical != NULL)
+    {
+        ret->kind = mem_strdup(ctx, SET_PHYSICAL);
+        ret->chunk_size = request->physical->part_size;
+    }
     selection_describe(request->selection, ctx, &ret->selection, &ret->selection_count);
 }
 
@@ -206,11 +211,6 @@ static Manifest *make_manifest(const BackupRun *run)
     backup_publish_set(run, m, &m->set);
     fill_depends(run, m);
     m->cut = run->cut;
-    if (run->bases != NULL)
-    {
-        m->set.kind = mem_strdup(m, SET_PHYSICAL);
-        m->set.chunk_size = run->request->physical->part_size;
-    }
     for (size_t i = 0; i < run->count; i++)
     {
         copy_node(m, mem_push(m, m->nodes, m->node_count, m->node_capacity, NodeRecord),
@@ -300,6 +300,11 @@ bool backup_publish(BackupRun *run, Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "publish");
     Manifest *m = make_manifest(run);
+    if (run->request->work != NULL)
+    {
+        run->result->manifest = m;
+        return fold_manifest(m, err) != NULL && cancel_check(run->cancel, err);
+    }
     if (!run->request->no_sync && !sync_directories(run, err))
         return false;
     if (backup_agents_have_parts(run) && !send_manifest(run, m, err))
@@ -317,5 +322,28 @@ bool backup_publish(BackupRun *run, Error *err)
     pthread_mutex_unlock(&run->set_mutex);
     if (ok)
         run->result->manifest = m;
+    return ok;
+}
+
+bool backup_publish_nodes(void *ctx, const Fleet *fleet, const BackupRequest *request, RepoSet *set,
+                          BackupNode *nodes, size_t count, Cancel *cancel, Manifest **ret_manifest,
+                          Error *err)
+{
+    BackupResult result = {.manifest = NULL};
+    BackupRun run = {.ctx = ctx,
+                     .fleet = fleet,
+                     .request = request,
+                     .result = &result,
+                     .repo = set->repo,
+                     .set = set,
+                     .cancel = cancel,
+                     .nodes = nodes,
+                     .count = count,
+                     .cut = {.method = "none"},
+                     .started_us = clock_wall_us()};
+    pthread_mutex_init(&run.set_mutex, NULL);
+    bool ok = backup_publish(&run, err);
+    pthread_mutex_destroy(&run.set_mutex);
+    *ret_manifest = result.manifest;
     return ok;
 }

@@ -4,9 +4,33 @@
 #ifndef PGARK_FLEET_BACKUP_RUN_H
 #define PGARK_FLEET_BACKUP_RUN_H
 
+#include <jansson.h>
+
 #include "backup/node.h"
 #include "fleet/supervise.h"
 #include "fleet/topology.h"
+
+/* What is known of a node when its agent is to be started. */
+typedef struct BackupAgentView
+{
+    const BackupNode *node;
+    const BackupNode *coordinator; /* of whose tables the node may have rows; NULL: there is none */
+    Storage *storage;              /* where the coordinator's definitions are, below set_dir */
+    const char *set_dir;
+} BackupAgentView;
+
+/* Agents that make something else of their nodes' rows than parts of a set; they wait for each other in phase
+ * AGENT_CHECKED. There is no set then: its place at home is empty, and removed at the end. The callbacks come from
+ * the nodes' threads. */
+typedef struct BackupAgentWork
+{
+    const char *kind;
+    /* Gives what the job has more; backup is what one of AGENT_BACKUP would have, and is taken. NULL with err. */
+    json_t *(*describe)(void *arg, const BackupAgentView *view, json_t *backup, Error *err);
+    /* Reads the answer, which has the fields of an AGENT_BACKUP's, too. */
+    bool (*take)(void *arg, const BackupNode *node, const json_t *result, Error *err);
+    void *arg;
+} BackupAgentWork;
 
 typedef struct BackupResult
 {
@@ -32,5 +56,11 @@ typedef struct BackupResult
  * supervisor. */
 bool backup_run(void *ctx, const Fleet *fleet, const BackupRequest *request, Supervisor *supervisor,
                 ProgressMode mode, BackupResult *result, Error *err) MUST_CHECK;
+
+/* backup_publish_nodes publishes a set of nodes that are stored, for who has no run: fleet names topology and set,
+ * request what was asked. Sets set->committed; *ret_manifest, folded, lies below ctx. */
+bool backup_publish_nodes(void *ctx, const Fleet *fleet, const BackupRequest *request, RepoSet *set,
+                          BackupNode *nodes, size_t count, Cancel *cancel, Manifest **ret_manifest,
+                          Error *err) MUST_CHECK;
 
 #endif

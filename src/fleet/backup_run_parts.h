@@ -72,6 +72,10 @@ bool backup_publish(BackupRun *run, Error *err) MUST_CHECK;
  * the barrier is listed: to the published set. */
 bool backup_physical(BackupRun *run, Error *err) MUST_CHECK;
 
+/* backup_physical_fits tells whether base backups of the servers, once base_node_open has looked at them, can be
+ * incremental to those of a set; err says what the set is or has that rules it out. */
+bool backup_physical_fits(const BackupRun *run, const Manifest *m, Error *err) MUST_CHECK;
+
 /* backup_physical_records puts what the nodes have stored into the manifest, and its sums. */
 void backup_physical_records(const BackupRun *run, Manifest *m);
 

@@ -1,4 +1,5 @@
 /* fleet/citus_place.c - shards that are again what they were; see citus_restore.h. */
+#include "base/search.h"
 #include "base/str.h"
 #include "fleet/citus_restore.h"
 #include "restore/journal.h"
@@ -68,23 +69,19 @@ static int name_order(const RestoreTable *t, const PGresult *res, int row)
     return c != 0 ? c : strcmp(t->record->name, pg_cell(res, row, COL_TABLE));
 }
 
+static bool row_before(const void *res, size_t row, const void *table)
+{
+    return name_order(table, res, (int) row) > 0;
+}
+
 /* The first of a table's rows, and how many there are. */
 static int find_rows(const RestoreTable *t, const PGresult *res, int *ret_count)
 {
-    int low = 0;
-    int high = PQntuples(res);
-    while (low < high)
-    {
-        int middle = low + (high - low) / 2;
-        if (name_order(t, res, middle) > 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
+    int first = (int) search_first(res, (size_t) PQntuples(res), row_before, t);
     *ret_count = 0;
-    while (low + *ret_count < PQntuples(res) && name_order(t, res, low + *ret_count) == 0)
+    while (first + *ret_count < PQntuples(res) && name_order(t, res, first + *ret_count) == 0)
         (*ret_count)++;
-    return low;
+    return first;
 }
 
 /* ---- both ---- */

@@ -105,6 +105,7 @@ typedef struct Cut
     /* Restore points in the place of snapshots; NULL: snapshots. There are no scouts then. */
     const char *point;
     uint64_t *lsns; /* of each node */
+    bool *begun;    /* nodes have been asked to write it; NULL: nobody wants to know */
 } Cut;
 
 static bool send_all(const Cut *cut, bool scouts, const char *sql, Error *err)
@@ -552,7 +553,11 @@ static bool mark_all(Cut *cut, bool *ret_marked, Error *err)
     const char *sql = point_sql(tmp, cut, err);
     int64_t start = clock_us();
     cut->record->at_us = clock_wall_us();
-    if (sql == NULL || !send_all(cut, false, sql, err))
+    if (sql == NULL)
+        return false;
+    if (cut->begun != NULL)
+        *cut->begun = true;
+    if (!send_all(cut, false, sql, err))
         return false;
     for (size_t i = 0; i < cut->count; i++)
     {
@@ -728,7 +733,8 @@ bool cut_restore_point(BackupNode *nodes, size_t count, const CutPoint *point, c
                .deadline_ms = now + point->timeout_ms,
                .seed = (unsigned) clock_wall_us(),
                .point = point->name,
-               .lsns = point->lsns};
+               .lsns = point->lsns,
+               .begun = point->begun};
     if (count == 1 || point->mode == CUT_NONE)
         return points_only(&cut, err);
     return barrier(&cut, cut.deadline_ms, &marked, err) && (marked || too_late(&cut, now, err));

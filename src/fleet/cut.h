@@ -26,6 +26,7 @@ typedef struct CutPoint
     int64_t timeout_ms;
     const FleetEngine *engine; /* or NULL */
     uint64_t *lsns;            /* is filled: for each node, where its record ends */
+    bool *begun; /* is set before the first node is asked: from then on it may be in WAL; or NULL */
 } CutPoint;
 
 /* cut_restore_point makes restore points on all nodes, of one instant (argued in cut.c, 4): behind a barrier, but with

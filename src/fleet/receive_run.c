@@ -35,7 +35,7 @@ typedef struct ReceiveNode
     uint64_t segment_size;
     StorageLock *lock;
     bool lost; /* the last try has failed, and that was said */
-    bool skip; /* what is missing has been told: go on behind it */
+    bool skip; /* what is missing has been told: go on behind it. Until a segment has come */
     int pause_ms;
 } ReceiveNode;
 
@@ -166,7 +166,10 @@ static bool on_stored(void *arg, const WalRecord *wal, Error *err)
         return false;
     log_debug("%s: %s is complete", n->label, wal->name);
     if (wal_name_is_segment(wal->name))
+    {
+        n->skip = false;
         atomic_fetch_add(&run->segments, 1);
+    }
     atomic_fetch_add(&run->bytes, wal->logical);
     atomic_fetch_add(&run->stored, wal->stored);
     return true;

@@ -61,24 +61,8 @@ static const char *fleet_name(const PointRun *run)
                : mem_printf(run->ctx, "%s-%s", first->database, first->system_identifier);
 }
 
-static bool make_point(PointRun *run, Repo *repo, Error *err)
+static void fill_point(PointRun *run, const char *fleet, const CutRecord *cut, const uint64_t *lsns)
 {
-    CutRecord cut;
-    bool there;
-    const char *fleet = fleet_name(run);
-    uint64_t *lsns = mem_array(run->ctx, uint64_t, run->count);
-    if (!point_exists(repo, fleet, run->name, &there, err))
-        return false;
-    if (there)
-        return error_set(err, ERR_EXISTS, "fleet %s has a restore point \"%s\" already", fleet,
-                         run->name);
-    const CutPoint point = {.name = run->name,
-                            .mode = run->request->cut,
-                            .timeout_ms = run->request->cut_timeout_ms,
-                            .engine = run->fleet->engine,
-                            .lsns = lsns};
-    if (!cut_restore_point(run->nodes, run->count, &point, run->cancel, &cut, err))
-        return false;
     for (size_t i = 0; i < run->count; i++)
     {
         const NodeRecord *node = &run->nodes[i].record;
@@ -86,12 +70,38 @@ static bool make_point(PointRun *run, Repo *repo, Error *err)
                   PointRecord) = (PointRecord){
             .name = mem_strdup(run->ctx, run->name),
             .fleet = mem_strdup(run->ctx, fleet),
-            .method = cut.method,
-            .at_us = cut.at_us,
+            .method = cut->method,
+            .at_us = cut->at_us,
             .content = run->nodes[i].content,
             .system_identifier = mem_strdup(run->ctx, node->system_identifier),
             .lsn = lsns[i]};
     }
+}
+
+static bool make_point(PointRun *run, Repo *repo, Error *err)
+{
+    CutRecord cut;
+    bool begun = false;
+    const char *fleet = fleet_name(run);
+    uint64_t *lsns = mem_array(run->ctx, uint64_t, run->count);
+    const CutPoint point = {.name = run->name,
+                            .mode = run->request->cut,
+                            .timeout_ms = run->request->cut_timeout_ms,
+                            .engine = run->fleet->engine,
+                            .lsns = lsns,
+                            .begun = &begun};
+    if (!point_begin(repo, fleet, run->name, err))
+        return false;
+    if (!cut_restore_point(run->nodes, run->count, &point, run->cancel, &cut, err))
+    {
+        if (!begun)
+            point_give_up(repo, fleet, run->name);
+        else
+            error_hint(err, "Some servers may have the point in their WAL: the next try needs "
+                            "another name.");
+        return false;
+    }
+    fill_point(run, fleet, &cut, lsns);
     return point_write(repo, run->point, err);
 }
 

@@ -27,13 +27,16 @@ typedef struct Earlier
 /* false: no more need be looked at. */
 static bool take_earlier(const Manifest *m, bool incremental, Earlier *ret)
 {
-    if (ret->newest.logical == 0)
+    bool built = m->set.base[0] != '\0';
+    /* What base backups are incremental to is not among their own sums. */
+    if (ret->newest.logical == 0 && !(built && manifest_is_physical(m)))
         ret->newest = m->totals;
-    if (m->set.base[0] == '\0')
-        return incremental;
-    ret->has_incremental = true;
-    ret->own = m->totals.stored;
-    return false;
+    if (built && !ret->has_incremental)
+    {
+        ret->has_incremental = true;
+        ret->own = m->totals.stored;
+    }
+    return ret->newest.logical == 0 || (incremental && !ret->has_incremental);
 }
 
 /* What cannot be read is passed over: this is only an estimate. */

@@ -1,6 +1,7 @@
 /* pg/archive_toc.c - the contract is in archive_toc.h. */
 #include "pg/archive_toc.h"
 
+#include "base/search.h"
 #include "pg/string_pool.h"
 
 #define MAGIC            "PGDMP"
@@ -339,22 +340,17 @@ ArchiveToc *archive_toc_parse(void *ctx, const void *data, size_t len, Error *er
     return toc;
 }
 
+static bool id_before(const void *list, size_t i, const void *dump_id)
+{
+    const ArchiveToc *toc = list;
+    return toc->entries[toc->by_dump_id[i]].dump_id < *(const int *) dump_id;
+}
+
 const TocEntry *archive_toc_find(const ArchiveToc *toc, int dump_id)
 {
-    size_t low = 0, high = toc->entry_count;
-
-    while (low < high)
-    {
-        size_t middle = low + (high - low) / 2;
-        const TocEntry *entry = &toc->entries[toc->by_dump_id[middle]];
-        if (entry->dump_id == dump_id)
-            return entry;
-        if (entry->dump_id < dump_id)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return NULL;
+    size_t at = search_first(toc, toc->entry_count, id_before, &dump_id);
+    const TocEntry *entry = at < toc->entry_count ? &toc->entries[toc->by_dump_id[at]] : NULL;
+    return entry != NULL && entry->dump_id == dump_id ? entry : NULL;
 }
 
 void archive_toc_keep(ArchiveToc *toc, const bool *keep)

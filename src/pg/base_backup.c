@@ -2,6 +2,7 @@
 #include "pg/base_backup.h"
 
 #include "base/str.h"
+#include "pg/copy.h"
 
 #define ONE_COPY   150000 /* servers from here on send all archives through one COPY */
 #define SPACES_MAX 100000
@@ -47,6 +48,8 @@ static void add_new_flags(Str *sql, const PgConn *conn, const BaseBackupOptions 
     add_option(sql, conn, "WAIT", o->wait ? "true" : "false");
     if (o->no_verify)
         add_option(sql, conn, "VERIFY_CHECKSUMS", "false");
+    if (o->incremental)
+        add_option(sql, conn, "INCREMENTAL", NULL);
 }
 
 static void add_old_flags(Str *sql, const PgConn *conn, const BaseBackupOptions *o)
@@ -92,6 +95,24 @@ static const char *make_command(void *ctx, PgConn *conn, const BaseBackupOptions
     if (listed)
         str_addc(sql, ')');
     return ok ? sql->data : NULL;
+}
+
+/* ---- an earlier backup's manifest ---- */
+
+bool base_backup_upload_begin(PgConn *conn, Error *err)
+{
+    return pg_copy_in_begin(conn, "UPLOAD_MANIFEST", err);
+}
+
+bool base_backup_upload(PgConn *conn, const void *data, size_t len, Error *err)
+{
+    return pg_copy_in_put(conn, data, len, err);
+}
+
+bool base_backup_upload_end(PgConn *conn, Error *err)
+{
+    uint64_t rows;
+    return pg_copy_in_end(conn, NULL, &rows, err);
 }
 
 /* ---- the answer ---- */
@@ -158,6 +179,19 @@ static bool new_archive(const Run *run, const char *name, size_t len, Error *err
     return bad_shape(run, "an archive of no tablespace", err);
 }
 
+/* Eight bytes, the highest first. */
+static bool take_progress(const Run *run, const unsigned char *data, size_t len, Error *err)
+{
+    uint64_t bytes = 0;
+    if (len != sizeof(bytes))
+        return bad_shape(run, "progress of another length", err);
+    for (size_t i = 0; i < len; i++)
+        bytes = bytes << 8 | data[i];
+    if (run->sink->progress != NULL)
+        run->sink->progress(run->sink->arg, bytes);
+    return true;
+}
+
 static bool take_message(const Run *run, const char *data, size_t len, Error *err)
 {
     if (PQserverVersion(run->conn->raw) < ONE_COPY)
@@ -171,7 +205,7 @@ static bool take_message(const Run *run, const char *data, size_t len, Error *er
     case 'm':
         return run->sink->manifest(run->sink->arg, err);
     case 'p':
-        return true;
+        return take_progress(run, (const unsigned char *) data + 1, len - 1, err);
     default:
         return bad_shape(run, "an unknown message", err);
     }

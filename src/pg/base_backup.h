@@ -24,6 +24,7 @@ typedef struct BaseBackupOptions
     bool no_estimate;               /* the server does not look first how much it will send */
     const char *manifest_checksums; /* algorithm; NULL: no manifest */
     bool manifest_encode;           /* all names in the manifest as hexadecimal digits */
+    bool incremental;               /* to the backup whose manifest has been uploaded; from 17 on */
     const char *compression;        /* by the server, from 15 on; NULL: none */
     const char *compression_detail;
 } BaseBackupOptions;
@@ -51,6 +52,8 @@ typedef struct BaseBackupSink
     bool (*archive)(void *arg, size_t tablespace, Error *err);
     bool (*manifest)(void *arg, Error *err);
     bool (*data)(void *arg, const void *data, size_t len, Error *err);
+    /* NULL; how many bytes the server has read so far, which it compresses, from 15 on */
+    void (*progress)(void *arg, uint64_t bytes);
     void *arg;
 } BaseBackupSink;
 
@@ -59,6 +62,13 @@ typedef struct BaseBackupEnd
     uint64_t lsn;
     uint32_t timeline;
 } BaseBackupEnd;
+
+/* base_backup_upload_begin, base_backup_upload as often as wanted, base_backup_upload_end: the server gets the
+ * manifest of an earlier backup, as it made it, for one that is incremental to that; from 17 on. ERR_QUERY: it
+ * will have none of it, as of another server's. */
+bool base_backup_upload_begin(PgConn *conn, Error *err) MUST_CHECK;
+bool base_backup_upload(PgConn *conn, const void *data, size_t len, Error *err) MUST_CHECK;
+bool base_backup_upload_end(PgConn *conn, Error *err) MUST_CHECK;
 
 /* base_backup_run takes a base backup through a walsender; what the server calls a failure of checksums comes
  * as an error, when everything has been sent. After a failure the connection is of no more use.

@@ -1,6 +1,8 @@
 /* pg/query.c - statements and their results; the contract is in query.h. */
 #include "pg/query.h"
 
+#include "base/search.h"
+
 bool pg_flush(PgConn *conn, const char *what, Error *err)
 {
     for (;;)
@@ -132,23 +134,24 @@ bool pg_cell_bool(const PGresult *res, int row, int column)
     return PQgetvalue(res, row, column)[0] == 't';
 }
 
+static int compare_named(const PGresult *res, size_t row, const char *schema, const char *name)
+{
+    int c = strcmp(pg_cell(res, (int) row, 0), schema);
+    return c != 0 ? c : strcmp(pg_cell(res, (int) row, 1), name);
+}
+
+static bool named_before(const void *res, size_t row, const void *names)
+{
+    const char *const *both = names;
+    return compare_named(res, row, both[0], both[1]) < 0;
+}
+
 int pg_find_named(const PGresult *res, const char *schema, const char *name)
 {
-    int low = 0;
-    int high = PQntuples(res);
-    while (low < high)
-    {
-        int middle = low + (high - low) / 2;
-        int c = strcmp(pg_cell(res, middle, 0), schema);
-        c = c != 0 ? c : strcmp(pg_cell(res, middle, 1), name);
-        if (c == 0)
-            return middle;
-        if (c < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return -1;
+    const char *names[] = {schema, name};
+    size_t rows = (size_t) PQntuples(res);
+    size_t row = search_first(res, rows, named_before, names);
+    return row < rows && compare_named(res, row, schema, name) == 0 ? (int) row : -1;
 }
 
 static char *own(void *ctx, PgConn *conn, char *quoted, Error *err)

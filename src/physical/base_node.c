@@ -4,6 +4,10 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "physical/object_read.h"
+
+#define SUMMARIES_SINCE 170000
+#define STATE_NOT_READY "55000" /* of an object that a command needs */
 
 /* ---- before anything is begun ---- */
 
@@ -24,10 +28,25 @@ static PGresult *ask_settings(const BaseNode *node, Error *err)
                     " max(CASE s.name WHEN 'wal_level' THEN s.setting END),"
                     " max(CASE s.name WHEN 'max_wal_senders' THEN s.setting END),"
                     " (SELECT r.rolreplication OR r.rolsuper FROM pg_catalog.pg_roles r"
-                    "  WHERE r.rolname = session_user), pg_catalog.pg_is_in_recovery()"
+                    "  WHERE r.rolname = session_user), pg_catalog.pg_is_in_recovery(),"
+                    " max(CASE s.name WHEN 'summarize_wal' THEN s.setting END) = 'on'"
                     " FROM pg_catalog.pg_settings s WHERE s.name IN ('block_size', 'segment_size',"
-                    " 'wal_segment_size', 'data_checksums', 'wal_level', 'max_wal_senders')",
+                    " 'wal_segment_size', 'data_checksums', 'wal_level', 'max_wal_senders',"
+                    " 'summarize_wal')",
                     0, NULL, err);
+}
+
+static bool check_summaries(const BaseNode *node, bool summarized, Error *err)
+{
+    if (!node->incremental || summarized)
+        return true;
+    if (PQserverVersion(node->probe->raw) < SUMMARIES_SINCE)
+        return refuse(node, "incremental ones are made by PostgreSQL 17 and newer servers",
+                      "Leave --incremental out.", err);
+    return refuse(node, "its summarize_wal is off, and without summaries nobody knows what has changed",
+                  "Set summarize_wal to on (a reload is enough), take a backup without --incremental, and "
+                  "build on that.",
+                  err);
 }
 
 static bool check_server(BaseNode *node, Error *err)
@@ -59,14 +78,15 @@ static bool check_server(BaseNode *node, Error *err)
     if (pg_cell_int(res, 0, 5) < 2)
         return refuse(node, "its max_wal_senders is less than 2",
                       "Set max_wal_senders to 4 or more, and restart the server.", err);
-    return true;
+    return check_summaries(node, pg_cell_bool(res, 0, 8), err);
 }
 
-static bool check_walsender(const BaseNode *node, Error *err)
+static bool check_walsender(BaseNode *node, Error *err)
 {
     ReplicationSystem its;
     if (!replication_identify(node->walsender, &its, err))
         return false;
+    node->timeline = its.timeline;
     if (strcmp(its.identifier, node->system_identifier) == 0)
         return true;
     error_set(err, ERR_USAGE, "the walsender is another server's (system identifier %s, not %s)",
@@ -250,6 +270,40 @@ static bool begin_store(BaseNode *node, Storage *st, const char *set_dir, Error 
     return node->store != NULL;
 }
 
+/* ---- an earlier backup ---- */
+
+static bool upload(void *arg, const void *data, size_t len, Error *err)
+{
+    return base_backup_upload(arg, data, len, err);
+}
+
+/* The server compares: it knows what has been written since, and which files there were. */
+static bool upload_manifest(const BaseNode *node, Storage *st, Error *err)
+{
+    const BaseEarlier *e = node->earlier;
+    const StoredObject object = {.object = e->record->manifest.path,
+                                 .logical = e->record->manifest_bytes,
+                                 .stored = e->record->manifest.bytes,
+                                 .sha256 = e->record->manifest.sha256};
+    AUTO(io_free) IoStage *sink = io_sink_new(upload, node->walsender);
+    return (base_backup_upload_begin(node->walsender, err) &&
+            object_read(st, e->set_dir, &object, e->method, sink, node->cancel, err) &&
+            base_backup_upload_end(node->walsender, err)) ||
+           error_prefix(err, "the manifest of set %s", e->key);
+}
+
+/* What the server says of summaries that it has not, or not any more, is its reason. */
+static bool take_backup(BaseNode *node, const BaseBackupOptions *options, const BaseBackupSink *sink,
+                        BaseBackupEnd *ret, Error *err)
+{
+    if (base_backup_run(node->walsender, options, sink, ret, err))
+        return true;
+    if (options->incremental && pg_sqlstate_is(err, STATE_NOT_READY))
+        error_hint(err, "A backup without --incremental is what later ones can be built on again; "
+                        "wal_summary_keep_time says how long the server keeps summaries.");
+    return false;
+}
+
 static bool copy(BaseNode *node, Storage *st, const char *key, const char *set_dir, Error *err)
 {
     const BaseBackupOptions options = {.label = mem_printf(node->ctx, "pgark %s", key),
@@ -257,7 +311,8 @@ static bool copy(BaseNode *node, Storage *st, const char *key, const char *set_d
                                        .tablespace_map = true,
                                        .max_rate = node->rate_limit,
                                        .no_verify = true,
-                                       .manifest_checksums = "CRC32C"};
+                                       .manifest_checksums = "CRC32C",
+                                       .incremental = node->earlier != NULL};
     const BaseBackupSink sink = {.begin = on_begin,
                                  .archive = on_archive,
                                  .manifest = on_manifest,
@@ -267,7 +322,9 @@ static bool copy(BaseNode *node, Storage *st, const char *key, const char *set_d
     if (!begin_store(node, st, set_dir, err) || !open_wal(node, key, err))
         return false;
     node->to = base_store_sink(node->store);
-    if (!base_backup_run(node->walsender, &options, &sink, &end, err) ||
+    if (node->earlier != NULL && !upload_manifest(node, st, err))
+        return false;
+    if (!take_backup(node, &options, &sink, &end, err) ||
         !base_store_finish(node->store, err))
         return false;
     if (end.timeline != node->record.timeline)
@@ -305,6 +362,7 @@ bool base_node_finish(BaseNode *node, const char *restore_point, uint64_t restor
     r->data_checksums = node->server.data_checksums;
     r->restore_point = mem_strdup(node->ctx, restore_point);
     r->restore_lsn = restore_lsn;
+    r->base = node->earlier == NULL ? NULL : mem_strdup(node->ctx, node->earlier->key);
     r->files = stored->files;
     r->manifest = stored->manifest;
     r->manifest_bytes = stored->manifest_bytes;

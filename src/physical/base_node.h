@@ -20,6 +20,15 @@ typedef struct BaseServer
     bool data_checksums;
 } BaseServer;
 
+/* The earlier backup of the same server that one is incremental to. */
+typedef struct BaseEarlier
+{
+    const char *key;             /* of its set, */
+    const char *set_dir;         /* which lies there in the same storage, */
+    CompressMethod method;       /* and is compressed so */
+    const PhysicalRecord *record; /* the node's there */
+} BaseEarlier;
+
 typedef struct BaseNode
 {
     /* Given by the caller before base_node_open: */
@@ -35,11 +44,16 @@ typedef struct BaseNode
     uint64_t rate_limit; /* bytes per second, 0: none */
     bool alone;
     bool no_sync;
+    bool incremental; /* where there is an earlier backup to build on */
+
+    /* Before base_node_copy: */
+    const BaseEarlier *earlier; /* NULL: the backup is whole */
 
     /* Filled as it goes on: */
     void *ctx;
     BaseServer server;
     PgConn *walsender;
+    uint32_t timeline; /* before the backup */
     char *dir; /* "physical/node<content>", within the set */
     BaseStoreSpec store_spec;
     BaseStore *store;
@@ -54,7 +68,8 @@ typedef struct BaseNode
     PhysicalRecord record; /* without the restore point until base_node_finish */
 } BaseNode;
 
-/* base_node_open checks what the server has to offer - ERR_USAGE with a hint: its wal_level, the role's right -
+/* base_node_open checks what the server has to offer - ERR_USAGE with a hint: its wal_level, the role's right,
+ * summaries of WAL where the backup is to be incremental -
  * and connects the walsender. Nothing is begun. */
 bool base_node_open(BaseNode *node, Error *err) MUST_CHECK;
 

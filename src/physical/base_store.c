@@ -5,6 +5,7 @@
 
 #include "base/crc32c.h"
 #include "io/worker.h"
+#include "physical/incremental_file.h"
 #include "physical/manifest_check.h"
 #include "physical/tar_stream.h"
 #include "physical/wal_name.h"
@@ -43,10 +44,12 @@ static void bad_page(void *arg, const char *path, uint32_t segment, uint32_t blo
 {
     BaseStore *s = arg;
     BaseStored *r = &s->stored;
+    char name[sizeof(s->path)];
     r->bad_pages++;
+    bool whole = !incremental_file_whole(s->path, name, sizeof(name));
     if (r->page_count < BASE_PAGES_MAX)
         *mem_push(s, r->pages, r->page_count, r->page_capacity, BasePage) = (BasePage){
-            .path = mem_strdup(s, s->path), .segment = segment, .block = block};
+            .path = mem_strdup(s, whole ? s->path : name), .segment = segment, .block = block};
     (void) path; /* relative to its tablespace */
 }
 
@@ -160,7 +163,7 @@ static bool begin_member(void *arg, const TarMember *m, Error *err UNUSED)
     else
         snprintf(s->path, sizeof(s->path), "pg_tblspc/%" PRIu32 "/%s", s->space->oid, m->name);
     if (s->pages != NULL)
-        page_check_begin(s->pages, m->name);
+        page_check_begin(s->pages, m->name, m->size);
     return true;
 }
 

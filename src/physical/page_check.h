@@ -46,9 +46,10 @@ PageCheck *page_check_new(void *ctx, size_t block_size, uint32_t segment_blocks,
 /* page_check_start: files that pass from now on are of a backup that began there. */
 void page_check_start(PageCheck *c, uint64_t start_lsn);
 
-/* A file passes: page_check_begin, page_check_data as often as wanted, the next page_check_begin. A file
+/* A file of size bytes passes: page_check_begin, page_check_data as often as wanted, the next page_check_begin. Of
+ * one of changed blocks (physical/incremental_file.h) bad gets the path of the file that they belong to. A file
  * of another kind is left alone. */
-void page_check_begin(PageCheck *c, const char *path);
+void page_check_begin(PageCheck *c, const char *path, uint64_t size);
 void page_check_data(PageCheck *c, const void *data, size_t len);
 
 #endif

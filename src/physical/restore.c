@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/parallel.h"
 #include "base/str.h"
+#include "physical/chain.h"
 #include "physical/object_read.h"
 #include "physical/restore_files.h"
 #include "physical/wal_read.h"
@@ -15,6 +16,7 @@
  * stays where it is until the server asks for it, but is wanted whole before anything starts. */
 typedef struct Piece
 {
+    size_t set; /* of the chain */
     size_t tree;
     const WalRecord *wal; /* NULL: parts */
     size_t part;
@@ -28,6 +30,7 @@ typedef struct PhysicalRestore
     Repo *repo;
     const char *set_dir;
     const Manifest *m;
+    Chain chain;
     const PhysicalRestoreRequest *request;
     char *repo_path; /* absolute, as a pattern, for the servers */
     Cancel *cancel;
@@ -37,17 +40,11 @@ typedef struct PhysicalRestore
     Piece *pieces;
     size_t piece_count, piece_capacity;
     atomic_size_t next;
+    size_t end; /* of the pieces of the set at hand */
+    size_t set;
 } PhysicalRestore;
 
 /* ---- checks ---- */
-
-static const PhysicalRecord *find_physical(const Manifest *m, int content)
-{
-    for (size_t i = 0; i < m->physical_count; i++)
-        if (m->physicals[i].content == content)
-            return &m->physicals[i];
-    return NULL;
-}
 
 /* OLD, or CONTENT:OLD, which says more. */
 static const char *map_tablespace(const PhysicalRestoreRequest *request, int content,
@@ -92,14 +89,10 @@ static bool check_tree(PhysicalRestore *r, const PhysicalDirectory *where, Resto
                        Error *err)
 {
     char what[32];
-    tree->record = find_physical(r->m, where->content);
+    tree->record = manifest_physical(r->m, where->content);
     if (tree->record == NULL)
         return error_set(err, ERR_USAGE, "--map names content id %d, which set %s does not have",
                          where->content, r->m->set.key);
-    if (tree->record->base != NULL)
-        return error_set(err, ERR_USAGE,
-                         "set %s is incremental to set %s, and cannot be restored by itself",
-                         r->m->set.key, tree->record->base);
     snprintf(what, sizeof(what), "--map %d", where->content);
     if (!wal_read_check_records(r->m, tree->record, err))
         return false;
@@ -146,9 +139,9 @@ static bool check_apart(const PhysicalRestore *r, Error *err)
 
 /* ---- pieces of work ---- */
 
-static void add_parts(PhysicalRestore *r, size_t tree)
+static void add_parts(PhysicalRestore *r, size_t set, size_t tree)
 {
-    const Manifest *m = r->m;
+    const Manifest *m = r->chain.sets[set].m;
     for (size_t i = 0; i < m->part_count; i++)
     {
         const PartRecord *part = &m->parts[i];
@@ -159,7 +152,7 @@ static void add_parts(PhysicalRestore *r, size_t tree)
                            ? &r->pieces[r->piece_count - 1]
                            : mem_push(r->ctx, r->pieces, r->piece_count, r->piece_capacity, Piece);
         if (!goes_on)
-            *piece = (Piece){.tree = tree, .part = i};
+            *piece = (Piece){.set = set, .tree = tree, .part = i};
         piece->count++;
         piece->bytes += part->logical;
         atomic_fetch_add(&r->trees[tree].progress->bytes_total, part->logical);
@@ -178,29 +171,39 @@ static void add_wal(PhysicalRestore *r, size_t tree)
     }
 }
 
-/* WAL first: that it is not whole is known before much has been written. */
+/* Set by set, and WAL first: that it is not whole is known before much has been written. */
 static int by_size(const void *a, const void *b)
 {
     const Piece *x = a;
     const Piece *y = b;
+    if (x->set != y->set)
+        return x->set < y->set ? -1 : 1;
     if ((x->wal == NULL) != (y->wal == NULL))
         return x->wal != NULL ? -1 : 1;
     return x->bytes > y->bytes ? -1 : x->bytes < y->bytes;
 }
 
-/* What goes to a device, as far as directories lie on it. */
-static uint64_t bytes_for(const PhysicalRestore *r, const RestoreTree *tree, const RestoreDir *dir)
+/* What goes to a device, as far as directories lie on it. Of a chain of sets that is at most what all of them have. */
+static uint64_t bytes_of(const Manifest *m, const RestoreTree *tree, const RestoreDir *dir)
 {
     uint64_t bytes = 0;
-    for (size_t i = 0; i < r->m->part_count; i++)
+    for (size_t i = 0; i < m->part_count; i++)
     {
-        const PartRecord *part = &r->m->parts[i];
+        const PartRecord *part = &m->parts[i];
         const RestoreDir *goes = &tree->data;
         for (size_t t = 0; t < tree->tablespace_count; t++)
             if (strtoul(part->stream, NULL, 10) == tree->tablespaces[t].oid)
                 goes = &tree->tablespaces[t].dir;
         bytes += part->content == tree->record->content && goes == dir ? part->logical : 0;
     }
+    return bytes;
+}
+
+static uint64_t bytes_for(const PhysicalRestore *r, const RestoreTree *tree, const RestoreDir *dir)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < r->chain.count; i++)
+        bytes += bytes_of(r->chain.sets[i].m, tree, dir);
     return bytes;
 }
 
@@ -247,26 +250,47 @@ static bool check_space(const PhysicalRestore *r, Error *err)
 
 /* ---- workers ---- */
 
-static bool read_part(PhysicalRestore *r, const PartRecord *part, IoStage *files, Error *err)
+static bool read_part(PhysicalRestore *r, const ChainSet *set, const PartRecord *part,
+                      IoStage *files, Error *err)
 {
     StoredObject object = {.object = part->object,
                            .logical = part->logical,
                            .xxh3 = part->xxh3,
                            .stored = part->stored,
                            .sha256 = part->sha256};
-    return object_read(r->repo->storage, r->set_dir, &object, r->m->set.compress.method, files,
+    return object_read(r->repo->storage, set->dir, &object, set->m->set.compress.method, files,
                        r->cancel, err);
+}
+
+static bool has_tablespace(const Manifest *m, int content, const char *stream)
+{
+    for (size_t i = 0; i < m->tablespace_count; i++)
+        if (m->tablespaces[i].content == content &&
+            m->tablespaces[i].oid == strtoul(stream, NULL, 10))
+            return true;
+    return false;
+}
+
+/* A tablespace that an older set has may be gone since. */
+static IoStage *open_stream(const PhysicalRestore *r, const Piece *piece, Error *err)
+{
+    RestoreTree *tree = &r->trees[piece->tree];
+    const Manifest *m = r->chain.sets[piece->set].m;
+    const char *stream = m->parts[piece->part].stream;
+    int content = tree->record->content;
+    bool gone = strcmp(stream, PART_BASE) != 0 && has_tablespace(m, content, stream) &&
+                !has_tablespace(r->m, content, stream);
+    return gone ? restore_files_skip(tree, stream) : restore_files_new(tree, stream, err);
 }
 
 static bool restore_piece(PhysicalRestore *r, const Piece *piece, Error *err)
 {
-    AUTO(io_free)
-    IoStage *files = restore_files_new(&r->trees[piece->tree], r->m->parts[piece->part].stream,
-                                       err);
+    const ChainSet *set = &r->chain.sets[piece->set];
+    AUTO(io_free) IoStage *files = open_stream(r, piece, err);
     if (files == NULL)
         return false;
     for (size_t i = 0; i < piece->count; i++)
-        if (!read_part(r, &r->m->parts[piece->part + i], files, err))
+        if (!read_part(r, set, &set->m->parts[piece->part + i], files, err))
             return false;
     return restore_files_end(files, err);
 }
@@ -278,7 +302,7 @@ static bool work(void *arg, size_t worker, Error *err)
     for (;;)
     {
         size_t i = atomic_fetch_add(&r->next, 1);
-        if (i >= r->piece_count)
+        if (i >= r->end)
             return true;
         const Piece *piece = &r->pieces[i];
         bool ok = piece->wal == NULL ? restore_piece(r, piece, err)
@@ -291,18 +315,52 @@ static bool work(void *arg, size_t worker, Error *err)
 
 /* ---- a node's end ---- */
 
-static bool check_manifest(PhysicalRestore *r, RestoreTree *tree, Error *err)
+static bool to_check(void *arg, const void *data, size_t len, Error *err)
 {
-    const ObjectRecord *manifest = &tree->record->manifest;
+    return manifest_check_write(arg, data, len, err);
+}
+
+/* The server's own manifest is kept where it tells of the files that there are: one of an incremental backup tells
+ * of files of changed blocks. */
+static bool check_manifest(const PhysicalRestore *r, RestoreTree *tree, Error *err)
+{
+    const ChainSet *set = &r->chain.sets[r->set];
+    const PhysicalRecord *record = manifest_physical(set->m, tree->record->content);
+    const ObjectRecord *manifest = &record->manifest;
+    bool keep = r->chain.count == 1;
     if (manifest->path == NULL)
         return true;
     StoredObject object = {.object = manifest->path,
-                           .logical = tree->record->manifest_bytes,
+                           .logical = record->manifest_bytes,
                            .stored = manifest->bytes,
                            .sha256 = manifest->sha256};
-    AUTO(io_free) IoStage *listing = restore_files_manifest(tree, err);
-    return listing != NULL && object_read(r->repo->storage, r->set_dir, &object,
-                                          r->m->set.compress.method, listing, r->cancel, err);
+    AUTO(io_free)
+    IoStage *listing = keep ? restore_files_manifest(tree, err)
+                            : io_sink_new(to_check, tree->check);
+    return listing != NULL &&
+           object_read(r->repo->storage, set->dir, &object, set->m->set.compress.method, listing,
+                       r->cancel, err) &&
+           (keep || manifest_check_finish(tree->check, err));
+}
+
+/* When a set of the chain has come, the directories are what its server had. */
+static bool end_set(void *arg, size_t i, Error *err)
+{
+    const PhysicalRestore *r = arg;
+    RestoreTree *tree = &r->trees[i];
+    return (restore_files_whole(tree, err) && check_manifest(r, tree, err) &&
+            (!tree->later || restore_files_sweep(tree, err))) ||
+           error_prefix(err, "node %d, set %s", tree->record->content,
+                        r->chain.sets[r->set].m->set.key);
+}
+
+static bool set_label(const PhysicalRestore *r, const RestoreTree *tree, Error *err)
+{
+    if (r->chain.count == 1)
+        return true;
+    const Manifest *before = r->chain.sets[r->chain.count - 2].m;
+    const PhysicalRecord *base = manifest_physical(before, tree->record->content);
+    return restore_files_label(tree, base->start_lsn, base->timeline, err);
 }
 
 static bool seal(void *arg, size_t i, Error *err)
@@ -318,8 +376,8 @@ static bool seal(void *arg, size_t i, Error *err)
                          .archive = r->request->standby || r->target.archive,
                          .standby = r->request->standby,
                          .held = r->request->finish != NULL};
-    return (restore_files_whole(tree, err) && check_manifest(r, tree, err) &&
-            cancel_check(r->cancel, err) && restore_files_seal(tree, &recovery, err)) ||
+    return (set_label(r, tree, err) && cancel_check(r->cancel, err) &&
+            restore_files_seal(tree, &recovery, err)) ||
            error_prefix(err, "node %d", tree->record->content);
 }
 
@@ -362,12 +420,14 @@ static bool make_trees(PhysicalRestore *r, Progress *progress, Error *err)
         tree->mode = 0700;
         tree->no_sync = r->request->no_sync;
         tree->check = manifest_check_new();
+        tree->names = r->chain.count > 1 ? name_set_new(NULL) : NULL;
         tree->progress = progress_node(progress, i);
         snprintf(tree->progress->label, sizeof(tree->progress->label), "node %d",
                  r->request->directories[i].content);
         if (!check_tree(r, &r->request->directories[i], tree, err))
             return false;
-        add_parts(r, i);
+        for (size_t set = 0; set < r->chain.count; set++)
+            add_parts(r, set, i);
         add_wal(r, i);
     }
     if (r->piece_count > 1)
@@ -381,6 +441,7 @@ static void free_trees(PhysicalRestore *r)
     for (size_t i = 0; i < r->tree_count; i++)
     {
         manifest_check_free(r->trees[i].check);
+        mem_free(r->trees[i].names);
         pthread_mutex_destroy(&r->trees[i].mutex);
     }
 }
@@ -394,14 +455,29 @@ static bool make_directories(const PhysicalRestore *r, size_t *ret_made, Error *
     return true;
 }
 
-static bool fill(PhysicalRestore *r, Progress *progress, Error *err)
+/* The sets one behind the other: each changes what those before it have left. */
+static bool fill_set(PhysicalRestore *r, size_t set, Error *err)
 {
     size_t workers = (size_t) r->request->jobs;
+    size_t first = r->end;
+    for (size_t i = 0; set > 0 && i < r->tree_count; i++)
+        restore_files_next(&r->trees[i]);
+    r->set = set;
+    while (r->end < r->piece_count && r->pieces[r->end].set == set)
+        r->end++;
+    atomic_store(&r->next, first);
+    return parallel_run(workers < r->end - first ? workers : r->end - first, work, r, r->cancel,
+                        err) &&
+           parallel_run(r->tree_count, end_set, r, r->cancel, err);
+}
+
+static bool fill(PhysicalRestore *r, Progress *progress, Error *err)
+{
     size_t made;
     bool ok = make_directories(r, &made, err);
     progress_phase(progress, "data");
-    ok = ok &&
-         parallel_run(workers < r->piece_count ? workers : r->piece_count, work, r, r->cancel, err);
+    for (size_t set = 0; ok && set < r->chain.count; set++)
+        ok = fill_set(r, set, err);
     progress_phase(progress, "checking and syncing");
     ok = ok && parallel_run(r->tree_count, seal, r, r->cancel, err) && finish(r, err);
     for (size_t i = 0; !ok && i < made; i++)
@@ -462,9 +538,11 @@ bool physical_restore(void *ctx, Repo *repo, const char *set_dir,
                          .request = request,
                          .cancel = cancel};
     progress_phase(progress, "checking");
-    bool ok = find_repo(&r, err) && make_trees(&r, progress, err) && fill(&r, progress, err);
+    bool ok = chain_open(repo, ctx, set_dir, ret->manifest, &r.chain, err) && find_repo(&r, err) &&
+              make_trees(&r, progress, err) && fill(&r, progress, err);
     if (ok)
         report(&r, ret);
+    chain_close(&r.chain);
     free_trees(&r);
     return ok;
 }

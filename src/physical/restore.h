@@ -1,6 +1,9 @@
 /*
  * physical/restore.h - from a physical set to data directories.
  *
+ * An incremental set is restored by all of its chain, the whole one first: each of the others then changes in place what
+ * has come, block by block, so that no more room is needed than the files take in the end.
+ *
  * Nothing is changed before everything that can be known is checked: the set's records, all directories, room.
  * Then workers take pieces of the servers' tar streams and write files, each byte proven by the set's hashes,
  * each file by the server's own manifest. What lets a server start comes last: settings, then - all before it
@@ -73,7 +76,8 @@ typedef struct PhysicalRestoreResult
 
 /* physical_restore restores the nodes that the request has directories for, of the set in set_dir whose manifest is
  * ret->manifest. ERR_USAGE: the set or a directory is not one for it; ERR_EXISTS: a directory is not
- * empty; ERR_CORRUPT: what is stored is not what it was, naming it. ctx: of the result. Blocks. */
+ * empty; ERR_CORRUPT: what is stored is not what it was, naming it; ERR_NOT_FOUND: a set
+ * is gone that this one is incremental to. ctx: of the result. Blocks. */
 bool physical_restore(void *ctx, Repo *repo, const char *set_dir,
                       const PhysicalRestoreRequest *request, Cancel *cancel, Progress *progress,
                       PhysicalRestoreResult *ret, Error *err) MUST_CHECK;

@@ -6,6 +6,7 @@
  */
 #include "physical/restore_files.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -13,7 +14,9 @@
 
 #include "base/crc32c.h"
 #include "base/fd.h"
+#include "base/lsn.h"
 #include "base/str.h"
+#include "physical/incremental_file.h"
 #include "physical/tar_stream.h"
 #include "physical/wal_name.h"
 
@@ -22,6 +25,8 @@
 #define TABLESPACE_MAP "tablespace_map"
 #define MANIFEST_NAME  "backup_manifest"
 #define WRITE_OUT      ((off_t) 8 * 1024 * 1024) /* so much begins its way to the disk at once */
+#define WRITE_OUT_END  ((off_t) 1024 * 1024)     /* and so much at the end of a file */
+#define SWEEP_DEPTH    16
 
 typedef struct Files
 {
@@ -31,7 +36,10 @@ typedef struct Files
     char prefix[sizeof("pg_tblspc/") + 12]; /* of the names in the server's manifest */
     bool base;
     TarStream *tar;
-    int fd; /* of the file at hand; -1: it is left out */
+    int fd;                   /* of the file at hand; -1: it is left out */
+    IncrementalFile *changes; /* NULL: of a whole backup, which has none */
+    bool in_changes;          /* the file at hand is of changed blocks */
+    uint32_t length;          /* that the file has by them, in blocks */
     char path[PATH_MAX];
     off_t written; /* of that file */
     off_t started; /* how much of it is on its way to the disk */
@@ -54,6 +62,8 @@ static bool is_left_out(const char *name)
 
 static bool set_path(Files *f, const char *name, Error *err)
 {
+    if (f->dir == NULL)
+        return true;
     int n = snprintf(f->path, sizeof(f->path), "%s/%s", f->dir, name);
     return (n > 0 && (size_t) n < sizeof(f->path)) ||
            error_set(err, ERR_USAGE, "the path of \"%s\" in %s is too long", name, f->dir);
@@ -78,7 +88,7 @@ static bool make_parents(const Files *f, Error *err)
 static bool begin_directory(Files *f, const TarMember *m, Error *err)
 {
     mode_t mode = (m->mode & 0777) | 0700;
-    if (strcmp(m->name, ".") == 0)
+    if (strcmp(m->name, ".") == 0 || f->dir == NULL)
         return true;
     if (!make_parents(f, err))
         return false;
@@ -108,8 +118,11 @@ static bool begin_file(Files *f, const TarMember *m, Error *err)
     f->crc = 0;
     f->written = f->started = 0;
     f->fd = -1;
-    if (f->base && is_left_out(m->name))
+    f->in_changes = false;
+    if ((f->base && is_left_out(m->name)) || f->dir == NULL)
         return true;
+    if (f->tree->later && unlink(f->path) != 0 && errno != ENOENT)
+        return error_errno(err, ERR_STORAGE, "cannot replace %s", f->path);
     f->fd = open(f->path, flags, 0600);
     if (f->fd < 0 && errno == ENOENT)
     {
@@ -124,12 +137,84 @@ static bool begin_file(Files *f, const TarMember *m, Error *err)
     return true;
 }
 
+/* ---- files of changed blocks ---- */
+
+static bool begin_changes(Files *f, const TarMember *m, Error *err)
+{
+    f->crc = 0;
+    f->in_changes = true;
+    f->fd = f->dir == NULL ? -1 : open(f->path, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (f->fd < 0 && f->dir != NULL && errno == ENOENT)
+        return error_set(err, ERR_CORRUPT, "blocks of file \"%s\" come, which is not there",
+                         f->path);
+    if (f->fd < 0 && f->dir != NULL)
+        return error_errno(err, ERR_STORAGE, "cannot open %s", f->path);
+    incremental_file_begin(f->changes, m->size);
+    return true;
+}
+
+static bool set_length(const Files *f, uint32_t blocks, Error *err)
+{
+    return f->fd < 0 || ftruncate(f->fd, (off_t) blocks * f->tree->record->block_size) == 0 ||
+           error_errno(err, ERR_STORAGE, "cannot change the length of %s", f->path);
+}
+
+/* What is behind the blocks that stay is there if it comes, and zeros otherwise. */
+static bool on_keep(void *arg, uint32_t blocks, Error *err)
+{
+    Files *f = arg;
+    f->length = blocks;
+    return set_length(f, blocks, err);
+}
+
+static bool on_block(void *arg, uint32_t block, const void *page, Error *err)
+{
+    Files *f = arg;
+    size_t size = f->tree->record->block_size;
+    const char *p = page;
+    off_t at = (off_t) block * (off_t) size;
+    if (block >= f->length)
+        f->length = block + 1;
+    while (f->fd >= 0 && size > 0)
+    {
+        ssize_t n = pwrite(f->fd, p, size, at);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return error_errno(err, ERR_STORAGE, "cannot write to %s", f->path);
+        p += n;
+        at += n;
+        size -= (size_t) n;
+    }
+    return true;
+}
+
+/* ---- events ---- */
+
+static void note_name(const Files *f, const char *name)
+{
+    char path[TAR_NAME_LEN + sizeof(f->prefix)];
+    if (f->tree->names == NULL || f->dir == NULL)
+        return;
+    snprintf(path, sizeof(path), "%s%s", f->prefix, name);
+    pthread_mutex_lock(&f->tree->mutex);
+    name_set_add(f->tree->names, path);
+    pthread_mutex_unlock(&f->tree->mutex);
+}
+
 static bool on_begin(void *arg, const TarMember *m, Error *err)
 {
     Files *f = arg;
+    char whole[TAR_NAME_LEN];
     bool control = f->base && strcmp(m->name, CONTROL) == 0;
-    if (!set_path(f, control ? CONTROL_HIDDEN : m->name, err))
+    bool changes = m->kind == TAR_FILE && f->tree->later &&
+                   incremental_file_whole(m->name, whole, sizeof(whole));
+    const char *name = control ? CONTROL_HIDDEN : changes ? whole : m->name;
+    note_name(f, control ? CONTROL_HIDDEN : changes ? whole : m->name);
+    if (!set_path(f, name, err))
         return false;
+    if (changes)
+        return begin_changes(f, m, err);
     switch (m->kind)
     {
     case TAR_DIRECTORY:
@@ -144,9 +229,9 @@ static bool on_begin(void *arg, const TarMember *m, Error *err)
 
 /* The disk works while what comes next is read and decompressed, and syncing at the end has little left to wait for.
  * Nothing depends on it: that it fails is not looked at. */
-static void write_out(Files *f)
+static void write_out(Files *f, off_t least)
 {
-    if (f->tree->no_sync || f->written - f->started < WRITE_OUT)
+    if (f->tree->no_sync || f->written - f->started < least)
         return;
     (void) sync_file_range(f->fd, f->started, f->written - f->started, SYNC_FILE_RANGE_WRITE);
     f->started = f->written;
@@ -156,12 +241,15 @@ static bool on_data(void *arg, const void *data, size_t len, Error *err)
 {
     Files *f = arg;
     f->crc = crc32c_extend(f->crc, data, len);
+    if (f->in_changes)
+        return incremental_file_write(f->changes, data, len, err) ||
+               error_prefix(err, "%s", f->path);
     if (f->fd < 0)
         return true;
     if (!fd_write(f->fd, f->path, data, len, err))
         return false;
     f->written += (off_t) len;
-    write_out(f);
+    write_out(f, WRITE_OUT);
     return true;
 }
 
@@ -179,6 +267,10 @@ static bool on_end(void *arg, const TarMember *m, Error *err)
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "file");
     if (m->kind != TAR_FILE)
         return true;
+    if (f->in_changes && (!incremental_file_end(f->changes, err) || !set_length(f, f->length, err)))
+        return error_prefix(err, "%s", f->path);
+    if (f->fd >= 0)
+        write_out(f, WRITE_OUT_END);
     if (!close_file(&f->fd, f->path, err))
         return false;
     pthread_mutex_lock(&f->tree->mutex);
@@ -237,28 +329,109 @@ static const char *find_directory(const RestoreTree *tree, const char *stream)
     return NULL;
 }
 
-IoStage *restore_files_new(RestoreTree *tree, const char *stream, Error *err)
+static Files *new_files(RestoreTree *tree, const char *stream, const char *dir)
 {
     Files *f = mem_new(NULL, Files);
+    const TarEvents events = {.begin = on_begin, .data = on_data, .end = on_end, .arg = f};
+    const IncrementalEvents changes = {.keep = on_keep, .block = on_block, .arg = f};
     f->stage.ops = &files_ops;
     f->tree = tree;
     f->fd = -1;
     f->base = strcmp(stream, PART_BASE) == 0;
-    f->dir = f->base ? tree->data.path : find_directory(tree, stream);
+    f->dir = dir;
     if (!f->base)
         snprintf(f->prefix, sizeof(f->prefix), "pg_tblspc/%.10s/", stream);
-    const TarEvents events = {.begin = on_begin, .data = on_data, .end = on_end, .arg = f};
     f->tar = tar_stream_new(f, &events);
-    if (f->dir != NULL)
-        return &f->stage;
+    if (tree->later)
+        f->changes = incremental_file_new(f, tree->record->block_size, &changes);
+    return f;
+}
+
+IoStage *restore_files_new(RestoreTree *tree, const char *stream, Error *err)
+{
+    const char *dir = strcmp(stream, PART_BASE) == 0 ? tree->data.path
+                                                     : find_directory(tree, stream);
+    if (dir != NULL)
+        return &new_files(tree, stream, dir)->stage;
     error_set(err, ERR_CORRUPT, "there is a stream of a tablespace that the set does not name");
-    mem_free(f);
     return NULL;
+}
+
+IoStage *restore_files_skip(RestoreTree *tree, const char *stream)
+{
+    return &new_files(tree, stream, NULL)->stage;
 }
 
 bool restore_files_end(const IoStage *stage, Error *err)
 {
     return tar_stream_finish(((const Files *) stage)->tar, err);
+}
+
+/* ---- a chain of backups ---- */
+
+void restore_files_next(RestoreTree *tree)
+{
+    manifest_check_free(tree->check);
+    tree->check = manifest_check_new();
+    name_set_clear(tree->names);
+    tree->files = 0;
+    tree->control = false;
+    tree->later = true;
+}
+
+/* The directory (path; its name in the server's manifest with a slash, or nothing) keeps what came. */
+static bool sweep(const RestoreTree *tree, const char *path, const char *name, int depth,
+                  Error *err);
+
+static bool sweep_entry(const RestoreTree *tree, const char *path, const char *name, int depth,
+                        Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "sweep");
+    struct stat s;
+    if (lstat(path, &s) != 0)
+        return error_errno(err, ERR_STORAGE, "cannot look at %s", path);
+    bool directory = S_ISDIR(s.st_mode);
+    bool came = name_set_has(tree->names, name);
+    if (directory && !sweep(tree, path, mem_printf(tmp, "%s/", name), depth + 1, err))
+        return false;
+    if (came || (directory ? rmdir(path) : unlink(path)) == 0)
+        return true;
+    /* A directory of which only the files came. */
+    if (directory && (errno == ENOTEMPTY || errno == EEXIST))
+        return true;
+    return error_errno(err, ERR_STORAGE, "cannot remove %s", path);
+}
+
+static bool sweep(const RestoreTree *tree, const char *path, const char *name, int depth,
+                  Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "sweep");
+    bool ok = true;
+    if (depth > SWEEP_DEPTH)
+        return error_set(err, ERR_CORRUPT, "%s lies too deep", path);
+    DIR *dir = opendir(path);
+    if (dir == NULL)
+        return error_errno(err, ERR_STORAGE, "cannot read directory %s", path);
+    for (const struct dirent *e; ok && (e = readdir(dir)) != NULL;)
+    {
+        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+            ok = sweep_entry(tree, mem_printf(tmp, "%s/%s", path, e->d_name),
+                             mem_printf(tmp, "%s%s", name, e->d_name), depth, err);
+    }
+    closedir(dir);
+    return ok;
+}
+
+bool restore_files_sweep(RestoreTree *tree, Error *err)
+{
+    char name[32];
+    bool ok = sweep(tree, tree->data.path, "", 0, err);
+    for (size_t i = 0; ok && i < tree->tablespace_count; i++)
+    {
+        snprintf(name, sizeof(name), "pg_tblspc/%" PRIu32 "/", tree->tablespaces[i].oid);
+        ok = sweep(tree, tree->tablespaces[i].dir.path, name, 0, err);
+    }
+    return ok;
 }
 
 /* ---- the server's manifest ---- */
@@ -411,6 +584,76 @@ static bool name_control(const RestoreTree *tree, Error *err)
         return error_errno(err, ERR_STORAGE, "cannot rename %s to %s", from, to);
     *strrchr(to, '/') = '\0';
     return tree->no_sync || sync_directory(to, err);
+}
+
+/* ---- backup_label of an incremental backup ---- */
+
+#define LABEL         "backup_label"
+#define LABEL_MAX     65536
+#define FROM_LSN      "INCREMENTAL FROM LSN: "
+#define FROM_TIMELINE "INCREMENTAL FROM TLI: "
+
+static char *read_label(void *ctx, const char *path, Error *err)
+{
+    char *text = mem_array(ctx, char, LABEL_MAX + 1);
+    size_t len = 0;
+    ssize_t n = 1;
+    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    while (fd >= 0 && n > 0 && len < LABEL_MAX)
+    {
+        n = read(fd, text + len, LABEL_MAX - len);
+        len += n > 0 ? (size_t) n : 0;
+    }
+    bool ok = fd >= 0 && n == 0;
+    if (!ok)
+        error_errno(err, ERR_STORAGE, "cannot read %s", path);
+    if (fd >= 0)
+        close(fd);
+    return ok ? text : NULL;
+}
+
+/* Appends the lines that stay; *ret_found: the others say what they must. */
+static void filter_label(Str *to, const char *text, uint64_t lsn, uint32_t timeline,
+                         bool *ret_found)
+{
+    bool lsn_found = false, timeline_found = false;
+    for (const char *line = text, *end; *line != '\0'; line = end)
+    {
+        char value[LSN_TEXT_LEN];
+        uint64_t from;
+        end = line + strcspn(line, "\n");
+        end += *end == '\n';
+        if (strncmp(line, FROM_LSN, strlen(FROM_LSN)) == 0)
+        {
+            const char *p = line + strlen(FROM_LSN);
+            snprintf(value, sizeof(value), "%.*s", (int) strcspn(p, "\n"), p);
+            lsn_found = lsn_parse(value, &from) && from == lsn;
+        }
+        else if (strncmp(line, FROM_TIMELINE, strlen(FROM_TIMELINE)) == 0)
+            timeline_found = strtoul(line + strlen(FROM_TIMELINE), NULL, 10) == timeline;
+        else
+            str_addn(to, line, (size_t) (end - line));
+    }
+    *ret_found = lsn_found && timeline_found;
+}
+
+bool restore_files_label(const RestoreTree *tree, uint64_t base_lsn, uint32_t base_timeline,
+                         Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "label");
+    const char *path = mem_printf(tmp, "%s/" LABEL, tree->data.path);
+    const char *text = read_label(tmp, path, err);
+    Str *label = str_new(tmp);
+    bool found;
+    if (text == NULL)
+        return false;
+    filter_label(label, text, base_lsn, base_timeline, &found);
+    if (!found)
+        return error_set(
+            err, ERR_CORRUPT,
+            "its backup_label does not say that it is incremental to the set before it");
+    return (unlink(path) == 0 || error_errno(err, ERR_STORAGE, "cannot replace %s", path)) &&
+           write_file(tree, LABEL, label->data, err);
 }
 
 bool restore_files_recover(RestoreTree *tree, const char *settings, const char *signal, Error *err)

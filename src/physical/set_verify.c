@@ -12,6 +12,7 @@
 
 #include "base/crc32c.h"
 #include "base/parallel.h"
+#include "physical/chain.h"
 #include "physical/manifest_check.h"
 #include "physical/object_read.h"
 #include "physical/tar_stream.h"
@@ -317,6 +318,76 @@ static void free_nodes(const Run *run)
     }
 }
 
+/* ---- the chain ---- */
+
+typedef struct Wanted
+{
+    Repo *repo;
+    void *ctx;
+    bool quick;
+    int jobs;
+    Cancel *cancel;
+    void (*progress)(void *arg, uint64_t bytes);
+    void *progress_arg;
+} Wanted;
+
+/* Adds to what ret counts. */
+static bool verify_one(const Wanted *w, const char *set_dir, const Manifest *m,
+                       VerifyProblems *problems, SetVerifyResult *ret, Error *err)
+{
+    SetVerifyResult own = {.parts = 0};
+    Run run = {.st = w->repo->storage,
+               .ctx = w->ctx,
+               .set_dir = set_dir,
+               .m = m,
+               .cancel = w->cancel,
+               .problems = problems,
+               .nodes = make_nodes(w->ctx, m),
+               .progress = w->progress,
+               .progress_arg = w->progress_arg};
+    atomic_store(&run.bytes, ret->common.bytes);
+    bool ok = verify_all(&run, w->quick, w->jobs, w->cancel, &own, err);
+    ret->common.bytes = atomic_load(&run.bytes);
+    ret->common.objects += own.common.objects;
+    ret->parts += own.parts;
+    ret->files += own.files;
+    ret->segments += own.segments;
+    ret->records_read = (ret->sets == 0 || ret->records_read) && own.records_read;
+    ret->sets++;
+    free_nodes(&run);
+    return ok;
+}
+
+/* What is wrong with a set that this one is incremental to, is wrong with this one. */
+static bool verify_older(const Wanted *w, const ChainSet *set, VerifyProblems *problems,
+                         SetVerifyResult *ret, Error *err)
+{
+    AUTO(verify_problems_free) VerifyProblems *its = verify_problems_new();
+    VerifyResult found = {.problems = NULL};
+    bool ok = verify_one(w, set->dir, set->m, its, ret, err);
+    verify_problems_move(its, w->ctx, &found);
+    for (size_t i = 0; i < found.problem_count; i++)
+        verify_problem(problems, "set %s: %s", set->m->set.key, found.problems[i]);
+    return ok;
+}
+
+static bool verify_chain(const Wanted *w, const char *set_dir, Manifest *m,
+                         VerifyProblems *problems, SetVerifyResult *ret, Error *err)
+{
+    Chain chain;
+    Error why = ERROR_INIT;
+    bool ok = chain_open(w->repo, w->ctx, set_dir, m, &chain, &why);
+    if (!ok && why.code != ERR_CORRUPT && why.code != ERR_NOT_FOUND)
+        *err = why;
+    else if (!ok)
+        verify_problem(problems, "%s", why.message);
+    bool go_on = ok || why.code == ERR_CORRUPT || why.code == ERR_NOT_FOUND;
+    for (size_t i = 0; ok && i + 1 < chain.count; i++)
+        ok = go_on = verify_older(w, &chain.sets[i], problems, ret, err);
+    chain_close(&chain);
+    return go_on;
+}
+
 /* NOLINTNEXTLINE(readability-function-size): everything a caller may choose, at its one call */
 bool set_verify(Repo *repo, void *ctx, const char *set_dir, bool quick, int jobs, Cancel *cancel,
                 void (*progress)(void *arg, uint64_t bytes), void *arg, SetVerifyResult *ret,
@@ -324,10 +395,17 @@ bool set_verify(Repo *repo, void *ctx, const char *set_dir, bool quick, int jobs
 {
     AUTO(mem_context_free) MemContext *scratch = mem_context(NULL, "verify");
     AUTO(verify_problems_free) VerifyProblems *problems = verify_problems_new();
+    const Wanted wanted = {.repo = repo,
+                           .ctx = scratch,
+                           .quick = quick,
+                           .jobs = jobs,
+                           .cancel = cancel,
+                           .progress = progress,
+                           .progress_arg = arg};
     Error why = ERROR_INIT;
     bool ok = true;
     *ret = (SetVerifyResult){.parts = 0};
-    const Manifest *m = manifest_read(repo->storage, scratch, set_dir, false, &why);
+    Manifest *m = manifest_read(repo->storage, scratch, set_dir, false, &why);
     if (m == NULL && why.code != ERR_CORRUPT)
     {
         *err = why;
@@ -336,20 +414,8 @@ bool set_verify(Repo *repo, void *ctx, const char *set_dir, bool quick, int jobs
     if (m == NULL)
         verify_problem(problems, "%s", why.message);
     else
-    {
-        Run run = {.st = repo->storage,
-                   .ctx = scratch,
-                   .set_dir = set_dir,
-                   .m = m,
-                   .cancel = cancel,
-                   .problems = problems,
-                   .nodes = make_nodes(scratch, m),
-                   .progress = progress,
-                   .progress_arg = arg};
-        ok = verify_all(&run, quick, jobs, cancel, ret, err);
-        ret->common.bytes = atomic_load(&run.bytes);
-        free_nodes(&run);
-    }
+        ok = verify_one(&wanted, set_dir, m, problems, ret, err) &&
+             verify_chain(&wanted, set_dir, m, problems, ret, err);
     verify_problems_move(problems, ctx, &ret->common);
     return ok;
 }

@@ -9,6 +9,7 @@
 typedef struct SetVerifyResult
 {
     VerifyResult common; /* problems, objects, bytes; no chunks and rows */
+    size_t sets;         /* of its chain, itself counted, over which all is summed up */
     uint64_t parts;
     uint64_t files; /* of the servers, in the parts */
     uint64_t segments;
@@ -20,6 +21,7 @@ typedef struct SetVerifyResult
  * manifest, with their lengths and checksums; that WAL has no gap from the start of the backup to the restore
  * point, each of its pages is of that server and place, and - where a pg_waldump of the server's major version
  * is on this host, and quick is not set - that its records can be read up to the restore point, which is there.
+ * Of an incremental set all that it is incremental to is read likewise, and must be there and fit (physical/chain.h).
  * quick: presence, sizes and names only. As for the rest as verify_set. */
 bool set_verify(Repo *repo, void *ctx, const char *set_dir, bool quick, int jobs, Cancel *cancel,
                 void (*progress)(void *arg, uint64_t bytes), void *arg, SetVerifyResult *ret,

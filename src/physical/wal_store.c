@@ -19,7 +19,9 @@ struct WalStore
     char name[WAL_NAME_LEN];
     void *ctx; /* of the paths, which lie below base */
     char *object_name;
+    char *dir_path;
     char *partial_path;
+    bool partial_named; /* its name is durable */
     uint64_t written;
 };
 
@@ -49,6 +51,7 @@ void wal_store_drop(WalStore *w)
     mem_free(w->ctx);
     w->object = w->partial = NULL;
     w->ctx = NULL;
+    w->partial_named = false;
     w->written = 0;
 }
 
@@ -75,14 +78,18 @@ static StorageWriter *open_object(WalStore *w, const char *dir, const char *name
                               (StorageWriteFlags) flags, err);
 }
 
-static StorageWriter *open_partial(WalStore *w, const char *dir, Error *err)
+/* What an earlier run has received, and told the server to be durable, may be more than what comes before the
+ * server dies: it is written over, by the same bytes. One that is too long is none of ours. */
+static StorageWriter *open_partial(WalStore *w, Error *err)
 {
-    const StorageWriteFlags flags = STORAGE_WRITE_NO_SYNC | STORAGE_WRITE_KEEP;
-    w->partial_path = below_base(w,
-                                 mem_printf(w->ctx, "%s/%s%s", dir, w->name, WAL_PARTIAL_SUFFIX));
-    return storage_remove(w->spec.storage, w->partial_path, err)
-               ? storage_write_open(w->spec.storage, w->partial_path, flags, err)
-               : NULL;
+    Storage *st = w->spec.storage;
+    const StorageWriteFlags flags = STORAGE_WRITE_NO_SYNC | STORAGE_WRITE_KEEP | STORAGE_WRITE_OVER;
+    StorageInfo left;
+    w->partial_path = mem_printf(w->ctx, "%s/%s%s", w->dir_path, w->name, WAL_PARTIAL_SUFFIX);
+    if (!storage_stat(st, w->partial_path, &left, err) ||
+        (left.size > w->spec.segment_size && !storage_remove(st, w->partial_path, err)))
+        return NULL;
+    return storage_write_open(st, w->partial_path, flags, err);
 }
 
 bool wal_store_begin(WalStore *w, uint32_t timeline, uint64_t start, Error *err)
@@ -93,13 +100,14 @@ bool wal_store_begin(WalStore *w, uint32_t timeline, uint64_t start, Error *err)
     char *dir = w->spec.grouped
                     ? mem_printf(w->ctx, "%s/%.*s", w->spec.dir, WAL_PREFIX_LEN, w->name)
                     : mem_strdup(w->ctx, w->spec.dir);
-    if (!storage_make_dir(w->spec.storage, below_base(w, dir), false, err))
+    w->dir_path = below_base(w, dir);
+    if (!storage_make_dir(w->spec.storage, w->dir_path, false, err))
         return false;
     w->object = open_object(w, dir, w->name, err);
     if (w->object == NULL)
         return false;
     if (w->spec.lasting)
-        w->partial = open_partial(w, dir, err);
+        w->partial = open_partial(w, err);
     io_reset(w->chain);
     wal_check_set(w->check, timeline, start);
     return w->partial != NULL || !w->spec.lasting;
@@ -154,8 +162,11 @@ bool wal_store_end(WalStore *w, Error *err)
 
 bool wal_store_sync(WalStore *w, Error *err)
 {
-    return w->partial == NULL || w->spec.no_sync ||
-           storage_sync_file(w->spec.storage, w->partial_path, err);
+    if (w->partial == NULL || w->spec.no_sync)
+        return true;
+    w->partial_named = storage_sync_file(w->spec.storage, w->partial_path, err) &&
+                       (w->partial_named || storage_sync_dir(w->spec.storage, w->dir_path, err));
+    return w->partial_named;
 }
 
 bool wal_store_history(WalStore *w, uint32_t timeline, const void *data, size_t len, Error *err)

@@ -41,7 +41,8 @@ void wal_store_free(WalStore *w);
 DEFINE_AUTO(WalStore, wal_store_free)
 
 /* wal_store_begin begins the segment of a timeline that begins at start; its directory is made. ERR_EXISTS: it
- * is there, and the store is not a lasting one. A .partial of it that an earlier run left is replaced. */
+ * is there, and the store is not a lasting one. A .partial of it that an earlier run left is written over, so that it
+ * never has less than it had. */
 bool wal_store_begin(WalStore *w, uint32_t timeline, uint64_t start, Error *err) MUST_CHECK;
 
 /* wal_store_write takes bytes, as they come, of the segment at hand, and no more than fit. */
@@ -57,7 +58,7 @@ bool wal_store_end(WalStore *w, Error *err) MUST_CHECK;
 /* wal_store_drop leaves the segment at hand as its .partial. */
 void wal_store_drop(WalStore *w);
 
-/* wal_store_sync makes durable what is in the .partial. */
+/* wal_store_sync makes durable what is in the .partial, and its name. */
 bool wal_store_sync(WalStore *w, Error *err) MUST_CHECK;
 
 /* wal_store_history stores the history file of a timeline. */

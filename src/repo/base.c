@@ -51,12 +51,16 @@ static const char *misfit(const SetRecord *own, const SetRecord *set)
 {
     if (set->records < 2)
         return "is of format 1, which does not tell the files of tables";
+    if (!str_equal(set->kind, own->kind))
+        return own->kind != NULL ? "holds rows, no base backups" : "holds base backups, no rows";
     if (strcmp(set->key, own->key) >= 0)
         return "is not older";
     if (strcmp(set->fleet, own->fleet) != 0 || strcmp(set->topology, own->topology) != 0)
         return "is of another fleet";
     if (!str_equal(set->prefix, own->prefix))
         return "has another prefix";
+    if (set->kind != NULL)
+        return NULL;
     if (set->compress.method != own->compress.method || set->compress.level != own->compress.level)
         return "is compressed in another way";
     if (strcmp(set->format, own->format) != 0)

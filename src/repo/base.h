@@ -27,8 +27,8 @@ typedef struct Base
 } Base;
 
 /* base_open chooses, locks and reads the base of own, a set record as far as it is known before the
- * set is made: key, fleet, prefix, topology, compress, format, sections, selection. A base has all but
- * the key in common with it, is older, has the records of tables that a comparison needs (format 2),
+ * set is made: key, kind, fleet, prefix, topology, compress, format, sections, selection. A base has all but
+ * the key in common with it (of base backups, what stands before compress), is older, has the records of tables that a comparison needs (format 2),
  * and all that it depends on is there. from: its key; NULL: the newest that there is. Sets that should
  * do and cannot be used are warned about. *ret NULL: there is none; with from that is ERR_NOT_FOUND or
  * ERR_USAGE, saying what is wrong with it. The result lives below ctx. */

@@ -2,6 +2,7 @@
 #include "repo/chunk_index.h"
 
 #include "base/oids.h"
+#include "base/search.h"
 
 typedef struct Collect
 {
@@ -65,21 +66,17 @@ ChunkIndex *chunk_index_read(void *ctx, const ChunkIndexSource *source, const ui
     return index;
 }
 
+static bool table_before(const void *places, size_t i, const void *table_oid)
+{
+    return ((const ChunkPlace *) places)[i].table_oid < *(const uint32_t *) table_oid;
+}
+
 const ChunkPlace *chunk_index_table(const ChunkIndex *index, uint32_t table_oid, size_t *ret_count)
 {
-    size_t low = 0;
-    size_t high = index->count;
-    while (low < high)
-    {
-        size_t middle = low + (high - low) / 2;
-        if (index->places[middle].table_oid < table_oid)
-            low = middle + 1;
-        else
-            high = middle;
-    }
+    size_t first = search_first(index->places, index->count, table_before, &table_oid);
     *ret_count = 0;
-    while (low + *ret_count < index->count &&
-           index->places[low + *ret_count].table_oid == table_oid)
+    while (first + *ret_count < index->count &&
+           index->places[first + *ret_count].table_oid == table_oid)
         (*ret_count)++;
-    return *ret_count == 0 ? NULL : &index->places[low];
+    return *ret_count == 0 ? NULL : &index->places[first];
 }

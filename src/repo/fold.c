@@ -1,6 +1,8 @@
 /* repo/fold.c - the parts of tables, and the tables; the contract is in fold.h. */
 #include "repo/fold.h"
 
+#include "base/search.h"
+
 typedef struct Place
 {
     size_t node;
@@ -169,23 +171,20 @@ static void sort_by_table(Fold *fold)
         qsort_r(fold->by_table, fold->count, sizeof(uint32_t), table_order, fold->parts);
 }
 
+static bool table_before(const void *list, size_t i, const void *table_oid)
+{
+    const Fold *fold = list;
+    return fold->parts[fold->by_table[i]].table_oid < *(const uint32_t *) table_oid;
+}
+
 const uint32_t *fold_parts_of(const Fold *fold, uint32_t table_oid, size_t *ret_count)
 {
-    size_t low = 0;
-    size_t high = fold->count;
-    while (low < high)
-    {
-        size_t middle = low + (high - low) / 2;
-        if (fold->parts[fold->by_table[middle]].table_oid < table_oid)
-            low = middle + 1;
-        else
-            high = middle;
-    }
+    size_t first = search_first(fold, fold->count, table_before, &table_oid);
     *ret_count = 0;
-    while (low + *ret_count < fold->count &&
-           fold->parts[fold->by_table[low + *ret_count]].table_oid == table_oid)
+    while (first + *ret_count < fold->count &&
+           fold->parts[fold->by_table[first + *ret_count]].table_oid == table_oid)
         (*ret_count)++;
-    return fold->count == 0 ? NULL : fold->by_table + low;
+    return fold->count == 0 ? NULL : fold->by_table + first;
 }
 
 Fold *fold_manifest(Manifest *m, Error *err)

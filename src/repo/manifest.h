@@ -401,7 +401,7 @@ typedef struct Manifest
 
 /* manifest_read reads set_dir/manifest.jsonl below ctx and proves it: the "end" record is there, is
  * the last line and its hash is right; records are complete and in order. Missing: ERR_NOT_FOUND;
- * anything wrong: ERR_CORRUPT, naming the line. headers_only leaves what follows the cut - but for the
+ * anything wrong: ERR_CORRUPT, naming the line; ERR_USAGE: it is of a newer format. headers_only leaves what follows the cut - but for the
  * physical and tablespace records - out of memory (they are still hashed and checked). */
 Manifest *manifest_read(Storage *st, void *ctx, const char *set_dir, bool headers_only, Error *err);
 
@@ -415,6 +415,9 @@ static inline bool manifest_is_physical(const Manifest *m)
 {
     return m->set.kind != NULL;
 }
+
+/* manifest_physical gives the base backup of a node; NULL: the set has none of it. */
+const PhysicalRecord *manifest_physical(const Manifest *m, int content);
 
 /* manifest_want_rows refuses a physical set where rows and definitions are wanted: ERR_USAGE. */
 bool manifest_want_rows(const Manifest *m, const char *what, Error *err) MUST_CHECK;

@@ -1,6 +1,7 @@
 /*
  * repo/manifest_read.c - reading records back and proving that they are what was written.
  */
+#include "base/search.h"
 #include "base/str.h"
 #include "io/tap.h"
 #include "repo/manifest.h"
@@ -332,6 +333,10 @@ static bool accept_physical(Reading *r, const PhysicalRecord *p, Error *err)
     if (m->physical_count >= m->node_count || m->nodes[m->physical_count].content != p->content)
         return error_set(err, ERR_CORRUPT, "the base backup of node %d is out of order",
                          p->content);
+    if (!str_equal(p->base, m->set.base[0] == '\0' ? NULL : m->set.base))
+        return error_set(err, ERR_CORRUPT,
+                         "the base backup of node %d is incremental to another set than the others",
+                         p->content);
     *mem_push(m, m->physicals, m->physical_count, m->physical_capacity, PhysicalRecord) = *p;
     return add_to(&r->sums.stored, p->manifest.bytes, err);
 }
@@ -533,22 +538,27 @@ static void sort_distributions(Manifest *m)
               distribution_order);
 }
 
+const PhysicalRecord *manifest_physical(const Manifest *m, int content)
+{
+    for (size_t i = 0; i < m->physical_count; i++)
+        if (m->physicals[i].content == content)
+            return &m->physicals[i];
+    return NULL;
+}
+
+static bool distribution_before(const void *distributions, size_t i, const void *table_oid)
+{
+    return ((const DistributionRecord *) distributions)[i].table_oid <
+           *(const uint32_t *) table_oid;
+}
+
 const DistributionRecord *manifest_distribution(const Manifest *m, const TableRecord *table)
 {
-    size_t low = 0, high = m->distribution_count;
-
-    while (low < high)
+    size_t i = search_first(m->distributions, m->distribution_count, distribution_before,
+                            &table->oid);
+    for (; i < m->distribution_count && m->distributions[i].table_oid == table->oid; i++)
     {
-        size_t middle = low + (high - low) / 2;
-
-        if (m->distributions[middle].table_oid < table->oid)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    for (; low < m->distribution_count && m->distributions[low].table_oid == table->oid; low++)
-    {
-        const DistributionRecord *d = &m->distributions[low];
+        const DistributionRecord *d = &m->distributions[i];
 
         if (d->content == table->content && strcmp(d->database, table->database) == 0)
             return d;

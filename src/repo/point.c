@@ -1,6 +1,7 @@
 /* repo/point.c - common restore points; the contract is in point.h. */
 #include "repo/point.h"
 
+#include "base/log.h"
 #include "base/str.h"
 #include "repo/record.h"
 
@@ -17,27 +18,71 @@ static char *point_path(void *ctx, const char *fleet, const char *name)
     return mem_printf(ctx, "%s/%s%s", point_dir(ctx, fleet), repo_escape(ctx, name), SUFFIX);
 }
 
-bool point_exists(Repo *repo, const char *fleet, const char *name, bool *ret, Error *err)
+static char *begun_path(void *ctx, const char *fleet, const char *name)
+{
+    return mem_printf(ctx, "%s/.%s.begun", point_dir(ctx, fleet), repo_escape(ctx, name));
+}
+
+/* ---- making ---- */
+
+static bool is_new(Repo *repo, const char *fleet, const char *name, Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "point");
     StorageInfo info;
     if (!storage_stat(repo->storage, point_path(tmp, fleet, name), &info, err))
         return false;
-    *ret = info.kind != STORAGE_MISSING;
-    return true;
+    return info.kind == STORAGE_MISSING ||
+           error_set(err, ERR_EXISTS, "fleet %s has a restore point \"%s\" already", fleet, name);
+}
+
+static bool make_begun(Repo *repo, const char *fleet, const char *name, Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "point");
+    const char *dir = point_dir(tmp, fleet);
+    if (!storage_make_dir(repo->storage, dir, false, err))
+        return false;
+    AUTO(storage_writer_free)
+    StorageWriter *w = storage_write_open(repo->storage, begun_path(tmp, fleet, name),
+                                          STORAGE_WRITE_PLAIN, err);
+    return w != NULL && storage_writer_commit(w, err) && storage_sync_dir(repo->storage, dir, err);
+}
+
+bool point_begin(Repo *repo, const char *fleet, const char *name, Error *err)
+{
+    Error why = ERROR_INIT;
+    if (!is_new(repo, fleet, name, err))
+        return false;
+    /* Once more: it may have been made since. */
+    if (make_begun(repo, fleet, name, &why))
+    {
+        if (is_new(repo, fleet, name, err))
+            return true;
+        point_give_up(repo, fleet, name);
+        return false;
+    }
+    *err = why;
+    if (why.code != ERR_EXISTS)
+        return false;
+    error_clear(err);
+    error_set(err, ERR_EXISTS, "somebody has begun to make restore point \"%s\" of fleet %s", name,
+              fleet);
+    return error_hint(err, "Servers may have it in their WAL, and recover no further than to the "
+                           "first one: take another name.");
+}
+
+void point_give_up(Repo *repo, const char *fleet, const char *name)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "point");
+    Error err = ERROR_INIT;
+    if (!storage_remove(repo->storage, begun_path(tmp, fleet, name), &err))
+        log_warning("restore point \"%s\": %s", name, err.message);
 }
 
 bool point_write(Repo *repo, const Point *point, Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "point");
     const PointRecord *first = &point->nodes[0];
-    bool there;
-    if (!point_exists(repo, first->fleet, first->name, &there, err))
-        return false;
-    if (there)
-        return error_set(err, ERR_EXISTS, "fleet %s has a restore point \"%s\"", first->fleet,
-                         first->name);
-    if (!storage_make_dir(repo->storage, point_dir(tmp, first->fleet), false, err))
+    if (!is_new(repo, first->fleet, first->name, err))
         return false;
     AUTO(storage_writer_free)
     StorageWriter *w = storage_write_open(repo->storage, point_path(tmp, first->fleet, first->name),
@@ -50,7 +95,10 @@ bool point_write(Repo *repo, const Point *point, Error *err)
         if (line == NULL || !storage_write(w, line, strlen(line), err))
             return false;
     }
-    return storage_writer_commit(w, err);
+    if (!storage_writer_commit(w, err))
+        return false;
+    point_give_up(repo, first->fleet, first->name);
+    return true;
 }
 
 bool point_remove(Repo *repo, const Point *point, Error *err)

@@ -378,6 +378,15 @@ static bool is_newer(const Field *f, json_t *value)
     return f->kind == FIELD_FORMAT && json_is_integer(value) && json_integer_value(value) > f->max;
 }
 
+static bool refuse_newer(const Field *f, json_t *value, Error *err)
+{
+    error_set(err, ERR_USAGE,
+              "format %" JSON_INTEGER_FORMAT " is newer than %" PRId64
+              ", which is the newest that this pgark reads",
+              json_integer_value(value), f->max);
+    return error_hint(err, "Use a newer pgark for this set.");
+}
+
 /* decode_fields reads the fields and makes sure that there are none besides (but extra others,
  * which the caller knows). */
 static bool decode_fields(void *ctx, const Field *fields, size_t count, size_t extra,
@@ -396,10 +405,7 @@ static bool decode_fields(void *ctx, const Field *fields, size_t count, size_t e
         if (value == NULL)
             return error_set(err, ERR_CORRUPT, "field \"%s\" is missing", fields[i].name);
         if (is_newer(&fields[i], value))
-            return error_set(err, ERR_CORRUPT,
-                             "format %" JSON_INTEGER_FORMAT " is newer than %" PRId64
-                             ", which is the newest that this pgark reads",
-                             json_integer_value(value), fields[i].max);
+            return refuse_newer(&fields[i], value, err);
         if (!decode_field(ctx, &fields[i], value, record, err))
             return error_set(err, ERR_CORRUPT, "field \"%s\" is not valid", fields[i].name);
     }

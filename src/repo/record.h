@@ -18,8 +18,8 @@ json_t *record_encode(ManifestLineType type, const void *record, Error *err);
 /* record_line gives that as a line of text with its end, below ctx. */
 char *record_line(void *ctx, ManifestLineType type, const void *record, Error *err);
 
-/* record_decode fills ret, which is zeroed, below ctx; ERR_CORRUPT names the field that is wrong.
- */
+/* record_decode fills ret, which is zeroed, below ctx; ERR_CORRUPT names the field that is wrong; ERR_USAGE: the
+ * set's records are of a newer format. */
 bool record_decode(void *ctx, json_t *object, ManifestLine *ret, Error *err) MUST_CHECK;
 
 /* record_type_name returns the word in the field "type". */

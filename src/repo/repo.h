@@ -90,7 +90,8 @@ char *repo_escape(void *ctx, const char *text);
 
 /* A set that is being made. repo_set_begin takes the fleet's writer lock (ERR_LOCK, naming the
  * owner, when another run has it), creates the set's directory exclusively and takes its run lock.
- * key NULL: the current second, or the next free one; a given key that exists is ERR_EXISTS. */
+ * key NULL: the current second, or the next free one; a given key that exists is ERR_EXISTS. In the layout "days"
+ * a key is not free that files of another dump have. */
 typedef struct RepoSet
 {
     Repo *repo;

@@ -7,6 +7,7 @@
  * set takes run.lock exclusively first. A run that died may have left somebody who holds the set's
  * hold.lock (hold.h): then another run may take run.lock and go on, and nobody may remove it.
  */
+#include <ctype.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -183,6 +184,66 @@ static bool lock_fleet(RepoSet *set, const char *fleet, const char *owner, Error
     return true;
 }
 
+typedef struct Others
+{
+    const char *key;
+    char *name; /* of the first script of somebody else's dump; NULL: none */
+    void *ctx;
+} Others;
+
+/* Each script of a dump has its node's number before the key. Reports and lists have none: such are there, too, of
+ * a dump that has failed, or is to be begun. */
+static bool is_script(const char *name, const char *key)
+{
+    static const char begin[] = "gp_dump_";
+    const char *at = strstr(name, begin);
+
+    at = at == NULL ? "" : at + strlen(begin);
+    return (*at == '-' || isdigit((unsigned char) *at)) && strncmp(at, key, strlen(key)) != 0;
+}
+
+static bool look_for_others(void *arg, const char *name, const StorageInfo *info, Error *err UNUSED)
+{
+    Others *o = arg;
+
+    if (o->name == NULL && info->kind == STORAGE_FILE && repo_is_beside(name, o->key) &&
+        is_script(name, o->key))
+        o->name = mem_strdup(o->ctx, name);
+    return true;
+}
+
+/* In the layout "days" files with the key of a set are the set's, and go with it. So no set is begun with a key
+ * that another dump has: *ret_name is a file of that, below ctx, NULL: there is none. */
+static bool find_others(Repo *repo, void *ctx, const char *key, char **ret_name, Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "others");
+    Others o = {.key = key, .ctx = ctx};
+
+    *ret_name = NULL;
+    if (repo->layout != LAYOUT_DAYS)
+        return true;
+    if (!storage_list(repo->storage, mem_printf(tmp, "%.8s", key), look_for_others, &o, err))
+        return false;
+    *ret_name = o.name;
+    return true;
+}
+
+/* The first second from *seconds on whose key no other dump has. */
+static bool pass_others(Repo *repo, int64_t *seconds, Error *err)
+{
+    AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "others");
+    char key[SET_KEY_LEN], *name;
+
+    for (;; (*seconds)++)
+    {
+        repo_key_from_seconds(key, *seconds);
+        if (!find_others(repo, ctx, key, &name, err))
+            return false;
+        if (name == NULL)
+            return true;
+    }
+}
+
 /* first_free_key: the current second, but never at or below the newest key that is there, so that
  * "latest" is the set that was begun last even when the clock was turned back. */
 static bool first_free_key(Repo *repo, int64_t *ret_seconds, Error *err)
@@ -195,7 +256,7 @@ static bool first_free_key(Repo *repo, int64_t *ret_seconds, Error *err)
     if (!list_keys(&l, err))
         return false;
     if (l.count == 0)
-        return true;
+        return pass_others(repo, ret_seconds, err);
     newest = repo_key_seconds(l.sets[l.count - 1].key);
     if (newest > now + DAY_S)
     {
@@ -206,7 +267,7 @@ static bool first_free_key(Repo *repo, int64_t *ret_seconds, Error *err)
     }
     if (newest >= now)
         *ret_seconds = newest + 1;
-    return true;
+    return pass_others(repo, ret_seconds, err);
 }
 
 bool repo_next_key(Repo *repo, char ret_key[SET_KEY_LEN], Error *err)
@@ -222,9 +283,14 @@ bool repo_next_key(Repo *repo, char ret_key[SET_KEY_LEN], Error *err)
 static bool make_dir_given(RepoSet *set, const char *key, Error *err)
 {
     Error why = ERROR_INIT;
+    char *others;
 
-    if (!repo_key_parse(key, err))
+    if (!repo_key_parse(key, err) || !find_others(set->repo, set, key, &others, err))
         return false;
+    if (others != NULL)
+        return error_set(err, ERR_EXISTS,
+                         "repository %s has a file \"%s\" of another dump with the key %s",
+                         storage_uri(set->repo->storage), others, key);
     memcpy(set->key, key, SET_KEY_LEN);
     set->dir = repo_set_dir(set->repo, set, set->key);
     if (storage_make_dir(set->repo->storage, set->dir, true, &why))
@@ -245,6 +311,8 @@ static bool make_dir_free(RepoSet *set, Error *err)
     {
         Error why = ERROR_INIT;
 
+        if (!pass_others(set->repo, &seconds, err))
+            return false;
         repo_key_from_seconds(set->key, seconds);
         mem_free(set->dir);
         set->dir = repo_set_dir(set->repo, set, set->key);
@@ -374,6 +442,22 @@ static bool remove_beside(void *arg, const char *name, const StorageInfo *info, 
            storage_remove(b->repo->storage, repo_path_in(ctx, b->day, name), err);
 }
 
+/* Without its manifest the rest counts for nothing, wherever the removal stops; and that must hold after a power
+ * failure, too. A directory that somebody else has removed meanwhile needs no sync. */
+static bool remove_manifest(Repo *repo, const char *dir, Error *err)
+{
+    AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "manifest");
+    StorageInfo info;
+    Error why = ERROR_INIT;
+
+    if (!storage_remove(repo->storage, repo_path_in(ctx, dir, "manifest.jsonl"), err))
+        return false;
+    if (storage_sync_dir(repo->storage, dir, &why) ||
+        (storage_stat(repo->storage, dir, &info, NULL) && info.kind == STORAGE_MISSING))
+        return true;
+    return pass_error(err, &why);
+}
+
 bool repo_remove_set(Repo *repo, const char *dir, Error *err)
 {
     AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "remove");
@@ -382,10 +466,7 @@ bool repo_remove_set(Repo *repo, const char *dir, Error *err)
 
     *strrchr(day, '/') = '\0';
 
-    /* Without its manifest the rest counts for nothing, wherever the removal stops; and that must
-     * hold after a power failure, too. */
-    if (!storage_remove(repo->storage, repo_path_in(ctx, dir, "manifest.jsonl"), err) ||
-        !storage_sync_dir(repo->storage, dir, err) ||
+    if (!remove_manifest(repo, dir, err) ||
         (repo->layout == LAYOUT_DAYS &&
          !storage_list(repo->storage, day, remove_beside, &beside, err)) ||
         !storage_remove_tree(repo->storage, dir, err))

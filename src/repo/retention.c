@@ -45,6 +45,7 @@ typedef struct Candidates
     size_t group_count, group_capacity;
     char **needed; /* keys of sets that others need, which stay without being looked at */
     size_t needed_count, needed_capacity;
+    const char *unknown; /* the newest key of a set whose needs nobody knows; NULL: none */
 } Candidates;
 
 static void note(Expiring *e, const RepoSetInfo *set, const char *why)
@@ -56,15 +57,24 @@ static void note(Expiring *e, const RepoSetInfo *set, const char *why)
     expired->why = why;
 }
 
-/* take_set locks a set against readers and its run; false only when the storage fails. */
-static bool take_set(Expiring *e, const RepoSetInfo *set, StorageLock **ret_lock, Error *err)
+/* take_set locks a set against readers and its run; false only when the storage fails. *ret_gone: somebody
+ * else has removed it. */
+static bool take_set(Expiring *e, const RepoSetInfo *set, StorageLock **ret_lock, bool *ret_gone,
+                     Error *err)
 {
     AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "take");
     char owner[64], *holder;
+    Error why = ERROR_INIT;
 
+    *ret_gone = false;
     snprintf(owner, sizeof(owner), "pid %ld, which expires it", (long) getpid());
-    return storage_lock(e->repo->storage, ctx, repo_path_in(ctx, set->dir, "run.lock"), true, owner,
-                        ret_lock, &holder, err);
+    if (storage_lock(e->repo->storage, ctx, repo_path_in(ctx, set->dir, "run.lock"), true, owner,
+                     ret_lock, &holder, &why))
+        return true;
+    *ret_gone = why.code == ERR_NOT_FOUND;
+    if (!*ret_gone && err != NULL)
+        *err = why;
+    return *ret_gone;
 }
 
 static bool was_finished(const Expiring *e, const char *key)
@@ -110,6 +120,20 @@ static bool is_needed_now(Expiring *e, const RepoSetInfo *set, bool *ret_needed,
     return true;
 }
 
+/* Somebody else who removes it begins with the manifest, and comes to the lock's file later: that may have been made
+ * anew by us. */
+static bool look_whether_gone(Expiring *e, const RepoSetInfo *set, bool *ret_gone, Error *err)
+{
+    AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "gone");
+    StorageInfo manifest;
+
+    if (!storage_stat(e->repo->storage, repo_path_in(ctx, set->dir, "manifest.jsonl"), &manifest,
+                      err))
+        return false;
+    *ret_gone = manifest.kind == STORAGE_MISSING;
+    return true;
+}
+
 /* *ret_gone false: it stays after all. */
 static bool expire_set(Expiring *e, const RepoSetInfo *set, const char *why, bool *ret_gone,
                        Error *err)
@@ -120,8 +144,11 @@ static bool expire_set(Expiring *e, const RepoSetInfo *set, const char *why, boo
     *ret_gone = false;
     if (!e->request->dry_run)
     {
-        if (!take_set(e, set, &lock, err))
+        if (!take_set(e, set, &lock, ret_gone, err) ||
+            (lock != NULL && !look_whether_gone(e, set, ret_gone, err)))
             return false;
+        if (*ret_gone)
+            return true;
         if (lock != NULL && !is_needed_now(e, set, &needed, err))
             return false;
         if (lock == NULL || needed)
@@ -155,7 +182,7 @@ static bool expire_unfinished(Expiring *e, const RepoSetInfo *set, Error *err)
     AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "unfinished");
     AUTO(storage_unlock) StorageLock *lock = NULL;
     StorageInfo manifest;
-    bool starting;
+    bool starting, gone;
 
     if (set->alive || set->held)
         return true;
@@ -165,7 +192,7 @@ static bool expire_unfinished(Expiring *e, const RepoSetInfo *set, Error *err)
         return true;
     if (!e->request->dry_run)
     {
-        if (!take_set(e, set, &lock, err))
+        if (!take_set(e, set, &lock, &gone, err))
             return false;
         /* No new hold begins but by a run, which would have the lock. */
         if (lock == NULL || hold_is_alive(e->repo, set->dir))
@@ -238,19 +265,34 @@ static void keep_depends(Candidates *c, const SetRecord *set)
                   char *) = mem_strdup(c->ctx, set->depends_on[i]);
 }
 
+/* Of what is damaged nobody needs anything. But a disk may fail for a moment, and a newer pgark reads what it has
+ * written: what such a set is built on must not go meanwhile. */
+static void keep_unread(Expiring *e, Candidates *c, const RepoSetInfo *info, const Error *why)
+{
+    AUTO(mem_context_free) MemContext *scratch = mem_context(NULL, "unread");
+    Error why_unknown = ERROR_INIT;
+    SetRecord peeked;
+    bool known = manifest_peek(e->repo->storage, scratch, info->dir, &peeked, &why_unknown);
+    bool lost = why_unknown.code == ERR_CORRUPT || why_unknown.code == ERR_NOT_FOUND;
+
+    if (known)
+        keep_depends(c, &peeked);
+    else if (!lost)
+        c->unknown = info->key; /* they come oldest first */
+    log_warning("set %s stays, %sits manifest cannot be read: %s", info->key,
+                known || lost ? "" : "and all older ones, as ", why->message);
+}
+
 static void add_candidate(Expiring *e, Candidates *c, const RepoSetInfo *info)
 {
     AUTO(mem_context_free) MemContext *scratch = mem_context(NULL, "set");
     Error why_unread = ERROR_INIT;
     Manifest *m = manifest_read(e->repo->storage, scratch, info->dir, true, &why_unread);
     RetentionSet *set;
-    SetRecord peeked;
 
     if (m == NULL)
     {
-        log_warning("set %s stays, its manifest cannot be read: %s", info->key, why_unread.message);
-        if (manifest_peek(e->repo->storage, scratch, info->dir, &peeked, NULL))
-            keep_depends(c, &peeked);
+        keep_unread(e, c, info, &why_unread);
         return;
     }
     if (e->request->prefix != NULL && !str_equal(e->request->prefix, m->set.prefix))
@@ -300,6 +342,7 @@ static void link_needs(Candidates *c)
         }
         c->sets[i].needs = needs;
         c->sets[i].need_count = count;
+        c->sets[i].needed = c->unknown != NULL && strcmp(c->of[i].info->key, c->unknown) < 0;
     }
     for (size_t i = 0; i < c->needed_count; i++)
     {

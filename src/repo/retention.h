@@ -41,7 +41,8 @@ typedef struct ExpireResult
  * that the rule would remove but that is being read is left alone with a warning; one that a live run
  * makes is left alone silently. The manifest goes first, so that a half removed set is an unfinished
  * one. A set whose manifest cannot be read is kept, warned about and not counted: it takes no sound
- * set's place. */
+ * set's place. Where that is for another reason than damage (the disk fails, or a newer pgark wrote it), all older
+ * sets stay as well, as it may depend on them. A set that somebody else removes at the same time is no failure. */
 bool retention_expire(Repo *repo, void *ctx, const ExpireRequest *request, ExpireResult *ret,
                       Error *err) MUST_CHECK;
 

@@ -10,9 +10,6 @@
 #include "base/clock.h"
 #include "base/str.h"
 
-#define CONNECT_S   20L
-#define SEND_S      60L
-#define SILENCE_S   20L /* without a byte from the server */
 #define ADDRESS_MAX 254 /* RFC 5321, 4.5.3.1.3 */
 
 /* ---- what was asked for ---- */
@@ -161,6 +158,7 @@ static void set_server(const Mail *m, const MailServer *s)
         [MAIL_TLS_TRY] = CURLUSESSL_TRY,
         [MAIL_TLS_NONE] = CURLUSESSL_NONE,
     };
+    long silence_ms = (long) s->timeout_ms / 3;
     curl_easy_setopt(m->curl, CURLOPT_URL, s->url);
     curl_easy_setopt(m->curl, CURLOPT_USE_SSL, levels[s->tls]);
     if (s->ca_file != NULL)
@@ -170,9 +168,10 @@ static void set_server(const Mail *m, const MailServer *s)
     if (s->password != NULL)
         curl_easy_setopt(m->curl, CURLOPT_PASSWORD, s->password);
     curl_easy_setopt(m->curl, CURLOPT_PROTOCOLS_STR, "smtp,smtps");
-    curl_easy_setopt(m->curl, CURLOPT_CONNECTTIMEOUT, CONNECT_S);
-    curl_easy_setopt(m->curl, CURLOPT_TIMEOUT, SEND_S);
-    curl_easy_setopt(m->curl, CURLOPT_SERVER_RESPONSE_TIMEOUT, SILENCE_S);
+    curl_easy_setopt(m->curl, CURLOPT_CONNECTTIMEOUT_MS, silence_ms);
+    curl_easy_setopt(m->curl, CURLOPT_TIMEOUT_MS, (long) s->timeout_ms);
+    /* In seconds, of which none would be no limit. */
+    curl_easy_setopt(m->curl, CURLOPT_SERVER_RESPONSE_TIMEOUT, (silence_ms + 999) / 1000);
     curl_easy_setopt(m->curl, CURLOPT_NOSIGNAL, 1L);
 }
 

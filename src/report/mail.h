@@ -21,6 +21,7 @@ typedef struct MailServer
     const char *password;
     const char *ca_file; /* certificates to trust, NULL: the system's */
     MailTls tls;
+    int64_t timeout_ms; /* for all of a message; a third of it for a server that says nothing */
 } MailServer;
 
 typedef struct MailMessage
@@ -40,9 +41,8 @@ bool mail_check_address(const char *option, const char *address, Error *err) MUS
 /* mail_password reads the first line of a file that nobody but its owner may read, below ctx. ERR_USAGE. */
 char *mail_password(void *ctx, const char *path, Error *err);
 
-/* mail_send sends one message to all of its addresses, or to none. Blocks, for a minute at most; a server that
- * says nothing for 20 s is given up. ERR_PROGRAM
- * with what server or libcurl says; a server whose certificate does not prove its name is not talked to. */
+/* mail_send sends one message to all of its addresses, or to none. Blocks, for the server's timeout_ms at most.
+ * ERR_PROGRAM with what server or libcurl says; a server whose certificate does not prove its name is not talked to. */
 bool mail_send(const MailServer *server, const MailMessage *message, Error *err) MUST_CHECK;
 
 #endif

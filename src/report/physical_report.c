@@ -32,19 +32,11 @@ static Sums sum_up(const Manifest *m, int content)
     return s;
 }
 
-static const PhysicalRecord *find(const Manifest *m, int content)
-{
-    for (size_t i = 0; i < m->physical_count; i++)
-        if (m->physicals[i].content == content)
-            return &m->physicals[i];
-    return NULL;
-}
-
 void physical_report_node(FILE *out, const Manifest *m, int content)
 {
     char start[LSN_TEXT_LEN], stop[LSN_TEXT_LEN], end[LSN_TEXT_LEN];
     char bytes[STR_BYTES_LEN], stored[STR_BYTES_LEN], wal[STR_BYTES_LEN];
-    const PhysicalRecord *p = find(m, content);
+    const PhysicalRecord *p = manifest_physical(m, content);
     Sums s = sum_up(m, content);
     if (p == NULL)
         return;

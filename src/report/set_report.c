@@ -150,8 +150,11 @@ static void text_chain(FILE *out, const Manifest *m, const SetDetail *d)
     {
         char stored[STR_BYTES_LEN];
         const SetShare *s = &d->shares[i];
-        fprintf(out, "  in %s  %" PRIu64 " chunks, %s%s\n", m->set.depends_on[i], s->chunks,
-                str_format_bytes(stored, s->stored), s->there ? "" : "  (missing)");
+        if (manifest_is_physical(m))
+            fprintf(out, "  needs %s%s\n", m->set.depends_on[i], s->there ? "" : "  (missing)");
+        else
+            fprintf(out, "  in %s  %" PRIu64 " chunks, %s%s\n", m->set.depends_on[i], s->chunks,
+                    str_format_bytes(stored, s->stored), s->there ? "" : "  (missing)");
     }
 }
 
@@ -607,12 +610,13 @@ void set_report_line(FILE *out, const char *key, const Manifest *m)
     char duration[STR_BYTES_LEN];
     if (manifest_is_physical(m))
     {
-        fprintf(out, "%s  %-28s  %-7s %2zu node%s %-28s %10s  %s%s%s\n", key, m->set.fleet,
+        fprintf(out, "%s  %-28s  %-7s %2zu node%s %-28s %10s  %s%s%s%s%s\n", key, m->set.fleet,
                 m->set.topology, m->node_count, m->node_count == 1 ? " " : "s", "physical",
                 str_format_bytes(stored, m->totals.stored),
                 str_format_duration(duration, elapsed_ms(m)),
                 m->set.prefix == NULL ? "" : "  prefix ",
-                m->set.prefix == NULL ? "" : m->set.prefix);
+                m->set.prefix == NULL ? "" : m->set.prefix,
+                m->set.base[0] == '\0' ? "" : "  base ", m->set.base);
         return;
     }
     fprintf(out,

@@ -1,6 +1,7 @@
 /* restore/analyze.c - which tables get ANALYZE; the contract is in analyze.h. */
 #include "restore/analyze.h"
 
+#include "base/search.h"
 #include "pg/dialect.h"
 
 /* A row per table with storage: the table that ANALYZE is to name, and the table itself, both quoted
@@ -40,19 +41,15 @@ static int by_quoted(const void *a, const void *b)
     return strcmp((*(RestoreTable *const *) a)->quoted, (*(RestoreTable *const *) b)->quoted);
 }
 
+static bool quoted_before(const void *sorted, size_t i, const void *quoted)
+{
+    return strcmp(((RestoreTable *const *) sorted)[i]->quoted, quoted) < 0;
+}
+
 static RestoreTable *find(RestoreTable **sorted, size_t count, const char *quoted)
 {
-    size_t low = 0;
-    size_t high = count;
-    while (low < high)
-    {
-        size_t middle = low + (high - low) / 2;
-        if (strcmp(sorted[middle]->quoted, quoted) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < count && strcmp(sorted[low]->quoted, quoted) == 0 ? sorted[low] : NULL;
+    size_t at = search_first(sorted, count, quoted_before, quoted); /* NOLINT: pointers */
+    return at < count && strcmp(sorted[at]->quoted, quoted) == 0 ? sorted[at] : NULL;
 }
 
 bool analyze_list(RestoreNode *node, AnalyzeList *ret, Error *err)

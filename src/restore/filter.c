@@ -1,6 +1,7 @@
 /* restore/filter.c - what of a set is wanted; the contract is in filter.h. */
 #include "restore/filter.h"
 
+#include "base/search.h"
 #include "restore/entry.h"
 #include "restore/filter_items.h"
 #include "restore/filter_wants.h"
@@ -79,23 +80,17 @@ static void find_schemas(Work *w)
         qsort_r(w->schemas, w->schema_count, sizeof(uint32_t), schema_order, w->toc->entries);
 }
 
+static bool schema_before(const void *work, size_t i, const void *name)
+{
+    const Work *w = work;
+    return strcmp(w->toc->entries[w->schemas[i]].tag, name) < 0;
+}
+
 static uint32_t find_schema(const Work *w, const char *name)
 {
-    size_t low = 0;
-    size_t high = w->schema_count;
-
-    while (low < high)
-    {
-        size_t middle = low + (high - low) / 2;
-        int c = strcmp(w->toc->entries[w->schemas[middle]].tag, name);
-        if (c == 0)
-            return w->schemas[middle];
-        if (c < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return NONE;
+    size_t at = search_first(w, w->schema_count, schema_before, name);
+    bool found = at < w->schema_count && strcmp(w->toc->entries[w->schemas[at]].tag, name) == 0;
+    return found ? w->schemas[at] : NONE;
 }
 
 /* ---- keeping ---- */

@@ -1,6 +1,7 @@
 /* restore/filter_items.c - a set's relations; the contract is in filter_items.h. */
 #include "restore/filter_items.h"
 
+#include "base/search.h"
 #include "base/str.h"
 #include "repo/large_object_tables.h"
 #include "restore/entry.h"
@@ -131,40 +132,40 @@ static uint32_t *sorted(void *ctx, const FilterItems *f, size_t count,
     return list;
 }
 
+/* What is looked for among items, in an order of them. */
+typedef struct Wanted
+{
+    const SelectionItem *items;
+    uint32_t oid;
+    const char *schema;
+    const char *name;
+} Wanted;
+
+static bool oid_before(const void *list, size_t i, const void *key)
+{
+    const Wanted *w = key;
+    return w->items[((const uint32_t *) list)[i]].oid < w->oid;
+}
+
+static bool name_before(const void *list, size_t i, const void *key)
+{
+    const Wanted *w = key;
+    return name_order(&w->items[((const uint32_t *) list)[i]], w->schema, w->name) < 0;
+}
+
 static uint32_t find_oid(const FilterItems *f, const uint32_t *list, size_t count, uint32_t oid)
 {
-    size_t low = 0;
-    size_t high = count;
-
-    while (low < high)
-    {
-        size_t middle = low + (high - low) / 2;
-        if (f->items[list[middle]].oid < oid)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < count && f->items[list[low]].oid == oid ? list[low] : NONE;
+    Wanted wanted = {.items = f->items, .oid = oid};
+    size_t at = search_first(list, count, oid_before, &wanted);
+    return at < count && f->items[list[at]].oid == oid ? list[at] : NONE;
 }
 
 static uint32_t find_name(const FilterItems *f, const uint32_t *list, size_t count,
                           const char *schema, const char *name)
 {
-    size_t low = 0;
-    size_t high = count;
-
-    while (low < high)
-    {
-        size_t middle = low + (high - low) / 2;
-        int c = name_order(&f->items[list[middle]], schema, name);
-        if (c == 0)
-            return list[middle];
-        if (c < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return NONE;
+    Wanted wanted = {.items = f->items, .schema = schema, .name = name};
+    size_t at = search_first(list, count, name_before, &wanted);
+    return at < count && name_order(&f->items[list[at]], schema, name) == 0 ? list[at] : NONE;
 }
 
 static bool is_ours(const FilterItems *f, const TableRecord *t)

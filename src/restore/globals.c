@@ -2,6 +2,7 @@
 #include "restore/globals.h"
 
 #include "base/log.h"
+#include "base/search.h"
 #include "base/str.h"
 #include "io/limit.h"
 #include "io/tap.h"
@@ -193,22 +194,16 @@ bool globals_has_tablespace(const Globals *g, const char *name)
     return has(g, STATEMENT_TABLESPACE, name);
 }
 
+static bool name_before(const void *names, size_t row, const void *name)
+{
+    return strcmp(pg_cell(names, (int) row, 0), name) < 0;
+}
+
 static bool is_in(const PGresult *names, const char *name)
 {
-    int low = 0;
-    int high = PQntuples(names) - 1;
-    while (low <= high)
-    {
-        int middle = low + (high - low) / 2;
-        int order = strcmp(pg_cell(names, middle, 0), name);
-        if (order == 0)
-            return true;
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle - 1;
-    }
-    return false;
+    size_t count = (size_t) PQntuples(names);
+    size_t row = search_first(names, count, name_before, name);
+    return row < count && strcmp(pg_cell(names, (int) row, 0), name) == 0;
 }
 
 /* ---- making them ---- */

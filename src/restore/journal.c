@@ -1,6 +1,7 @@
 /* restore/journal.c - what a restore has done; the contract is in journal.h. */
 #include "restore/journal.h"
 
+#include "base/search.h"
 #include "base/str.h"
 #include "restore/entry.h"
 #include "restore/journal_request.h"
@@ -33,21 +34,18 @@ bool journal_has(const Journal *journal, JournalItem item)
            bsearch(&item, journal->items, journal->count, sizeof(item), item_order) != NULL;
 }
 
+static bool item_before(const void *items, size_t i, const void *item)
+{
+    return item_order(&((const JournalItem *) items)[i], item) < 0;
+}
+
 bool journal_has_any(const Journal *journal, JournalKind kind, int64_t id)
 {
+    if (journal == NULL)
+        return false;
     JournalItem first = {.kind = kind, .id = id, .part = INT64_MIN};
-    size_t low = 0;
-    size_t high = journal == NULL ? 0 : journal->count;
-    while (low < high)
-    {
-        size_t middle = low + (high - low) / 2;
-        if (item_order(&journal->items[middle], &first) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return journal != NULL && low < journal->count && journal->items[low].kind == kind &&
-           journal->items[low].id == id;
+    size_t at = search_first(journal->items, journal->count, item_before, &first);
+    return at < journal->count && journal->items[at].kind == kind && journal->items[at].id == id;
 }
 
 bool journal_is(const Journal *journal, JournalStep step)

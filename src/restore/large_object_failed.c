@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 
+#include "base/search.h"
 #include "base/str.h"
 
 struct LargeObjectFailed
@@ -26,20 +27,15 @@ LargeObjectFailed *large_object_failed_new(void *ctx)
     return f;
 }
 
+static bool is_before(const void *oids, size_t i, const void *oid)
+{
+    return ((const uint32_t *) oids)[i] < *(const uint32_t *) oid;
+}
+
 /* Locked. Where the oid is, or would be. */
 static size_t place(const LargeObjectFailed *f, uint32_t oid)
 {
-    size_t low = 0;
-    size_t high = f->count;
-    while (low < high)
-    {
-        size_t middle = low + (high - low) / 2;
-        if (f->oids[middle] < oid)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    return search_first(f->oids, f->count, is_before, &oid);
 }
 
 static bool is_at(const LargeObjectFailed *f, size_t at, uint32_t oid)

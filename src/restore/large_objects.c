@@ -2,6 +2,7 @@
 #include "restore/large_objects.h"
 
 #include "base/parallel.h"
+#include "base/search.h"
 #include "pg/acl_text.h"
 #include "repo/chunk_reader.h"
 #include "repo/large_object_tables.h"
@@ -76,25 +77,20 @@ typedef struct Survey
     char *last_owner;
 } Survey;
 
+static bool role_before(const void *roles, size_t i, const void *role)
+{
+    return strcmp(((char *const *) roles)[i], role) < 0;
+}
+
 static void note_role(Survey *s, const char *role)
 {
     LargeObjects *o = s->objects;
-    size_t low = 0;
-    size_t high = o->role_count;
-    while (low < high)
-    {
-        size_t middle = low + (high - low) / 2;
-        int c = strcmp(o->roles[middle], role);
-        if (c == 0)
-            return;
-        if (c < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
+    size_t at = search_first(o->roles, o->role_count, role_before, role); /* NOLINT: pointers */
+    if (at < o->role_count && strcmp(o->roles[at], role) == 0)
+        return;
     (void) mem_push(o, o->roles, o->role_count, o->role_capacity, char *);
-    memmove(&o->roles[low + 1], &o->roles[low], (o->role_count - 1 - low) * sizeof(char *));
-    o->roles[low] = mem_strdup(o, role);
+    memmove(&o->roles[at + 1], &o->roles[at], (o->role_count - 1 - at) * sizeof(char *));
+    o->roles[at] = mem_strdup(o, role);
 }
 
 /* With --no-owner the owner at the source is no one here. */

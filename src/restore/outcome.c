@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 
+#include "base/search.h"
 #include "base/str.h"
 #include "restore/entry.h"
 #include "restore/owner.h"
@@ -190,26 +191,22 @@ bool outcome_rows_failed(Outcome *o, const char *label, Error *err)
     return outcome_other_failed(o, mem_printf(tmp, "rows of %s", label), err);
 }
 
+static bool oid_before(const void *outcome, size_t i, const void *toc_oid)
+{
+    const Outcome *o = outcome;
+    return o->toc->entries[o->by_oid[i]].oid < *(const uint32_t *) toc_oid;
+}
+
 bool outcome_rows_begin(Outcome *o, uint32_t toc_oid, const char *label)
 {
-    size_t low = 0;
-    size_t high = o->table_count;
-
-    while (low < high)
-    {
-        size_t middle = low + (high - low) / 2;
-        if (o->toc->entries[o->by_oid[middle]].oid < toc_oid)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    if (low == o->table_count || o->toc->entries[o->by_oid[low]].oid != toc_oid)
+    size_t at = search_first(o, o->table_count, oid_before, &toc_oid);
+    if (at == o->table_count || o->toc->entries[o->by_oid[at]].oid != toc_oid)
         return true;
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "rows");
     pthread_mutex_lock(&o->mutex);
-    bool good = o->states[o->by_oid[low]] != STATE_FAILED;
+    bool good = o->states[o->by_oid[at]] != STATE_FAILED;
     if (!good)
-        skip(o, mem_printf(tmp, "rows of %s", label), &o->toc->entries[o->by_oid[low]]);
+        skip(o, mem_printf(tmp, "rows of %s", label), &o->toc->entries[o->by_oid[at]]);
     pthread_mutex_unlock(&o->mutex);
     return good;
 }

@@ -1,6 +1,7 @@
 /* restore/refill.c - rows for tables that are there already; the contract is in refill.h. */
 #include "restore/refill.h"
 
+#include "base/search.h"
 #include "base/str.h"
 #include "restore/journal.h"
 
@@ -55,23 +56,26 @@ static const char *kind_of(const PgConn *conn)
                  " WHERE x.parrelid = c.oid) THEN 'p' ELSE c.relkind END";
 }
 
+typedef struct WantedTarget
+{
+    const RestoreTable *tables;
+    uint32_t oid;
+} WantedTarget;
+
+static bool target_before(const void *sorted, size_t i, const void *key)
+{
+    const WantedTarget *w = key;
+    return w->tables[((const uint32_t *) sorted)[i]].target_oid < w->oid;
+}
+
 static bool find_target(const RestoreNode *node, uint32_t target_oid, const uint32_t *sorted,
                         size_t count, uint32_t *ret)
 {
-    size_t low = 0;
-    size_t high = count;
-
-    while (low < high)
-    {
-        size_t middle = low + (high - low) / 2;
-        if (node->tables[sorted[middle]].target_oid < target_oid)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    if (low == count || node->tables[sorted[low]].target_oid != target_oid)
+    WantedTarget wanted = {.tables = node->tables, .oid = target_oid};
+    size_t at = search_first(sorted, count, target_before, &wanted);
+    if (at == count || node->tables[sorted[at]].target_oid != target_oid)
         return false;
-    *ret = sorted[low];
+    *ret = sorted[at];
     return true;
 }
 

@@ -1,28 +1,6 @@
 /* restore/route.c - rows that must find their partition anew; the contract is in route.h. */
 #include "restore/route.h"
 
-/* -1, 0, 1: the table against row i of the answer, which is sorted as names are: byte by byte. */
-static int compare(const RestoreTable *t, const PGresult *res, int i)
-{
-    int c = strcmp(t->schema, pg_cell(res, i, 0));
-    return c != 0 ? c : strcmp(t->record->name, pg_cell(res, i, 1));
-}
-
-static int find(const RestoreTable *t, const PGresult *res)
-{
-    int low = 0;
-    int high = PQntuples(res);
-    while (low < high)
-    {
-        int middle = low + (high - low) / 2;
-        if (compare(t, res, middle) > 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < PQntuples(res) && compare(t, res, low) == 0 ? low : -1;
-}
-
 bool route_tables(RestoreNode *node, Error *err)
 {
     const char *params[] = {node->request->via_root ? "t" : "f"};
@@ -55,7 +33,7 @@ bool route_tables(RestoreNode *node, Error *err)
         return error_prefix(err, "could not look at the partitions");
     for (size_t i = 0; PQntuples(res) > 0 && i < node->table_count; i++)
     {
-        int row = find(&node->tables[i], res);
+        int row = pg_find_named(res, node->tables[i].schema, node->tables[i].record->name);
         if (row < 0)
             continue;
         node->tables[i].route = pg_quote_table(node->ctx, node->main, pg_cell(res, row, 2),

@@ -1,6 +1,7 @@
 /* restore/work.c - a node's tasks and what each has to wait for; the contract is in work.h. */
 #include "restore/work.h"
 
+#include "base/search.h"
 #include "restore/cost.h"
 #include "restore/estimate.h"
 
@@ -313,19 +314,14 @@ static void settle_analyzed(Work *w)
                       LOCK_SHARE_UPDATE_EXCLUSIVE);
 }
 
+static bool analyzed_before(const void *work, size_t i, const void *oid)
+{
+    return ((const Work *) work)->analyzed[i].oid < *(const uint32_t *) oid;
+}
+
 static size_t first_analyzed(const Work *w, uint32_t oid)
 {
-    size_t low = 0;
-    size_t high = w->analyzed_count;
-    while (low < high)
-    {
-        size_t middle = low + (high - low) / 2;
-        if (w->analyzed[middle].oid < oid)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    return search_first(w, w->analyzed_count, analyzed_before, &oid);
 }
 
 static void add_all_analyze(Work *w, const AnalyzeList *list)

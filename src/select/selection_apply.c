@@ -1,4 +1,5 @@
 /* select/selection_apply.c - which relations of a database are wanted; see selection.h. */
+#include "base/search.h"
 #include "base/str.h"
 #include "select/selection_internal.h"
 
@@ -60,38 +61,31 @@ static uint32_t *make_order(Work *w, int (*compare)(const void *, const void *, 
     return order;
 }
 
+static bool oid_before(const void *work, size_t i, const void *oid)
+{
+    const Work *w = work;
+    return w->items[w->marks.by_oid[i]].oid < *(const uint32_t *) oid;
+}
+
 /* The item with that oid, NULL when there is none. */
 static const SelectionItem *find_oid(const Work *w, uint32_t oid)
 {
-    size_t low = 0;
-    size_t high = w->count;
-    while (low < high)
-    {
-        size_t middle = low + (high - low) / 2;
-        if (w->items[w->marks.by_oid[middle]].oid < oid)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    if (low == w->count || w->items[w->marks.by_oid[low]].oid != oid)
+    size_t at = search_first(w, w->count, oid_before, &oid);
+    if (at == w->count || w->items[w->marks.by_oid[at]].oid != oid)
         return NULL;
-    return &w->items[w->marks.by_oid[low]];
+    return &w->items[w->marks.by_oid[at]];
+}
+
+static bool name_before(const void *work, size_t i, const void *name)
+{
+    const Work *w = work;
+    return strcmp(w->items[w->marks.by_name[i]].name, name) < 0;
 }
 
 /* The first of by_name that is not before name. */
 static size_t find_name(const Work *w, const char *name)
 {
-    size_t low = 0;
-    size_t high = w->count;
-    while (low < high)
-    {
-        size_t middle = low + (high - low) / 2;
-        if (strcmp(w->items[w->marks.by_name[middle]].name, name) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    return search_first(w, w->count, name_before, name);
 }
 
 /* ---- patterns that match nothing ---- */

@@ -364,11 +364,17 @@ static bool posix_remove_tree(Storage *st, const char *path, Error *err)
         return posix_remove(st, path, err);
     if (dir == NULL)
         return error_errno(err, ERR_STORAGE, "cannot open directory %s", full);
-    if (!remove_children(dir, full, 0, err))
-        return false;
-    if (rmdir(full) != 0 && errno != ENOENT)
-        return error_errno(err, ERR_STORAGE, "cannot remove directory %s", full);
-    return true;
+    /* Who waits for a lock in it may make the lock's file anew behind us. */
+    for (int attempt = 1;; attempt++)
+    {
+        if (!remove_children(dir, full, 0, err))
+            return false;
+        if (rmdir(full) == 0 || errno == ENOENT)
+            return true;
+        if ((errno != ENOTEMPTY && errno != EEXIST) || attempt == LOCK_ATTEMPTS)
+            return error_errno(err, ERR_STORAGE, "cannot remove directory %s", full);
+        rewinddir(dir);
+    }
 }
 
 static bool posix_space(Storage *st, StorageSpace *ret, Error *err)
@@ -407,6 +413,24 @@ static void posix_writer_free(StorageWriter *base)
     mem_free(w);
 }
 
+/* What is written over is a file, not a pipe that would hold us up or a device. */
+static int open_target(const char *target, StorageWriteFlags flags)
+{
+    bool over = (flags & STORAGE_WRITE_OVER) != 0;
+    int fd = open(target,
+                  O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC | (over ? O_NONBLOCK : O_EXCL),
+                  FILE_MODE);
+    struct stat s;
+
+    if (fd >= 0 && over && (fstat(fd, &s) != 0 || !S_ISREG(s.st_mode)))
+    {
+        close(fd);
+        errno = EEXIST;
+        return -1;
+    }
+    return fd;
+}
+
 static StorageWriter *posix_write_open(Storage *st, const char *path, StorageWriteFlags flags,
                                        Error *err)
 {
@@ -417,7 +441,7 @@ static StorageWriter *posix_write_open(Storage *st, const char *path, StorageWri
     w->flags = flags;
     w->path = full_path(st, w, path);
     target = (flags & STORAGE_WRITE_ATOMIC) != 0 ? temp_name(w, w->path) : w->path;
-    w->fd = open(target, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, FILE_MODE);
+    w->fd = open_target(target, flags);
     if (w->fd < 0)
     {
         if (errno == EEXIST)
@@ -636,7 +660,8 @@ static bool posix_lock(Storage *st, void *ctx, const char *path, bool exclusive,
         PosixLock *lock;
 
         if (fd < 0)
-            return error_errno(err, ERR_STORAGE, "cannot open %s", full);
+            return error_errno(err, errno == ENOENT ? ERR_NOT_FOUND : ERR_STORAGE, "cannot open %s",
+                               full);
         do
         {
             rc = flock(fd, (exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB);

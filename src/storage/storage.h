@@ -84,13 +84,16 @@ bool storage_space(Storage *st, StorageSpace *ret, Error *err) MUST_CHECK;
  * A large object is written through to the disk on the way and does not stay in the page cache
  * (unless no_sync was set), so storage_write blocks when the disk is slower than the caller.
  * storage_writer_free removes what was not committed; NULL is fine. With keep (of a plain object) it
- * stays as it is, as it would if this process were killed. */
+ * stays as it is, as it would if this process were killed. With over (of a plain object) the name may
+ * be one that is there: its bytes stay until they are written over, from the first one on, and what
+ * lies behind the last that is written stays. */
 typedef enum StorageWriteFlags
 {
     STORAGE_WRITE_PLAIN = 0,
     STORAGE_WRITE_ATOMIC = 1,
     STORAGE_WRITE_NO_SYNC = 2,
     STORAGE_WRITE_KEEP = 4,
+    STORAGE_WRITE_OVER = 8,
 } StorageWriteFlags;
 StorageWriter *storage_write_open(Storage *st, const char *path, StorageWriteFlags flags,
                                   Error *err);
@@ -117,7 +120,7 @@ bool storage_read_all(Storage *st, void *ctx, const char *path, size_t max, char
  * Held by somebody else: returns true with *ret_lock NULL, and *ret_owner (below ctx, may be "")
  * is what the holder wrote. An exclusive lock writes owner into the file. The lock ends with
  * storage_unlock (NULL is fine) or the process, however that ends. A shared lock needs no right to
- * write when the file is there. */
+ * write when the file is there. ERR_NOT_FOUND: the file's directory is not there. */
 bool storage_lock(Storage *st, void *ctx, const char *path, bool exclusive, const char *owner,
                   StorageLock **ret_lock, char **ret_owner, Error *err) MUST_CHECK;
 void storage_unlock(StorageLock *lock);

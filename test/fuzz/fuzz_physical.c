@@ -1,10 +1,11 @@
 /*
- * test/fuzz/fuzz_physical.c - what a server sends of a base backup, from anywhere: tar streams and manifests; what it
- * writes in single-user mode.
+ * test/fuzz/fuzz_physical.c - what a server sends of a base backup, from anywhere: tar streams, manifests, files of
+ * changed blocks; what it writes in single-user mode.
  *
  * The first byte chooses which, the second the size of the pieces; it must be judged the same in pieces as in
  * one.
  */
+#include "physical/incremental_file.h"
 #include "physical/manifest_check.h"
 #include "physical/single_user.h"
 #include "physical/tar_stream.h"
@@ -83,6 +84,42 @@ static void run_rows(const uint8_t *data, size_t size, size_t step, Seen *seen)
             abort();
 }
 
+static bool count_block(void *arg, uint32_t block, const void *page UNUSED, Error *err UNUSED)
+{
+    Seen *seen = arg;
+    seen->members++;
+    seen->bytes += block;
+    return true;
+}
+
+static bool run_changes(const uint8_t *data, size_t size, size_t step, Seen *seen, Error *err)
+{
+    AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "changes");
+    const IncrementalEvents events = {.block = count_block, .arg = seen};
+    IncrementalFile *f = incremental_file_new(ctx, 64, &events);
+    incremental_file_begin(f, size);
+    for (size_t at = 0; at < size; at += step)
+    {
+        if (!incremental_file_write(f, data + at, size - at < step ? size - at : step, err))
+            return false;
+    }
+    return incremental_file_end(f, err);
+}
+
+static bool run(int kind, const uint8_t *data, size_t size, size_t step, Seen *seen, Error *err)
+{
+    switch (kind)
+    {
+    case 0:
+        return run_manifest(data, size, step, err);
+    case 1:
+    case 3:
+        return run_tar(data, size, step, seen, err);
+    default:
+        return run_changes(data, size, step, seen, err);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     Error one = ERROR_INIT, pieces = ERROR_INIT;
@@ -90,7 +127,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size < 3)
         return 0;
     bool rows = data[0] == 's';
-    bool tar = (data[0] & 1) != 0;
+    int kind = data[0] & 3;
     size_t step = (size_t) data[1] + 1;
     data += 2;
     size -= 2;
@@ -102,9 +139,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             abort();
         return 0;
     }
-    bool whole = tar ? run_tar(data, size, size, &a, &one) : run_manifest(data, size, size, &one);
-    bool cut = tar ? run_tar(data, size, step, &b, &pieces)
-                   : run_manifest(data, size, step, &pieces);
+    bool whole = run(kind, data, size, size, &a, &one);
+    bool cut = run(kind, data, size, step, &b, &pieces);
     if (whole != cut || (whole && (a.members != b.members || a.bytes != b.bytes)))
         abort();
     if ((!whole && one.code != ERR_CORRUPT) || (!cut && pieces.code != ERR_CORRUPT))

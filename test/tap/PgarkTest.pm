@@ -10,6 +10,7 @@ use strict;
 use warnings;
 use Exporter 'import';
 use Digest::SHA;
+use Fcntl ':flock';
 use File::Basename;
 use File::Find;
 use File::Path qw(rmtree);
@@ -34,6 +35,7 @@ our @EXPORT = qw(
   cut_start cut_finish globals_text
   needs_agents agent_server
   gp_tool gp_tool_ok gp_tool_fails gp_files run_script
+  with_small_disk
 );
 
 our $last_out = '';
@@ -121,6 +123,25 @@ sub session
 {
     my ($node, $db) = @_;
     return $node->background_psql($db // 'postgres', on_error_stop => 0);
+}
+
+# with_small_disk CODE - calls it with a directory of an empty file system of 16 MB, which suites that run at the
+# same time wait for; skips it where there is none.
+sub with_small_disk
+{
+    my ($code) = @_;
+    my $small = $ENV{PGARK_TEST_TMPFS};
+  SKIP:
+    {
+        skip 'no small file system: only root can mount one (see tools/as_user.sh -m)', 1 unless defined $small;
+        open my $lock, '>', "$small.lock" or die "$small.lock: $!";
+        flock($lock, LOCK_EX) or die "$small.lock: $!";
+        rmtree($small, { keep_root => 1 });
+        $code->($small);
+        rmtree($small, { keep_root => 1 });
+        close $lock;
+    }
+    return;
 }
 
 # ---- proxies -------------------------------------------------------------------------------------

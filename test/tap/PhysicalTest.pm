@@ -11,7 +11,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-our @EXPORT = qw(physical_server physical_records unpack_node start_unpacked tar_names no_slots);
+our @EXPORT = qw(physical_server physical_records unpack_streams unpack_node start_unpacked tar_names no_slots);
 
 # physical_server NAME [, OPTION => ...] - a server with data checksums that walsenders can be had of.
 sub physical_server
@@ -37,6 +37,14 @@ sub physical_records
     return grep { $_->{content} == $content } @{ manifest($repo, $key)->{$type} // [] };
 }
 
+# unpacked REPO, KEY, FILE... - programs for IPC::Run that write the files, one behind the other, as they were.
+sub unpacked
+{
+    my ($repo, $key, @files) = @_;
+    my ($method) = (manifest($repo, $key)->{set}[0]{compress} // 'none') =~ /^(\w+)/;
+    return ([ 'cat', @files ], $method eq 'none' ? () : ('|', [ $method, '-dcq' ]));
+}
+
 # unpack_stream REPO, KEY, CONTENT, STREAM, DIR - the parts of a stream, one behind the other, to tar.
 sub unpack_stream
 {
@@ -44,8 +52,24 @@ sub unpack_stream
     my @files = map { set_dir($repo, $key) . "/$_->{object}" }
       grep { $_->{stream} eq $stream } physical_records($repo, $key, 'part', $content);
     make_path($dir, { mode => 0700 });
-    IPC::Run::run([ 'cat', @files ], '|', [ 'zstd', '-dcq' ], '|', [ 'tar', '-x', '-C', $dir ])
+    IPC::Run::run(unpacked($repo, $key, @files), '|', [ 'tar', '-x', '-C', $dir ])
       or die "could not unpack $stream";
+    return;
+}
+
+# unpack_streams REPO, KEY, CONTENT, DIR - all streams of a node: the tablespaces go to DIR.<oid>.
+sub unpack_streams
+{
+    my ($repo, $key, $content, $dir) = @_;
+    unpack_stream($repo, $key, $content, 'base', $dir);
+    for my $space (physical_records($repo, $key, 'tablespace', $content))
+    {
+        unpack_stream($repo, $key, $content, $space->{oid}, "$dir.$space->{oid}");
+        unlink "$dir/pg_tblspc/$space->{oid}";
+    }
+    my ($physical) = physical_records($repo, $key, 'physical', $content);
+    IPC::Run::run(unpacked($repo, $key, set_dir($repo, $key) . "/$physical->{manifest}{path}"), '>', "$dir/backup_manifest")
+      or die 'could not unpack the manifest';
     return;
 }
 
@@ -104,7 +128,7 @@ sub tar_names
     my $out   = '';
     my @files = map { set_dir($repo, $key) . "/$_->{object}" }
       grep { $_->{stream} eq $stream } physical_records($repo, $key, 'part', $content);
-    IPC::Run::run([ 'cat', @files ], '|', [ 'zstd', '-dcq' ], '|', [ 'tar', '-t' ], '>', \$out)
+    IPC::Run::run(unpacked($repo, $key, @files), '|', [ 'tar', '-t' ], '>', \$out)
       or die "could not list $stream";
     return sort split /\n/, $out;
 }

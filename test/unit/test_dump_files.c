@@ -1,4 +1,5 @@
-/* test_dump_files.c - compat/dump_names.h, compat/script_filter.h: names, keys, and the halves of a script. */
+/* test_dump_files.c - compat/dump_names.h, compat/script_filter.h, compat/stats_script.h: names, keys, the halves of a
+ * script, scripts of statistics. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +10,7 @@
 #include "base/str.h"
 #include "compat/dump_names.h"
 #include "compat/script_filter.h"
+#include "compat/stats_script.h"
 
 #define KEY  "20161103233926"
 #define MARK "0123456789abcdef0123456789abcdef"
@@ -38,6 +40,8 @@ static void test_names(void **state)
                         "x_gp_dump_0_2_" KEY "_post_data");
     assert_string_equal(dump_name(ctx, DUMP_STATUS, NULL, 1, 1, KEY), "gp_dump_status_1_1_" KEY);
     assert_string_equal(dump_name(ctx, DUMP_DATABASE, NULL, 1, 1, KEY), "gp_cdatabase_1_1_" KEY);
+    assert_string_equal(dump_name(ctx, DUMP_STATISTICS, "x_", -1, 1, KEY),
+                        "x_gp_statistics_-1_1_" KEY);
     assert_string_equal(dump_report_name(ctx, true, NULL, KEY), "gp_restore_" KEY ".rpt");
     assert_true(dump_name_parse("gp_dump_-1_12_" KEY ".gz", NULL, KEY, false, &n));
     assert_int_equal(n.node, -1);
@@ -159,13 +163,103 @@ static void test_long_lines(void **state)
     assert_string_equal(half_of(script->data, SCRIPT_ROWS, 100), script->data);
 }
 
+/* ---- statistics ---- */
+
+static StatsReader reader_of(const char *text, size_t len)
+{
+    FILE *in = fmemopen((void *) (uintptr_t) text, len, "r");
+    assert_non_null(in);
+    return stats_script_reader(ctx, in, "s");
+}
+
+static void expect_line(StatsReader *r, StatsLineKind kind, const char *text)
+{
+    Error err = ERROR_INIT;
+    StatsLine line;
+    if (!stats_script_read(r, &line, &err))
+        fail_msg("%s", err.message);
+    assert_int_equal(line.kind, kind);
+    if (kind == STATS_LINE_TABLE)
+        assert_string_equal(mem_printf(ctx, "%s|%s", line.schema, line.table), text);
+    else if (text != NULL)
+        assert_string_equal(line.text, text);
+}
+
+/* Whatever is in names and values: what is written is one line, and is read as it was. */
+static void test_statistics(void **state)
+{
+    static const char *const names[] = {"a", "it's", "line\nend\r\n", "back\\slash\\", "\"q\"",
+                                        "'", "\\'"};
+    (void) state;
+    Str *s = str_new(ctx);
+    stats_script_head(s, "of\ndatabase", "UTF8", true);
+    for (size_t i = 0; i < LENGTH_OF(names); i++)
+    {
+        stats_script_begin(s, names[i], names[LENGTH_OF(names) - 1 - i], i % 2 == 0);
+        str_add(s, STATS_UPDATE "SET relpages = ");
+        stats_script_literal(s, names[i]);
+        str_add(s, ";\n");
+        stats_script_end(s);
+    }
+    stats_script_foot(s, LENGTH_OF(names));
+    StatsReader r = reader_of(s->data, s->len);
+    expect_line(&r, STATS_LINE_ENCODING, "UTF8");
+    for (size_t i = 0; i < LENGTH_OF(names); i++)
+    {
+        expect_line(&r, STATS_LINE_TABLE,
+                    mem_printf(ctx, "%s|%s", names[i], names[LENGTH_OF(names) - 1 - i]));
+        expect_line(&r, STATS_LINE_STATEMENT, NULL);
+        expect_line(&r, STATS_LINE_DONE, NULL);
+    }
+    expect_line(&r, STATS_LINE_END, NULL);
+    fclose(r.in);
+    str_clear(s);
+    stats_script_table(s, "a\nb", "c\"d");
+    assert_string_equal(s->data, "U&\"a\\000ab\".\"c\"\"d\"");
+}
+
+static void bad_statistics(const char *text, const char *message)
+{
+    Error err = ERROR_INIT;
+    StatsLine line = {.kind = STATS_LINE_DONE};
+    StatsReader r = reader_of(text, strlen(text));
+    while (line.kind != STATS_LINE_END && stats_script_read(&r, &line, &err))
+        ;
+    fclose(r.in);
+    if (strstr(err.message, message) == NULL)
+        fail_msg("%s: \"%s\", not \"%s\"", text, err.message, message);
+    assert_int_equal(err.code, ERR_CORRUPT);
+}
+
+#define A_TABLE "-- Schema: 'a', Table: 'b'\n"
+#define THE_END "-- End of the statistics of 1 tables\n"
+
+static void test_bad_statistics(void **state)
+{
+    (void) state;
+    bad_statistics("\n", "s, line 1: the script ends before its end");
+    bad_statistics(A_TABLE "BEGIN;\nCOMMIT;\n", "line 3: the script ends before its end");
+    bad_statistics(A_TABLE THE_END, "line 2: it is no end of this script");
+    bad_statistics(A_TABLE "COMMIT;\n-- End of the statistics of 2 tables\n",
+                   "line 3: it is no end");
+    bad_statistics(A_TABLE "COMMIT;\n" THE_END "\nBEGIN;\n", "stands behind the end");
+    bad_statistics(A_TABLE A_TABLE, "line 2: the table before has no end");
+    bad_statistics("-- Schema: 'a, Table: b\n", "line 1: it names no table");
+    bad_statistics("-- Schema: '', Table: 'b'\n", "it names no table");
+    bad_statistics("-- Schema: E'a\\", "it names no table");
+    bad_statistics("SET client_encoding = UTF8;\n", "it names no encoding");
+    bad_statistics(STATS_DELETE "WHERE true;\n", "line 1: it is none of a script of statistics");
+    bad_statistics(A_TABLE "DELETE FROM shop.orders;\n", "line 2: it is none of a script");
+    bad_statistics(A_TABLE STATS_INSERT "VALUES (", "it is none of a script");
+    bad_statistics(A_TABLE "COMMIT;\nCOMMIT;\n", "line 3: it is none");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names),
-        cmocka_unit_test(test_keys),
-        cmocka_unit_test(test_halves),
-        cmocka_unit_test(test_long_lines),
+        cmocka_unit_test(test_names),      cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_halves),     cmocka_unit_test(test_long_lines),
+        cmocka_unit_test(test_statistics), cmocka_unit_test(test_bad_statistics),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

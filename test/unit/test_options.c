@@ -234,6 +234,7 @@ static const Accepted accepted[] = {
     {{BACKUP, "--mail-to=a@b", "--mail-server=smtp://x"}, OPT_MAIL_SERVER, TEXT, 0, "smtp://x"},
     {{BACKUP, "--mail-to=a@b", "--mail-tls=try"}, OPT_MAIL_TLS, TEXT, 0, "try"},
     {{BACKUP, "--mail-to=a@b", "--mail-ca-file=/c"}, OPT_MAIL_CA_FILE, TEXT, 0, "/c"},
+    {{BACKUP, "--mail-to=a@b", "--mail-timeout=5s"}, OPT_MAIL_TIMEOUT, NUMBER, 5000, NULL},
     {{BACKUP, "--mail-user=u", "--mail-password-file=/p"}, OPT_MAIL_USER, TEXT, 0, "u"},
     {{BACKUP, "--mail-user=u", "--mail-password-file=/p"}, OPT_MAIL_PASSWORD_FILE, TEXT, 0, "/p"},
     {{BACKUP, "--before=a b"}, OPT_BEFORE, TEXT, 0, "a b"},
@@ -426,7 +427,6 @@ static const Refused refused[] = {
     {{"check", "--prefix=a"}, "--prefix is not an option of check", "backup, restore"},
     {{"show", KEY, "--repo=/r", "--tables=-1"}, "0 to 10000000", ""},
     {{"--completion=fish"}, "--completion must be bash or zsh", ""},
-    {{"--man-pages=/nonexistent/dir"}, "cannot write the manual page", ""},
     /* what excludes each other */
     {{BACKUP, "-d", "a", "--node", "b"}, "--dbname and --node exclude each other", "one server"},
     {{BACKUP, "-d", "a", "--fleet", "b"}, "--dbname and --fleet exclude each other", ""},
@@ -920,8 +920,6 @@ static void test_errands(void **state)
         {{"--version"}, "pgark " PGARK_VERSION "\n"},
         {{"-V"}, "pgark " PGARK_VERSION "\n"},
         {{"list", "--version"}, "pgark " PGARK_VERSION "\n"},
-        {{"--completion", "bash"}, "complete -F _pgark pgark"},
-        {{"--completion=zsh"}, "#compdef pgark"},
     };
     for (size_t i = 0; i < LENGTH_OF(cases); i++)
     {
@@ -938,16 +936,35 @@ static void test_completion(void **state)
     {
         Error err = ERROR_INIT;
         FILE *out = tmpfile();
-        assert_true(options_write_completion(shells[s], out, &err));
+        assert_true(options_write_completion(shells[s], NULL, out, &err));
         const char *text = slurp(f, out);
+        assert_non_null(strstr(text, s == 0 ? "complete -F _pgark pgark" : "#compdef pgark\n"));
         const OptionSpec *spec = NULL;
         for (size_t i = 0; (spec = option_table_at(i)) != NULL; i++)
             assert_non_null(strstr(text, mem_printf(f->ctx, "--%s", spec->name)));
         assert_non_null(strstr(text, "auto text binary"));
     }
     Error err = ERROR_INIT;
-    assert_false(options_write_completion("fish", stderr, &err));
+    assert_false(options_write_completion("fish", NULL, stderr, &err));
     assert_int_equal(err.code, ERR_USAGE);
+}
+
+/* What is written, is the caller's to write. */
+static void test_documents(void **state)
+{
+    Fixture *f = *state;
+    const Options *o = parse(f, (const char *const[ARGS_MAX]){"--completion=zsh"});
+    assert_non_null(o);
+    assert_int_equal(f->action, OPTIONS_DOCUMENT);
+    assert_string_equal(options_string(o, OPT_COMPLETION), "zsh");
+    assert_null(options_string(o, OPT_MAN_PAGES));
+    o = parse(f, (const char *const[ARGS_MAX]){"--man-pages", "dir"});
+    assert_non_null(o);
+    assert_int_equal(f->action, OPTIONS_DOCUMENT);
+    assert_string_equal(options_string(o, OPT_MAN_PAGES), "dir");
+    Error err = ERROR_INIT;
+    assert_false(options_write_man("/nonexistent/dir", &err));
+    assert_non_null(strstr(err.message, "cannot write the manual page"));
 }
 
 /* "dry-run" as roff writes it. */
@@ -1013,6 +1030,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_help_general, setup, teardown),
         cmocka_unit_test_setup_teardown(test_errands, setup, teardown),
         cmocka_unit_test_setup_teardown(test_completion, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_documents, setup, teardown),
         cmocka_unit_test_setup_teardown(test_man_pages, setup, teardown),
     };
     return cmocka_run_group_tests_name("options", tests, NULL, NULL);

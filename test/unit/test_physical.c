@@ -12,7 +12,9 @@
 #include "base/str.h"
 #include "io/tap.h"
 #include "io/worker.h"
+#include "physical/incremental_file.h"
 #include "physical/manifest_check.h"
+#include "physical/name_set.h"
 #include "physical/page_check.h"
 #include "physical/tar_stream.h"
 
@@ -174,7 +176,7 @@ static void test_page_pieces(void **state UNUSED)
         Bad bad = {.count = 0};
         PageCheck *c = page_check_new(ctx, PAGE, 131072, on_bad, &bad);
         page_check_start(c, 0x100);
-        page_check_begin(c, "base/5/16384.2");
+        page_check_begin(c, "base/5/16384.2", 5 * PAGE + 100);
         for (size_t at = 0; at < 5 * PAGE + 100; at += steps[s])
         {
             size_t left = 5 * PAGE + 100 - at;
@@ -183,10 +185,172 @@ static void test_page_pieces(void **state UNUSED)
         assert_int_equal(bad.count, 1);
         assert_int_equal(bad.segment, 2);
         assert_int_equal(bad.block, 3);
-        page_check_begin(c, "pg_xact/0000");
+        page_check_begin(c, "pg_xact/0000", PAGE);
         page_check_data(c, file + 3 * PAGE, PAGE);
         assert_int_equal(bad.count, 1);
     }
+}
+
+/* ---- files of changed blocks ---- */
+
+/* places: of count blocks, each filled with its place. */
+static Str *make_changes(void *ctx, uint32_t keep, const uint32_t *places, uint32_t count)
+{
+    Str *file = str_new(ctx);
+    unsigned char page[PAGE];
+    const uint32_t head[] = {0xd3ae1f0d, count, keep};
+    str_addn(file, (const char *) head, sizeof(head));
+    str_addn(file, (const char *) places, count * sizeof(uint32_t));
+    while (count > 0 && file->len % PAGE != 0)
+        str_addc(file, '\0');
+    for (uint32_t i = 0; i < count; i++)
+    {
+        make_page(page, 0x50, places[i]);
+        str_addn(file, (const char *) page, PAGE);
+    }
+    return file;
+}
+
+static bool told_keep(void *arg, uint32_t blocks, Error *err UNUSED)
+{
+    str_addf(arg, "keep %" PRIu32, blocks);
+    return true;
+}
+
+static bool told_block(void *arg, uint32_t block, const void *page, Error *err UNUSED)
+{
+    bool good = page_look(page, PAGE, block, 0x100, NULL) == PAGE_GOOD;
+    str_addf(arg, " %" PRIu32 "%s", block, good ? "" : "!");
+    return true;
+}
+
+static bool read_changes(void *ctx, const Str *file, uint64_t size, size_t step, Str *story,
+                         Error *err)
+{
+    const IncrementalEvents events = {.keep = told_keep, .block = told_block, .arg = story};
+    IncrementalFile *f = incremental_file_new(ctx, PAGE, &events);
+    incremental_file_begin(f, size);
+    for (size_t at = 0; at < file->len; at += step)
+    {
+        size_t len = file->len - at < step ? file->len - at : step;
+        if (!incremental_file_write(f, file->data + at, len, err))
+            return false;
+    }
+    return incremental_file_end(f, err);
+}
+
+static void test_changes(void **state UNUSED)
+{
+    static const size_t steps[] = {1, 3, 100, PAGE - 1, PAGE, PAGE + 1, 100000};
+    static const uint32_t places[] = {3, 70, 71, 131071};
+    AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "changes");
+    Str *file = make_changes(ctx, 100, places, LENGTH_OF(places));
+    Str *none = make_changes(ctx, 7, NULL, 0);
+    Error err = ERROR_INIT;
+    assert_int_equal(none->len, 12);
+    for (size_t i = 0; i < LENGTH_OF(steps); i++)
+    {
+        Str *story = str_new(ctx);
+        assert_true(read_changes(ctx, file, file->len, steps[i], story, &err));
+        assert_string_equal(story->data, "keep 100 3 70 71 131071");
+        str_clear(story);
+        assert_true(read_changes(ctx, none, none->len, steps[i], story, &err));
+        assert_string_equal(story->data, "keep 7");
+    }
+}
+
+static void test_changes_damage(void **state UNUSED)
+{
+    static const uint32_t places[] = {3, 4};
+    static const struct
+    {
+        size_t at;
+        uint32_t value;
+        const char *says;
+    } cases[] = {{0, 0xd3ae1f0c, "does not begin"},  {4, 3, "another length"},
+                 {4, 4294967295, "impossible number"}, {8, 4194305, "impossible number"},
+                 {12, 4194304, "impossible block"}};
+    AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "changes");
+    Str *story = str_new(ctx);
+    for (size_t i = 0; i < LENGTH_OF(cases); i++)
+    {
+        Error err = ERROR_INIT;
+        Str *file = make_changes(ctx, 9, places, LENGTH_OF(places));
+        memcpy(file->data + cases[i].at, &cases[i].value, 4);
+        assert_false(read_changes(ctx, file, file->len, 100, story, &err));
+        assert_int_equal(err.code, ERR_CORRUPT);
+        assert_non_null(strstr(err.message, cases[i].says));
+    }
+    Str *file = make_changes(ctx, 9, places, LENGTH_OF(places));
+    Error err = ERROR_INIT;
+    assert_false(read_changes(ctx, file, file->len + 1, 100, story, &err));
+    file->len--;
+    Error short_err = ERROR_INIT;
+    assert_false(read_changes(ctx, file, file->len + 1, 100, story, &short_err));
+    assert_non_null(strstr(short_err.message, "is not complete"));
+    file->len = 8;
+    Error head_err = ERROR_INIT;
+    assert_false(read_changes(ctx, file, 8, 100, story, &head_err));
+    assert_int_equal(head_err.code, ERR_CORRUPT);
+}
+
+static void test_changes_name(void **state UNUSED)
+{
+    static const char *const no[] = {"base/5/16384", "INCREMENTAL.", "base/INCREMENTAL./5",
+                                     "base/5/INCREMENTAL", "base/INCREMENTAL.5/6", ""};
+    char whole[20];
+    assert_true(incremental_file_whole("base/5/INCREMENTAL.16384.1", whole, sizeof(whole)));
+    assert_string_equal(whole, "base/5/16384.1");
+    assert_true(incremental_file_whole("INCREMENTAL.1", whole, sizeof(whole)));
+    assert_string_equal(whole, "1");
+    assert_false(incremental_file_whole("base/5/INCREMENTAL.16384.12345678", whole, sizeof(whole)));
+    for (size_t i = 0; i < LENGTH_OF(no); i++)
+        assert_false(incremental_file_whole(no[i], whole, sizeof(whole)));
+}
+
+/* The blocks say where they are; the file and block that are bad are those of the whole file. */
+static void test_changes_pages(void **state UNUSED)
+{
+    static const uint32_t places[] = {1, 3, 4};
+    AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "changes");
+    Str *file = make_changes(ctx, 9, places, LENGTH_OF(places));
+    unsigned char page[PAGE];
+    Bad bad = {.count = 0};
+    PageCheck *c = page_check_new(ctx, PAGE, 131072, on_bad, &bad);
+    for (uint32_t i = 0; i < LENGTH_OF(places); i++)
+    {
+        make_page(page, 0x50, 2 * 131072 + places[i]);
+        memcpy(file->data + (i + 1) * PAGE, page, PAGE);
+    }
+    file->data[2 * PAGE + 1000] ^= 1;
+    page_check_start(c, 0x100);
+    page_check_begin(c, "base/5/INCREMENTAL.16384.2", file->len);
+    page_check_data(c, file->data, file->len);
+    assert_int_equal(bad.count, 1);
+    assert_int_equal(bad.segment, 2);
+    assert_int_equal(bad.block, 3);
+}
+
+static void test_name_set(void **state UNUSED)
+{
+    AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "names");
+    NameSet *s = name_set_new(ctx);
+    char name[32];
+    assert_false(name_set_has(s, ""));
+    for (int i = 0; i < 1000; i += 2)
+    {
+        snprintf(name, sizeof(name), "base/5/%d", i);
+        name_set_add(s, name);
+    }
+    for (int i = 0; i < 1000; i++)
+    {
+        snprintf(name, sizeof(name), "base/5/%d", i);
+        assert_int_equal(name_set_has(s, name), i % 2 == 0);
+    }
+    name_set_add(s, "later");
+    assert_true(name_set_has(s, "later"));
+    name_set_clear(s);
+    assert_false(name_set_has(s, "later"));
 }
 
 /* ---- tar ---- */
@@ -523,6 +687,11 @@ int main(void)
         cmocka_unit_test(test_page_look),
         cmocka_unit_test(test_page_files),
         cmocka_unit_test(test_page_pieces),
+        cmocka_unit_test(test_changes),
+        cmocka_unit_test(test_changes_damage),
+        cmocka_unit_test(test_changes_name),
+        cmocka_unit_test(test_changes_pages),
+        cmocka_unit_test(test_name_set),
         cmocka_unit_test(test_tar),
         cmocka_unit_test(test_tar_damage),
         cmocka_unit_test(test_tar_large),

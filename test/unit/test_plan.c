@@ -214,6 +214,42 @@ static void test_as_before(void **state UNUSED)
     assert_true(counts[3] > 3);
 }
 
+/* The ranges of a table that has grown stay but for the last, which is cut by size. */
+static void test_grown(void **state UNUSED)
+{
+    AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "test");
+    static const uint64_t three[] = {0, 10, 900};
+    static const uint64_t one[] = {0};
+    BackupRequest request = {.jobs = 2, .chunk_size = MB, .chunk_size_exact = true};
+    Relation items[] = {table(905, 0), table(1412, 0), table(1000, 0)};
+    items[0].ranges = items[1].ranges = three;
+    items[0].range_count = items[1].range_count = LENGTH_OF(three);
+    items[2].ranges = one;
+    items[2].range_count = 1;
+    items[0].grown = items[1].grown = items[2].grown = true;
+    Plan plan = plan_of(ctx, items, LENGTH_OF(items), &request);
+    check_plan(ctx, &plan, items, LENGTH_OF(items));
+    size_t counts[LENGTH_OF(items)] = {0};
+    uint64_t bytes[LENGTH_OF(items)] = {0};
+    for (size_t i = 0; i < plan.count; i++)
+    {
+        const Chunk *c = &plan.chunks[i];
+        counts[c->table]++;
+        bytes[c->table] += c->bytes;
+        if (c->table < 2 && c->number < LENGTH_OF(three))
+            assert_int_equal(c->from_block, three[c->number]);
+        if (c->table < 2 && c->number == 1)
+            assert_int_equal(c->to_block, 900);
+        else
+            assert_true(c->bytes <= MB);
+    }
+    assert_int_equal(counts[0], 3);
+    assert_int_equal(counts[1], 2 + 4);
+    assert_int_equal(counts[2], 8);
+    for (size_t t = 0; t < LENGTH_OF(items); t++)
+        assert_in_range(bytes[t], items[t].bytes - 8, items[t].bytes);
+}
+
 static void test_without(void **state UNUSED)
 {
     static const uint64_t grown[] = {0, 1, 5000};
@@ -404,11 +440,11 @@ static void test_queue_left(void **state UNUSED)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_as_before),       cmocka_unit_test(test_ranges),
-        cmocka_unit_test(test_what_is_not_cut), cmocka_unit_test(test_balance),
-        cmocka_unit_test(test_whole),           cmocka_unit_test(test_without),
-        cmocka_unit_test(test_without_oids),    cmocka_unit_test(test_queue),
-        cmocka_unit_test(test_queue_left),
+        cmocka_unit_test(test_as_before), cmocka_unit_test(test_grown),
+        cmocka_unit_test(test_ranges),    cmocka_unit_test(test_what_is_not_cut),
+        cmocka_unit_test(test_balance),   cmocka_unit_test(test_whole),
+        cmocka_unit_test(test_without),   cmocka_unit_test(test_without_oids),
+        cmocka_unit_test(test_queue),     cmocka_unit_test(test_queue_left),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -137,8 +137,28 @@ static void test_cancel(void **state UNUSED)
     assert_in_range(cancelled_after("exec sleep 30"), 90, 1500);
     /* Children of the child are its group, and go with it. */
     assert_in_range(cancelled_after("sleep 30 | sleep 30"), 90, 1500);
+    /* Who closes its outputs is waited for all the same, and not for ever. */
+    assert_in_range(cancelled_after("exec >&- 2>&-; exec sleep 30"), 90, 1500);
     /* Who does not listen is killed. */
     assert_in_range(cancelled_after("trap '' TERM; while :; do sleep 0.1; done"), 90, 8000);
+}
+
+static void test_timeout(void **state UNUSED)
+{
+    static const char *const scripts[] = {"exec sleep 30", "exec >&- 2>&-; exec sleep 30"};
+    for (size_t i = 0; i < LENGTH_OF(scripts); i++)
+    {
+        Error err = ERROR_INIT;
+        const char *const argv[] = {"sh", "-c", scripts[i], NULL};
+        const ProcSpec spec = {.argv = argv, .timeout_ms = 100};
+        int64_t start = clock_ms();
+        assert_false(proc_run(&spec, &err));
+        assert_non_null(strstr(err.message, "did not end within"));
+        assert_true(clock_ms() - start < 20000);
+    }
+    Error err = ERROR_INIT;
+    assert_false(run_shell("exec >&- 2>&-; sleep 0.1; exit 3", NULL, NULL, &err));
+    assert_non_null(strstr(err.message, "exit code 3"));
 }
 
 /* Our own signal mask and ignored signals are not the child's. */
@@ -193,7 +213,7 @@ int main(void)
         cmocka_unit_test(test_failures),  cmocka_unit_test(test_long_stderr),
         cmocka_unit_test(test_not_found), cmocka_unit_test(test_refused_output),
         cmocka_unit_test(test_cancel),    cmocka_unit_test(test_signals),
-        cmocka_unit_test(test_killed),
+        cmocka_unit_test(test_killed),    cmocka_unit_test(test_timeout),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 /*
  * test/unit/test_repo.c - repositories, keys, sets, locks and retention.
  */
+#include <pthread.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -8,7 +9,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "io/tap.h"
+#include "repo/base.h"
 #include "repo/part.h"
+#include "repo/retention.h"
 #include "repo/whole_object.h"
 #include "sample_set.h"
 
@@ -290,6 +293,29 @@ static void test_days(void **state)
     assert_false(is_there(s, s->dir));
     assert_false(is_there(s, "20240102/x_gp_dump_20240102030406_table"));
     assert_true(is_there(s, "20240102/gp_dump_20240102030405.rpt"));
+
+    /* A dump that is there already would go with a set of its key, or with one that fails. */
+    const char *script = mem_printf(s, "%s/20240102/gp_dump_1_1_20240102030405.gz", uri);
+    touch(script, "of another program\n");
+    assert_null(repo_set_begin(s->repo, s, "f", "20240102030405", &err));
+    assert_int_equal(err.code, ERR_EXISTS);
+    assert_non_null(strstr(err.message, "\"gp_dump_1_1_20240102030405.gz\" of another dump"));
+    assert_int_equal(access(script, F_OK), 0);
+    error_clear(&err);
+    assert_true(repo_next_key(s->repo, key, &err));
+    assert_int_equal(mkdir(mem_printf(s, "%s/%.8s", uri, key), 0700), 0);
+    for (int i = 0; i < 120; i++)
+    {
+        char taken[SET_KEY_LEN];
+        repo_key_from_seconds(taken, repo_key_seconds(key) + i);
+        if (strncmp(taken, key, 8) != 0)
+            break;
+        touch(mem_printf(s, "%s/%.8s/gp_dump_-1_1_%s", uri, key, taken), "of gp_dump\n");
+    }
+    char next[SET_KEY_LEN];
+    assert_true(repo_next_key(s->repo, next, &err));
+    assert_int_equal(access(mem_printf(s, "%s/%.8s/gp_dump_-1_1_%s", uri, next, next), F_OK), -1);
+    assert_true(strcmp(next, key) > 0);
 
     assert_null(repo_open_or_make_days(s, s->uri, &err));
     assert_non_null(strstr(err.message, "below sets/"));
@@ -673,6 +699,91 @@ static void test_expire_in_use(void **state)
     repo_set_end(live);
 }
 
+/* A set that refers to base, published when expire has decided what goes and not yet locked base. */
+static struct
+{
+    Sample *s;
+    char base[SET_KEY_LEN];
+    char *depends_on[1];
+    bool published;
+} late;
+
+static void refer_to_base(ManifestLineType type, void *record)
+{
+    SetRecord *set = record;
+
+    if (type != LINE_SET)
+        return;
+    memcpy(set->base, late.base, SET_KEY_LEN);
+    set->depends_on = late.depends_on;
+    set->depends_count = 1;
+}
+
+static void publish_late(void *arg UNUSED, LogLevel level UNUSED, const char *line)
+{
+    if (late.published || strstr(line, "in use and stays") == NULL)
+        return;
+    late.published = true;
+    sample_write(late.s, "f", "20240105000000", none, refer_to_base);
+}
+
+static void test_expire_late_dependant(void **state)
+{
+    Sample *s = *state;
+    Error err = ERROR_INIT;
+    ExpireResult result;
+    StorageLock *lock;
+    char key[SET_KEY_LEN], *dir, *base;
+
+    sample_write(s, "f", "20240101000000", none, NULL);
+    base = s->dir;
+    sample_write(s, "f", "20240102000000", none, NULL);
+    sample_write(s, "g", "20240103000000", none, NULL);
+    sample_write(s, "g", "20240104000000", none, NULL);
+    memset(&late, 0, sizeof(late));
+    late.s = s;
+    memcpy(late.base, "20240101000000", SET_KEY_LEN);
+    late.depends_on[0] = late.base;
+    /* The newest are looked at first: of this one expire says that it stays, before it takes the base. */
+    assert_true(repo_resolve(s->repo, s, "20240103000000", NULL, key, &dir, &lock, &err));
+    log_redirect(publish_late, NULL);
+    assert_int_equal(expire(s, (ExpireRequest){.rule.keep = 1}, &result), 0);
+    log_redirect(NULL, NULL);
+    storage_unlock(lock);
+    assert_true(late.published);
+    assert_true(is_there(s, mem_printf(s, "%s/manifest.jsonl", base)));
+    assert_int_equal(expire(s, (ExpireRequest){.rule.keep = 1}, &result), 2);
+    assert_true(is_there(s, mem_printf(s, "%s/manifest.jsonl", base)));
+}
+
+/* The other way round: what expire has locked, nobody builds on any more. */
+static void test_expire_before_base(void **state)
+{
+    Sample *s = *state;
+    Error err = ERROR_INIT;
+    StorageLock *lock;
+    SetRecord own;
+    Base *base;
+    char *owner;
+
+    sample_write(s, "f", "20240101000000", none, NULL);
+    assert_true(manifest_peek(s->repo->storage, s, s->dir, &own, &err));
+    memcpy(own.key, "20240102000000", SET_KEY_LEN);
+    assert_true(base_open(s->repo, s, &own, NULL, &base, &err));
+    assert_non_null(base);
+    assert_true(storage_lock(s->repo->storage, s, mem_printf(s, "%s/run.lock", s->dir), true, "",
+                             &lock, &owner, &err));
+    assert_null(lock); /* it is being built on */
+    base_close(base);
+    assert_true(storage_lock(s->repo->storage, s, mem_printf(s, "%s/run.lock", s->dir), true, "",
+                             &lock, &owner, &err));
+    assert_non_null(lock);
+    assert_true(base_open(s->repo, s, &own, NULL, &base, &err));
+    assert_null(base);
+    assert_false(base_open(s->repo, s, &own, "20240101000000", &base, &err));
+    storage_unlock(lock);
+}
+
 static void test_expire_unreadable(void **state)
 {
     Sample *s = *state;
@@ -685,6 +796,80 @@ static void test_expire_unreadable(void **state)
     assert_int_equal(expire(s, (ExpireRequest){.rule.keep = 1}, &result), 0);
     assert_int_equal(log_warnings(), warnings + 1);
     assert_true(is_there(s, "sets/20240101"));
+}
+
+/* What a newer pgark has written may depend on any older set. */
+static void test_expire_newer(void **state)
+{
+    Sample *s = *state;
+    static const char newer[] = "{\"type\":\"set\",\"format\":99,\"needs\":[\"20240101000000\"]}\n";
+    ExpireResult result;
+    int warnings = log_warnings();
+
+    sample_write(s, "a", "20240101000000", none, NULL);
+    sample_write(s, "a", "20240102000000", none, NULL);
+    sample_store(s, "manifest.jsonl", newer, strlen(newer));
+    sample_write(s, "a", "20240103000000", none, NULL);
+    sample_write(s, "a", "20240104000000", none, NULL);
+    assert_int_equal(expire(s, (ExpireRequest){.rule.keep = 1}, &result), 1);
+    assert_string_equal(result.removed[0].key, "20240103000000");
+    assert_int_equal(log_warnings(), warnings + 1);
+    assert_true(is_there(s, "sets/20240101") && is_there(s, "sets/20240102"));
+}
+
+/* Whoever comes second finds less to do, and no failure. */
+static void *expire_all(void *arg)
+{
+    const Sample *s = arg;
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "expire");
+    Error err = ERROR_INIT;
+    ExpireResult result;
+    const ExpireRequest request = {.rule.keep = 1};
+    Repo *repo = repo_open(tmp, s->uri, &err);
+
+    if (repo == NULL || !retention_expire(repo, tmp, &request, &result, &err))
+        return strdup(err.message);
+    return NULL;
+}
+
+#define TOGETHER 3
+
+static void test_expire_together(void **state)
+{
+    Sample *s = *state;
+    pthread_t threads[TOGETHER];
+    void *failures[TOGETHER];
+
+    for (int i = 0; i < 60; i++)
+    {
+        char key[SET_KEY_LEN];
+
+        snprintf(key, sizeof(key), "202401010000%02d", i);
+        sample_write(s, "a", key, none, NULL);
+        if (i % 3 == 0)
+        {
+            /* What a dead run has left. */
+            const char *dir = mem_printf(s, "sets/20240102/202401020000%02d", i);
+            Error err = ERROR_INIT;
+
+            assert_true(storage_make_dir(s->repo->storage, dir, true, &err));
+            touch(mem_printf(s, "%s/%s/run.lock", s->uri, dir), "");
+            touch(mem_printf(s, "%s/%s/node0.jsonl", s->uri, dir), "x");
+        }
+    }
+    for (size_t i = 0; i < TOGETHER; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, expire_all, s), 0);
+    for (size_t i = 0; i < TOGETHER; i++)
+        pthread_join(threads[i], &failures[i]);
+    for (size_t i = 0; i < TOGETHER; i++)
+    {
+        if (failures[i] != NULL)
+            fail_msg("%s", (char *) failures[i]);
+    }
+    assert_true(is_there(s, "sets/20240101/20240101000059"));
+    assert_false(is_there(s, "sets/20240101/20240101000058"));
+    assert_false(is_there(s, "sets/20240101/20240101000000"));
+    assert_false(is_there(s, "sets/20240102"));
 }
 
 /* A directory that was made this instant may belong to a run that has no lock yet. */
@@ -763,7 +948,11 @@ int main(void)
         TEST(test_older_than),
         TEST(test_expire_apart),
         TEST(test_expire_in_use),
+        TEST(test_expire_late_dependant),
+        TEST(test_expire_before_base),
         TEST(test_expire_unreadable),
+        TEST(test_expire_newer),
+        TEST(test_expire_together),
         TEST(test_expire_starting),
         TEST(test_whole_object),
     };

@@ -116,7 +116,8 @@ static void test_write_plain(void **state UNUSED)
     Storage *st = open_root();
     Error err = ERROR_INIT;
     struct stat s;
-    char path[128];
+    char path[128], *data;
+    size_t len;
 
     assert_true(put(st, "a", "hello", STORAGE_WRITE_PLAIN, &err));
     snprintf(path, sizeof(path), "%s/a", root);
@@ -128,6 +129,15 @@ static void test_write_plain(void **state UNUSED)
     error_clear(&err);
     assert_false(put(st, "missing/a", "x", STORAGE_WRITE_PLAIN, &err));
     assert_int_equal(err.code, ERR_STORAGE);
+
+    /* Over what is there, of which the rest stays. */
+    error_clear(&err);
+    assert_true(put(st, "a", "JE", STORAGE_WRITE_OVER | STORAGE_WRITE_KEEP, &err));
+    assert_true(storage_read_all(st, ctx, "a", 5, &data, &len, &err));
+    assert_string_equal(data, "JEllo");
+    snprintf(path, sizeof(path), "%s/pipe", root);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_false(put(st, "pipe", "x", STORAGE_WRITE_OVER | STORAGE_WRITE_KEEP, &err));
 
     /* What is not committed goes. */
     storage_writer_free(storage_write_open(st, "b", STORAGE_WRITE_PLAIN, NULL));
@@ -367,6 +377,9 @@ static void test_locks(void **state UNUSED)
     assert_int_equal(symlink("l", path), 0);
     assert_false(storage_lock(st, ctx, "link", true, "x", &first, &owner, &err));
     assert_int_equal(err.code, ERR_STORAGE);
+    error_clear(&err);
+    assert_false(storage_lock(st, ctx, "gone/l", true, "x", &first, &owner, &err));
+    assert_int_equal(err.code, ERR_NOT_FOUND);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)

@@ -220,6 +220,17 @@ static StorageKind kind_of(Storage *st, const char *path)
 #define OBJECT  "1/0000000300000000/000000030000000000000005.zst"
 #define PARTIAL "wal/1/0000000300000000/000000030000000000000005.partial"
 
+/* It has so many of the segment's first bytes. */
+static void partial_is(Storage *st, void *ctx, size_t size)
+{
+    Error err = ERROR_INIT;
+    char *data;
+    size_t len;
+    assert_true(storage_read_all(st, ctx, PARTIAL, SEGMENT, &data, &len, &err));
+    assert_int_equal(len, size);
+    assert_memory_equal(data, segment, size);
+}
+
 static void test_store(void **state)
 {
     (void) state;
@@ -242,6 +253,14 @@ static void test_store(void **state)
     wal_store_free(w);
     assert_int_equal(kind_of(st, PARTIAL), STORAGE_FILE);
     assert_int_equal(kind_of(st, "wal/" OBJECT), STORAGE_MISSING);
+    /* Who receives it again, and less of it, loses nothing of what was there. */
+    w = wal_store_new(&spec);
+    assert_true(wal_store_begin(w, 3, START, &err));
+    partial_is(st, ctx, 3 * PAGE);
+    assert_true(wal_store_write(w, segment, PAGE, &err));
+    assert_true(wal_store_sync(w, &err));
+    wal_store_free(w);
+    partial_is(st, ctx, 3 * PAGE);
     /* Again, to its end; what is missing are zeros. */
     w = wal_store_new(&spec);
     assert_true(wal_store_begin(w, 3, START, &err));

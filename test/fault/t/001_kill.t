@@ -15,18 +15,19 @@ for my $node ($source, $second)
     $node->safe_psql('postgres', 'CREATE DATABASE shop');
     $node->safe_psql('shop', <<'SQL');
 CREATE TABLE big (id int PRIMARY KEY, t text);
-INSERT INTO big SELECT i, md5(i::text) || md5(i::text) FROM generate_series(1, 600000) i;
+INSERT INTO big SELECT i, md5(i::text) || md5(i::text) FROM generate_series(1, 150000) i;
 CREATE TABLE other (id int, t text);
 INSERT INTO other SELECT i, md5(i::text) FROM generate_series(1, 300000) i;
 CREATE INDEX ON other (t);
 CREATE TABLE small AS SELECT generate_series(1, 10) AS id;
 SQL
 }
-my @backup = ('backup', '--repo', $repo, '--no-sync', '-j2', '-Z', 'zstd:6', '--chunk-size=256kB',
-    '--node', conninfo($source, 'shop'), '--node', conninfo($second, 'shop'));
+my @nodes  = ('--node', conninfo($source, 'shop'), '--node', conninfo($second, 'shop'));
+# There is time to do something while it copies.
+my @backup = ('backup', '--repo', $repo, '--no-sync', '-j2', '--rate-limit=8MB', '--chunk-size=256kB', @nodes);
 
 # A set that is there before, and must be there after, whole.
-my $good  = backup($repo, @backup[ 4 .. $#backup ]);
+my $good  = backup($repo, @nodes);
 my $ours  = q{application_name NOT LIKE '%.t' AND backend_type = 'client backend' AND pid <> pg_backend_pid()};
 my $busy  = "(SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query ~ 'COPY|LOCK TABLE ONLY' AND $ours) > 0";
 my $taking_rows = "(SELECT count(*) FROM pg_stat_activity WHERE query ~ 'COPY' AND $ours) > 0";

@@ -20,10 +20,8 @@ my $ours = q{application_name NOT LIKE '%.t' AND backend_type = 'client backend'
 my $taking_rows = "(SELECT count(*) FROM pg_stat_activity WHERE query ~ 'COPY' AND $ours) > 0";
 
 # ---- a full disk
-SKIP:
-{
-    my $small = $ENV{PGARK_TEST_TMPFS};
-    skip 'no small file system: only root can mount one (see tools/as_user.sh -m)', 1 unless defined $small;
+with_small_disk(sub {
+    my ($small) = @_;
     my $repo = "$small/repo";
     my $key  = backup($repo, '-d', conninfo($source, 'postgres'));
     for my $run ([ 'zstd:1', '1MB' ], [ 'none', '64MB' ], [ 'lz4', '64kB' ])
@@ -51,7 +49,7 @@ SKIP:
     my ($code, $out, $err) = pgark('check', '-d', $shop, '--repo', $repo);
     isnt($code, 0, 'full disk: check foresees it');
     ok(backup($repo, '-d', conninfo($source, 'postgres')), 'full disk: the next run works');
-}
+});
 
 # ---- no permission to write, somewhere in the repository
 my $repo = "$base/repo";

@@ -7,6 +7,7 @@ use File::stat ();
 use PgarkTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
+use Time::HiRes 'usleep';
 
 needs_version(14, 'a table is one chunk, there is no middle of a backup');
 
@@ -20,7 +21,7 @@ for my $node ($source, $second)
     $node->safe_psql('postgres', 'CREATE DATABASE shop');
     $node->safe_psql('shop', <<'SQL');
 CREATE TABLE big (id int PRIMARY KEY, t text);
-INSERT INTO big SELECT i, md5(i::text) || md5((-i)::text) FROM generate_series(1, 400000) i;
+INSERT INTO big SELECT i, md5(i::text) || md5((-i)::text) FROM generate_series(1, 120000) i;
 CREATE TABLE small AS SELECT i, md5(i::text) AS t FROM generate_series(1, 2000) i;
 CREATE TABLE other (id serial, t text);
 INSERT INTO other (t) SELECT md5(i::text) FROM generate_series(1, 40000) i;
@@ -31,8 +32,9 @@ SQL
 }
 my @one  = ('-d', conninfo($source, 'shop'));
 my @both = ('--node', conninfo($source, 'shop'), '--node', conninfo($second, 'shop'));
-# Slow, small chunks: there is time to kill between them.
-my @how = ('backup', '--repo', $repo, '-j2', '-Z', 'zstd:15', '--chunk-size=128kB');
+my @how = ('backup', '--repo', $repo, '-j2', '-Z', 'zstd:3', '--chunk-size=128kB');
+# Small chunks, one behind the other: there is time to kill between them.
+my $slow = '--rate-limit=4MB';
 
 sub key_of_last { return (repo_sets($repo))[-1] }
 
@@ -67,19 +69,14 @@ sub killed
 {
     my ($name, $when, @args) = @_;
     my %before = map { $_ => 1 } repo_sets($repo);
-    my $run    = pgark_start(@how, @args);
+    my $run    = pgark_start(@how, $slow, @args);
     my $key;
-    # A tight loop: the states do not last.
-    while (!defined $key)
+    while (!defined $key || !$when->($key))
     {
         ($key) = grep { !$before{$_} } repo_sets($repo);
         $run->{harness}->pump_nb;
         die "$name: it ended: $run->{err}" if !$run->{harness}->pumpable;
-    }
-    while (!$when->($key))
-    {
-        $run->{harness}->pump_nb;
-        die "$name: it ended: $run->{err}" if !$run->{harness}->pumpable;
+        usleep(1000);
     }
     kill 'KILL', $run->{pid};
     my ($code) = pgark_finish($run);
@@ -130,7 +127,7 @@ sub put_back
     my ($node) = @_;
     $node->safe_psql('shop', <<'SQL');
 TRUNCATE big, small, nothing;
-INSERT INTO big SELECT i, md5(i::text) || md5((-i)::text) FROM generate_series(1, 400000) i;
+INSERT INTO big SELECT i, md5(i::text) || md5((-i)::text) FROM generate_series(1, 120000) i;
 INSERT INTO small SELECT i, md5(i::text) FROM generate_series(1, 2000) i;
 DELETE FROM other WHERE t = 'new';
 DROP TABLE later;
@@ -191,8 +188,8 @@ sub objects
 # ---- killed at several points, on one server
 my %point = (
     'with the first chunks' => at_least(3),
-    'in the middle'         => at_least(80),
-    'later'                 => at_least(200),
+    'in the middle'         => at_least(25),
+    'later'                 => at_least(60),
 );
 for my $when (sort keys %point)
 {
@@ -248,16 +245,17 @@ for my $when (sort keys %point)
 {
     my $key = killed('fleet', sub {
             my $dir = set_dir($repo, $_[0]);
-            return lines_of("$dir/node0.jsonl") > 30 && lines_of("$dir/node1.jsonl") > 30;
+            return lines_of("$dir/node0.jsonl") > 10 && lines_of("$dir/node1.jsonl") > 10;
         }, '--hold=10min', @both);
     others_work($_) for $source, $second;
-    my $run  = pgark_start(@how, @both, '--resume', '--key', $key);
+    my $run  = pgark_start(@how, $slow, @both, '--resume', '--key', $key);
     my $seen = stored_lines($key);
     # Begun anew with what was there, and some more.
-    while (stored_lines($key) < $seen + 20)
+    while (stored_lines($key) < $seen + 8)
     {
         $run->{harness}->pump_nb;
         die "it ended: $run->{err}" if !$run->{harness}->pumpable;
+        usleep(1000);
     }
     my $alive = list_entry($key);
     ok($alive->{in_progress} && $alive->{held}, 'fleet: in progress again');
@@ -268,7 +266,7 @@ for my $when (sort keys %point)
     my ($code, $out, $err) = pgark(@how, @both, '-j3', '--resume', '--key', $key, '--hold=5min');
     is($code, 0, 'fleet: resumed twice') or diag("$out$err");
     my @there = $err =~ /(\d+) chunks are there already/g;
-    cmp_ok($there[0], '>=', $seen + 20, 'fleet: with the chunks of both runs') or diag("@there, $seen");
+    cmp_ok($there[0], '>=', $seen + 8, 'fleet: with the chunks of both runs') or diag("@there, $seen");
     all_gone('fleet', $source, $second);
     equal_at_cut($key, 'fleet', $source, $second);
     put_back($_) for $source, $second;
@@ -278,7 +276,7 @@ for my $when (sort keys %point)
 {
     my $key = killed('refused', at_least(20), '--hold=10min', @one);
     my %other = (
-        'another compression'     => [ [ '-Z', 'zstd:1' ], qr/--compress=zstd:15.*--compress=zstd:1\b/ ],
+        'another compression'     => [ [ '-Z', 'zstd:1' ], qr/--compress=zstd:3.*--compress=zstd:1\b/ ],
         'another chunk size'      => [ ['--chunk-size=1MB'], qr/--chunk-size=131072.*--chunk-size=1048576/ ],
         'another format'          => [ ['--format=text'], qr/--copy-format=auto.*--copy-format=text/ ],
         'a selection'             => [ [ '-t', 'big' ], qr/nothing of the kind.*--table=/ ],
@@ -345,7 +343,7 @@ sub gone_for
 # ---- runs that fail or are ended by their user
 {
     my $before = join ' ', repo_sets($repo);
-    my $run    = pgark_start(@how, '--hold=10min', @one);
+    my $run    = pgark_start(@how, $slow, '--hold=10min', @one);
     wait_for(sub { key_of_last() ne (split / /, $before)[-1] && stored_lines(key_of_last()) > 10 }, 'cancelled: it got there');
     kill 'INT', $run->{pid};
     my ($code) = pgark_finish($run);
@@ -354,14 +352,15 @@ sub gone_for
     all_gone('cancelled', $source);
 
     # A lost connection: all that is needed is another try.
-    $run = pgark_start(@how, '--hold=10min', @one);
+    $run = pgark_start(@how, '--rate-limit=1MB', '--hold=10min', @one);
     wait_for(sub { key_of_last() ne (split / /, $before)[-1] && stored_lines(key_of_last()) > 10 }, 'lost: it got there');
     my $key = key_of_last();
     $source->safe_psql('shop', q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'pgark worker' LIMIT 1});
     ($code, my $out, my $err) = pgark_finish($run);
     is($code, 1, 'lost: exit code');
     like($err, qr/backup --resume --key=$key/, 'lost: it says how to go on');
-    is(scalar(my @left = keepers()), 1, 'lost: the keeper lives');
+    # The one of the cancelled run may be looking for leaks still, and have had the same key.
+    wait_for(sub { keepers() == 1 }, 'lost: the keeper lives');
     cmp_ok(stored_lines($key), '>', 10, 'lost: what is finished is there');
     my $lines = stored_lines($key);
     ($code, $out, $err) = pgark(@how, @one, '--resume', '--key', $key);
@@ -388,7 +387,7 @@ sub gone_for
     is(join(' ', map { $_->{database} } @{ $manifest->{node} }), 'postgres second_db shop',
         'all databases: those of the cut');
     my ($big) = grep { $_->{name} eq 'big' } @{ $manifest->{table} };
-    is($big->{rows}, 400000, 'all databases: rows of the cut');
+    is($big->{rows}, 120000, 'all databases: rows of the cut');
     put_back($source);
 }
 

@@ -17,15 +17,15 @@ for my $node (@servers)
 {
     $node->safe_psql('shop', <<'SQL');
 CREATE TABLE big (id int PRIMARY KEY, t text);
-INSERT INTO big SELECT i, md5(i::text) || md5((-i)::text) FROM generate_series(1, 300000) i;
+INSERT INTO big SELECT i, md5(i::text) || md5((-i)::text) FROM generate_series(1, 150000) i;
 CREATE TABLE small AS SELECT 1 AS a;
 SQL
 }
 my $dir   = PostgreSQL::Test::Utils::tempdir('parts');
 my $repo  = "$dir/repo-%c";
 my @nodes = map { ('--node', conninfo($_, 'shop')) } @servers;
-# Slow, small chunks: there is time to do something in between.
-my @how = ('backup', '--repo', $repo, '--agent', '-j1', '-Z', 'zstd:19', '--chunk-size=128kB', @nodes);
+# Small chunks, one behind the other: there is time to do something in between.
+my @how = ('backup', '--repo', $repo, '--agent', '-j1', '-Zzstd:1', '--rate-limit=1MB', '--chunk-size=128kB', @nodes);
 
 # agents [KIND] - pids of the agents that live, of this test's servers.
 sub agents
@@ -286,16 +286,15 @@ SQL
 
 # ---- a full disk -----------------------------------------------------------------------------------
 
-SKIP:
-{
-    skip 'no small file system: not root', 3 if !defined $ENV{PGARK_TEST_TMPFS};
-    my $full = "$ENV{PGARK_TEST_TMPFS}/full-%c";
+with_small_disk(sub {
+    my ($small) = @_;
+    my $full = "$small/full-%c";
     my $run = pgark_start('backup', '--repo', $full, '--agent', '-j1', '-Z', 'none', @nodes);
     my ($code, $out, $err) = pgark_finish($run);
     is($code, 1, 'a full disk ends the run');
     like($err, qr/node \d .*No space left/, 'and is told');
     nothing_goes_on('full disk');
-}
+});
 
 # ---- a server and a network that do not answer -----------------------------------------------------
 

@@ -53,10 +53,8 @@ is((pgark_finish($alive))[0], 0, 'and it ends well');
 
 # ---- a full disk
 
-SKIP:
-{
-    my $small = $ENV{PGARK_TEST_TMPFS};
-    skip 'no small file system: only root can mount one (see tools/as_user.sh -m)', 1 unless defined $small;
+with_small_disk(sub {
+    my ($small) = @_;
     # The set, which is compressed, fits; the script does not.
     $node->safe_psql('postgres', 'CREATE DATABASE thin');
     $node->safe_psql('thin', q{CREATE TABLE t AS SELECT repeat('0123456789', 2000) AS t FROM generate_series(1, 2000)});
@@ -71,7 +69,7 @@ SKIP:
     like(slurp_bytes((glob "$small/dump/*.rpt")[0]), qr/: Failed \{.*No space left.*\}\n.*finished unsuccessfully/s, 'a full disk: the report says so');
     gp_tool_ok('gp_dump', [ '--gp-d', "$small/dump", conninfo($node, 'thin') ], 'a full disk: compressed, it fits');
     no_traces('a full disk', undef, $node);
-}
+});
 
 # ---- a restore: psql is killed, gp_restore is killed, the server goes away
 

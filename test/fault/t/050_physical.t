@@ -143,16 +143,14 @@ for my $when ('in the stream', 'at the barrier')
 }
 
 # ---- a full disk
-SKIP:
-{
-    my $small = $ENV{PGARK_TEST_TMPFS};
-    skip 'no small file system: only root can mount one (see tools/as_user.sh -m)', 1 unless defined $small;
+with_small_disk(sub {
+    my ($small) = @_;
     pgark_fails([ 'backup', '--physical', '--repo', "$small/physical", '-Z', 'none', '--no-space-check', @nodes ],
         qr/No space left/, 'a full disk');
     is_deeply([ repo_sets("$small/physical") ], [], 'a full disk: no files are left');
     nothing_left('a full disk');
     system('rm', '-rf', "$small/physical") == 0 or die;
-}
+});
 
 # ---- all is well after it
 pgark_ok([ 'verify', $good, '--repo', $repo ], 'the older set is whole');

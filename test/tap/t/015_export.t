@@ -462,20 +462,19 @@ for my $try (1, 2)
     is(join(' ', grep { /tmp/ } readdir $list), '', 'nothing temporary is left');
     closedir $list;
 }
-SKIP:
-{
-    skip 'no small file system', 2 unless $ENV{PGARK_TEST_TMPFS};
+with_small_disk(sub {
+    my ($small) = @_;
     $source->safe_psql('shop', q{CREATE TABLE large AS SELECT repeat(md5(i::text), 30) t FROM generate_series(1, 30000) i});
     my $full = new_repo();
     backup($full, '-d', conninfo($source, 'shop'), '-t', 'large');
-    for my $args ([ '-f', "$ENV{PGARK_TEST_TMPFS}/x.sql" ],
-        [ '-Z', 'none', '-F', 'directory', '-f', "$ENV{PGARK_TEST_TMPFS}/x.dir" ])
+    for my $args ([ '-f', "$small/x.sql" ],
+        [ '-Z', 'none', '-F', 'directory', '-f', "$small/x.dir" ])
     {
         pgark_fails([ 'export', 'latest', '--repo', $full, @$args ], qr/No space left/, "a full disk: @$args");
     }
-    my @left = grep { !/\/\.\.?\z/ } glob "$ENV{PGARK_TEST_TMPFS}/* $ENV{PGARK_TEST_TMPFS}/.*";
+    my @left = grep { !/\/\.\.?\z/ } glob "$small/* $small/.*";
     is("@left", '', 'a full disk: nothing is left');
-}
+});
 
 # One wrong byte in a chunk: no output, whatever was written before it was found.
 {

@@ -402,6 +402,12 @@ SKIP:
         [ sort { $a <=> $b } map { $_->[1][0] - 1 } map { @{ $_->{shards} } } grep { !$_->{parent} } values %tables ],
         'by agents: the shards are from the nodes that have them');
     drop_copy(restored($key, 'by agents', $all_rows));
+
+    # gp_dump: each node's agent writes what it has of the coordinator's tables; the files are the same.
+    gp_tool_ok('gp_dump', [ '--agent', '--gp-d', "$dumps/agents", '--gp-k', '20260101000002', '--gp-c=none', conninfo($coordinator, 'app') ], 'gp_dump --agent');
+    my $lines = sub { join "\n", sort grep { !/^-- (?:[0-9a-f]{32}|The parts)/ } split /\n/, slurp_bytes($_[0]) };
+    is($lines->("$dumps/agents/gp_dump_${_}_20260101000002"), $lines->("$dumps/gp_dump_${_}_20260101000000"), "gp_dump --agent: the script of $_") for '-1_1', '0_2', '1_3';
+    gp_tool_fails('gp_restore', [ '--gp-d', "$dumps/agents", '--gp-k', '20260101000002', '--agent', '-d', conninfo($target, 'scripts') ], qr/no node of the target has/, 'gp_restore --agent: another fleet');
     $_->safe_psql('app', 'DROP EXTENSION pgark') for @nodes;
 }
 

@@ -92,6 +92,22 @@ is_deeply([ grep { /node0\/(?!schema)/ } set_files($repo, $second) ], [], 'there
 cmp_ok(scalar(grep { $_->{table_oid} == [ grep { $_->{name} eq 'large' } @{ manifest($repo, $second)->{table} } ]->[0]{oid} } chunks($repo, $second, 0)), '>', 4, 'large was cut as before');
 restores($second, 'nothing new');
 
+# What is shown of how far it is, is never more than all.
+sub progress_is_sound
+{
+    my ($args, $name) = @_;
+    my ($code, $out, $err) = pgark(@$args, '--progress=json');
+    my @shown = map { JSON::PP::decode_json($_) } grep { /"progress":/ } split /\n/, $err;
+    is($code, 0, "$name: progress is shown") or diag($err);
+    is_deeply([ grep { $_->{bytes_done} > $_->{bytes_total} } @shown ], [], "$name: never more than all");
+    cmp_ok($shown[-1]{bytes_done}, '>', 0, "$name: and there is some");
+    return;
+}
+progress_is_sound([ 'verify', $second, '--repo', $repo ], 'verify');
+progress_is_sound([ 'restore', $second, '--repo', $repo, '-d', conninfo($source, 'shown'), '--create' ], 'restore');
+sql('postgres', 'DROP DATABASE shown');
+progress_is_sound([ 'backup', '--repo', $repo, '-d', conninfo($source, 'shop'), '--incremental', '--prefix=shown', '-t', 'still', @small ], "backup, $_") for 1, 2;
+
 # ---- changes ------------------------------------------------------------------------------------
 
 sql('shop', <<'SQL');
@@ -132,6 +148,32 @@ like(slurp_bytes(set_dir($repo, $third) . '/report.txt'), qr/^base +$second\ndep
 my $text = pgark_ok([ 'export', $third, '--repo', $repo, '-q' ], 'export');
 my ($rows) = $text =~ /^COPY "public"\."large" [^\n]*\n(.*?)^\\\.$/ms;
 is(($rows // '') =~ tr/\n//, 4000, 'an export has the rows that are elsewhere');
+
+# ---- a table that grows ----------------------------------------------------------------------------
+
+# Its chunks are as they were, but for the last; what is behind them is cut by size, so that the chunks of a table that
+# grows each night stay as large as ever.
+my @grows = (@small, '--prefix=grows', '-t', 'grows');
+sql('shop', 'CREATE TABLE grows AS SELECT i AS id, md5(i::text) AS t FROM generate_series(1, 20000) i');
+set_of(@grows);
+for my $night (1 .. 2)
+{
+    sql('shop', "INSERT INTO grows SELECT i, md5(i::text) FROM generate_series($night * 100000, $night * 100000 + 1500) i");
+    my $key = incremental(@grows);
+    my ($stored, $referenced) = table_bytes(show($key), 'grows');
+    cmp_ok($stored, '>', 0, "grows, night $night: its end is stored");
+    cmp_ok($referenced, '>', 4 * $stored, "grows, night $night: the rest is referred to");
+    my ($grows) = @{ manifest($repo, $key)->{table} };
+    my @sizes = map { ($_->{to_block} || $grows->{blocks}) - $_->{from_block} } chunks($repo, $key, 0);
+    is_deeply([ grep { $_ > 8 } @sizes ], [], "grows, night $night: no chunk is larger than 64 kB");
+    pgark_ok([ 'verify', $key, '--repo', $repo ], "grows, night $night: verify");
+    next if $night == 1;
+    pgark_ok([ 'restore', $key, '--repo', $repo, '-d', conninfo($source, 'grown'), '--create' ], 'grows: restore');
+    my $sum = q{SELECT count(*), sum(id), sum(hashtext(t)) FROM grows};
+    is(sql('grown', $sum), sql('shop', $sum), 'grows: restored');
+    sql('postgres', 'DROP DATABASE grown');
+}
+sql('shop', 'DROP TABLE grows');
 
 # ---- chunks that do not fit into memory ----------------------------------------------------------
 

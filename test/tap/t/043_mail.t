@@ -23,7 +23,8 @@ system('openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2',
 
 # ---- the server
 
-# One client: writes what it was told into FILE.
+# One client: writes what it was told into FILE. silent: says nothing to a line like that, but waits for the client to go;
+# ends: goes then.
 sub serve
 {
     my ($client, $file, %opt) = @_;
@@ -36,12 +37,16 @@ sub serve
     my $secure = $opt{smtps};
     open my $log, '>>', $file or die $!;
     $log->autoflush(1); # what the client has been answered is there
-    print $client "220 localhost ready\r\n";
+    my $never = qr/\A(?!)/;
+    my ($silent, $ends) = map { $_ // $never } @opt{qw(silent ends)};
+    print $client "220 localhost ready\r\n" if 'connect' !~ $silent;
     my $in_data = 0;
     while (defined(my $line = <$client>))
     {
         $line =~ s/\r?\n\z//;
         print $log ($secure ? 'tls ' : 'plain '), $line, "\n";
+        next if $line =~ $silent;
+        last if $line =~ $ends;
         if ($in_data)
         {
             $in_data = 0 if $line eq '.';
@@ -194,6 +199,27 @@ is((json_lines("$repo/history.jsonl"))[-1]{outcome}, 'warnings', 'which is recor
 ($code, $out, $err) = pgark(@base, '-d', $shop, @server, "--mail-server=smtp://localhost:$port", '--mail-to=bad@example.org');
 is($code, 2, 'an address that the server refuses: a warning');
 is((pgark(@failed, @to, @server, "--mail-server=smtp://localhost:$dead"))[0], 1, 'a failure stays one');
+unlink $file;
+($code, $out, $err) = pgark(@base, '-d', $shop, @to, @server, "--mail-server=smtp://localhost:$port", '--mail-to=bad@example.org');
+is($code, 2, 'one address of several that the server refuses: a warning');
+unlike(mail($file), qr/DATA/, 'and nobody is told');
+
+# ---- servers that fall silent, or end in the middle
+for my $bad ([ 'says nothing at all', { silent => qr/^connect$/ } ],
+    [ 'says nothing to the address', { silent => qr/^RCPT/ } ],
+    [ 'says nothing to the message', { silent => qr/^\.$/ } ],
+    [ 'ends at once', { ends => qr/^EHLO/ } ],
+    [ 'ends before the message', { ends => qr/^DATA$/ } ],
+    [ 'ends behind it', { ends => qr/^\.$/ } ])
+{
+    my ($name, $opt) = @$bad;
+    my $before = repo_sets($repo);
+    ($port, $file) = smtp(%$opt);
+    ($code, $out, $err) = pgark(@base, '-d', $shop, @to, '--mail-on=always', '--mail-tls=none', "--mail-server=smtp://127.0.0.1:$port", '--mail-timeout=2s');
+    is($code, 2, "a server that $name: a warning");
+    like($err, qr/warning: could not send mail by smtp:/, "a server that $name: which is said");
+    is(scalar repo_sets($repo), $before + 1, "a server that $name: the set is there");
+}
 
 # ---- refused before any work
 for my $bad ([ 'no address', ['--mail-to=dba'], qr/--mail-to: "dba" is no address/ ],
@@ -202,6 +228,7 @@ for my $bad ([ 'no address', ['--mail-to=dba'], qr/--mail-to: "dba" is no addres
     [ 'another protocol', [ @to, '--mail-server=file:///etc/passwd' ], qr/--mail-server is no smtp/ ],
     [ 'a password in it', [ @to, '--mail-server=smtp://me:secret@localhost' ], qr/--mail-server is no smtp/ ],
     [ 'no file', [ @to, '--mail-ca-file=/nonexistent' ], qr/cannot read --mail-ca-file/ ],
+    [ 'too short a time', [ @to, '--mail-timeout=10ms' ], qr/--mail-timeout.*1s to 1h/ ],
     [ 'nobody', ['--mail-on=always'], qr/--mail-on needs --mail-to/ ],
     [ 'no password', [ @to, '--mail-user=me' ], qr/--mail-user needs --mail-password-file/ ])
 {

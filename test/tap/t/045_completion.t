@@ -1,11 +1,14 @@
 # The completions that pgark writes, in the shells that they are for.
 use strict;
 use warnings;
+use FindBin;
 use PgarkTest;
 use Test::More;
 
-# in_bash WORD... - what bash would offer for the last word.
-sub in_bash
+# in_bash WORD... - what bash would offer for the last word; completed_by PROGRAM, WORD... - of another program's line.
+sub in_bash { my (@words) = @_; return completed_by('pgark', @words) }
+
+sub completed_by
 {
     my (@words) = @_;
     my ($out, $err) = ('', '');
@@ -15,9 +18,11 @@ pgark=$1
 shift
 compopt() { :; }
 . <("$pgark" --completion bash) || exit 1
-COMP_WORDS=(pgark "$@")
-COMP_CWORD=$#
-_pgark
+COMP_WORDS=("$@")
+COMP_CWORD=$(($# - 1))
+_completion=$(complete -p "${1##*/}")
+_completion=${_completion#*-F }
+"${_completion%% *}" "$1"
 printf '%s\n' "${COMPREPLY[@]}"
 SH
     is($err, '', "bash: nothing on stderr for @words");
@@ -35,9 +40,20 @@ is_deeply(in_bash('restore', 'l'), ['latest'], 'a key');
 is_deeply(in_bash('config', ''), ['show'], 'a word');
 is_deeply(in_bash('config', 'show', 'ex'), [qw(expire export)], 'a command behind it');
 
+# The classic programs.
+is_deeply(completed_by('gpcrondump', '--exclude-'), [qw(--exclude-schema-file= --exclude-table-file=)], 'gpcrondump: options');
+is_deeply(completed_by('gpcrondump', '-g'), ['-g'], 'gpcrondump: a letter');
+is_deeply(completed_by('/usr/bin/gpdbrestore', '--tr'), ['--truncate'], 'gpdbrestore: an option of its own, by its path');
+is_deeply(completed_by('gpdbrestore', '--restore-stats', '=', ''), [qw(include only)], 'gpdbrestore: values');
+is_deeply(completed_by('gpdbrestore', '-G', ''), [qw(include only)], 'gpdbrestore: values of a letter');
+is_deeply(completed_by('gpdbrestore', '-G', '--no'), [qw(--noanalyze --noplan)], 'gpdbrestore: which may be missing');
+is_deeply(completed_by('gp_dump', '-X', 'd'), ['disable-triggers'], 'gp_dump: a value');
+is_deeply(completed_by($_, '--vers'), ['--version'], "$_ is completed") for qw(gp_dump_agent gp_restore gp_restore_agent);
+is_deeply(completed_by('gpcrondump', '--table-file', "$FindBin::Bin/045"), ["$FindBin::Bin/045_completion.t"], 'a file');
+
 SKIP:
 {
-    my $zsh = (grep { -x } map { "$_/zsh" } split /:/, $ENV{PATH})[0] or skip 'no zsh', 5;
+    my $zsh = (grep { -x } map { "$_/zsh" } split /:/, $ENV{PATH})[0] or skip 'no zsh', 8;
 
     # One zsh on a terminal. ^X prints what has been typed and completed, and forgets it.
     my ($in, $out, $dir) = ('', '', $ENV{PGARK} =~ s{/[^/]*\z}{}r);
@@ -63,6 +79,9 @@ ZSH
     like($in_zsh->('pgark backup --cut=str'), qr/got<pgark backup --cut=strict >/, 'zsh: a value');
     like($in_zsh->('pgark restore lat'), qr/got<pgark restore latest >/, 'zsh: a key');
     like($in_zsh->('pgark config sh'), qr/got<pgark config show >/, 'zsh: a word');
+    like($in_zsh->('gpdbrestore --trun'), qr/got<gpdbrestore --truncate >/, 'zsh: an option of gpdbrestore');
+    like($in_zsh->('gpdbrestore --restore-stats onl'), qr/got<gpdbrestore --restore-stats only >/, 'zsh: a value of it');
+    like($in_zsh->('gpcrondump --exclude-sch'), qr/got<gpcrondump --exclude-schema-file=>/, 'zsh: an option of gpcrondump');
     $in = "exit\n";
     $shell->finish;
 }

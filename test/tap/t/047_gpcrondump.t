@@ -161,7 +161,9 @@ like($said, qr/User canceled/, 'no answer is no');
 
 # ---- keys
 my @all = sort grep { /\A\d{14}\z/ } gp_files(cron_dir($key, $dir));
+my $before = slurp_bytes(cron_dir($all[-1], $dir) . "/gp_dump_$all[-1].rpt");
 cron_fails([ qw(-a -x databases -u), $dir, '-K', $all[-1] ], qr/there is a dump of the same day with the key/, 'a key that is there');
+is(slurp_bytes(cron_dir($all[-1], $dir) . "/gp_dump_$all[-1].rpt"), $before, 'a key that is there: its report stays');
 cron_fails([ qw(-a -x databases -u), $dir, '-K', '20991231235959' ], qr/future/, 'a key of the future');
 cron_fails([ qw(-a -x databases -u), $dir, '-K', '20201399000000' ], qr/-K/, 'a key that is no date');
 $key = cron_key([ qw(-a -x databases -u), $dir, '-K', '20200102030405' ], 'a key that is given');
@@ -187,6 +189,9 @@ cron_fails([ qw(-a -x databases -u), $dir, '-R', "$dir/no_script" ], qr/no progr
 $out = cron_fails([ qw(-a -x nothing -u), $dir ], qr/\[ERROR\]:-.*nothing/, 'a database that is not there');
 cron_fails([ qw(-a -x databases -t schemaname.nothing -u), $dir ], qr/has no table schemaname\.nothing/, 'a table that is not there');
 cron_fails([ qw(-a -x databases -s nothing -u), $dir ], qr/has no schema nothing/, 'a schema that is not there');
+cron_fails([ qw(-a -x databases -s pg_catalog -u), $dir ], qr/-s: pg_catalog is a schema of the system/, 'a schema of the system');
+spew_bytes("$dir/catalog", "schemaname\ngp_toolkit\n");
+cron_fails([ qw(-a -x databases -u), $dir, "--exclude-schema-file=$dir/catalog" ], qr/--exclude-schema-file: gp_toolkit is a schema of the system/, 'such a schema in a file');
 cron_fails([ qw(-a -x databases -E KLINGON -u), $dir ], qr/no encoding "KLINGON"/, 'an encoding that is not there');
 cron_ok([ qw(-a -x databases -E LATIN1 -H -u), $dir ], 'an encoding that a restore can have');
 my ($blocked_key) = (cron('-a', '-x', 'nothing,databases', '-H', '-u', $dir))[1] =~ /Timestamp key = (\d{14})/;

@@ -125,6 +125,70 @@ restore_ok([ qw(-a -e -G -t), $globals, qw(--redirect copy) ], '-G');
 is(query(q{SELECT count(*) FROM pg_roles WHERE rolname = 'kept'}, 'postgres'), 1, '-G: roles, too');
 restore_fails([ qw(-a -e -G -t), $whole, qw(--redirect copy) ], qr/holds no roles/, '-G: the dump has none');
 
+# ---- statistics of the planner
+query('CREATE DATABASE known', 'postgres');
+query(<<'SQL', 'known');
+CREATE SCHEMA s;
+CREATE SCHEMA t;
+CREATE TYPE s.mood AS ENUM ('sad', 'it''s', E'two\nlines');
+CREATE DOMAIN s.small AS int CHECK (VALUE < 100);
+CREATE TABLE s."odd ""name
+" (id int, gone int, m s.mood, d s.small, a text[], v tsvector, r int4range, f float8, "Col umn" text COLLATE "C", b bytea, n numeric, wide text);
+INSERT INTO s."odd ""name
+" SELECT i, 0, (enum_range(NULL::s.mood))[1 + i % 3], i % 90, ARRAY['e' || i % 7, E'\\\\ "quo''te"'], to_tsvector('simple', 'word' || i % 5 || ' other'), int4range(i, i + 10),
+    CASE WHEN i % 50 = 0 THEN 'NaN' ELSE i / 3.0 END, CASE WHEN i % 4 = 0 THEN NULL ELSE E'line\n' || i % 9 END, decode(md5(i::text), 'hex'), i * 1.10, repeat('w', i % 200)
+    FROM generate_series(1, 3000) i;
+ALTER TABLE s."odd ""name
+" DROP COLUMN gone;
+CREATE TABLE s.part (i int, k text) PARTITION BY RANGE (i);
+CREATE TABLE s.part_1 PARTITION OF s.part FOR VALUES FROM (0) TO (500);
+CREATE TABLE s.part_2 PARTITION OF s.part FOR VALUES FROM (500) TO (1000);
+INSERT INTO s.part SELECT i % 1000, i % 3 FROM generate_series(1, 2000) i;
+CREATE TABLE s.never AS SELECT 1 AS x;
+CREATE MATERIALIZED VIEW s.mat AS SELECT i % 10 AS i FROM s.part;
+ANALYZE s."odd ""name
+", s.part, s.mat;
+SQL
+my $stats = q{SELECT schemaname, quote_ident(tablename)::bytea, attname, inherited, md5(ROW(null_frac, avg_width, n_distinct, most_common_vals, most_common_freqs,
+    histogram_bounds, correlation, most_common_elems, most_common_elem_freqs, elem_count_histogram)::text) FROM pg_stats WHERE schemaname IN ('s', 't') ORDER BY 1, 2, 3, 4};
+my $sizes = q{SELECT relname, relpages, reltuples FROM pg_class WHERE relnamespace = 's'::regnamespace AND relkind IN ('r', 'p', 'm') AND relname <> 'never' ORDER BY 1};
+my %known = (stats => query($stats, 'known'), sizes => query($sizes, 'known'));
+cmp_ok(scalar(split /^/, $known{stats}), '>', 15, 'statistics: there are some');
+my $with = cron_key([qw(-a -x known --dump-stats -H)], '--dump-stats');
+my $script = cron_dir($with) . "/gp_statistics_-1_1_$with";
+like(slurp_bytes($script), qr/^-- Schema: 's', Table: E'odd "name\\n'\n.*^UPDATE pg_catalog\.pg_class .*^INSERT INTO pg_catalog\.pg_statistic .*^-- End of the statistics of 6 tables$/ms, '--dump-stats: a script');
+$out = restore_ok([ qw(-a --restore-stats -t), $with, qw(--redirect again) ], '--restore-stats');
+like($out, qr/Restored the statistics of 6 tables$/m, '--restore-stats: it is said');
+is(query($stats, 'again'), $known{stats}, '--restore-stats: statistics are those of the source');
+is(query($sizes, 'again'), $known{sizes}, '--restore-stats: and so are the sizes');
+is(query(q{EXPLAIN SELECT FROM s.part WHERE k = '1' AND i < 300}, 'again'), query(q{EXPLAIN SELECT FROM s.part WHERE k = '1' AND i < 300}, 'known'), '--restore-stats: the planner goes by them');
+restore_ok([ qw(-a --noanalyze -t), $with, qw(--redirect by_psql) ], 'without statistics');
+is(query($stats, 'by_psql'), '', 'there are none');
+run_script($server, 'by_psql', $script);
+is(query($stats, 'by_psql'), $known{stats}, 'psql puts them back, too');
+query('DELETE FROM pg_statistic WHERE starelid::regclass::text LIKE \'s.%\'', 'by_psql');
+$out = restore_ok([ qw(-a --restore-stats only -T s.part -t), $with, qw(--redirect by_psql) ], '--restore-stats only');
+is(query($stats, 'by_psql'), join("\n", grep { /^s\|\\x70617274/ } split /\n/, $known{stats}), '--restore-stats only: of the tables that are named, and their partitions');
+is(query('SELECT count(*) FROM s.part', 'by_psql'), 2000, '--restore-stats only: no rows');
+query('CREATE TABLE t.mat (i bigint)', 'by_psql');
+query('CREATE TABLE t.part_2 (i int, k text)', 'by_psql');
+restore_fails([ qw(-a --restore-stats only -T s.mat -T s.part_2 --change-schema t -t), $with, qw(--redirect by_psql) ],
+    qr/\[WARNING\]:-no statistics of table t\.mat: its columns are not those.*\[WARNING\]:-1 tables have no statistics: run ANALYZE/s, '--restore-stats with --change-schema', 1);
+is(query($stats, 'by_psql') =~ tr/\n// + 1, (grep { /^s\|\\x70617274/ } split /\n/, $known{stats}) + 2, 'other columns: none; the same: theirs');
+restore_fails([ qw(-a --restore-stats -t), $whole, qw(--redirect nowhere) ], qr/--restore-stats: cannot read .*gp_statistics_-1_1_$whole.*hint: gpcrondump writes it with --dump-stats/s, '--restore-stats of a dump without');
+is(query(q{SELECT count(*) FROM pg_database WHERE datname = 'nowhere'}, 'postgres'), 0, 'nothing was begun');
+restore_fails([ qw(-a --restore-stats only -t), $with, qw(--redirect nowhere) ], qr/there is no database "nowhere"/, '--restore-stats only needs the database');
+query('CREATE ROLE plain CREATEDB', 'postgres');
+{
+    local $ENV{PGOPTIONS} = '-c role=plain';
+    restore_fails([ qw(-a --restore-stats -t), $with, qw(--redirect nowhere) ], qr/--restore-stats needs a superuser/, '--restore-stats by another role');
+    cron_fails([qw(-a -x known --dump-stats -H)], qr/--dump-stats needs a role that may read pg_statistic/, '--dump-stats by another role');
+}
+spew_bytes($script, substr slurp_bytes($script), 0, -30);
+restore_fails([ qw(-a --restore-stats only -t), $with, qw(--redirect again) ], qr/--restore-stats: .*line \d+: .*end/, 'a script that is cut off');
+query("DROP DATABASE $_", 'postgres') for qw(known again by_psql);
+query('DROP ROLE plain', 'postgres');
+
 # ---- lists
 $out = restore_ok([ '-L', '-t', $whole ], '-L');
 is(join(' ', $out =~ /-Table (\S+)$/mg), 'public.outside schemaname.other schemaname.tablename', '-L: the tables');

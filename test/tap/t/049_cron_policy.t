@@ -64,6 +64,17 @@ is(file($key, 'schemas_gp_dump_KEY_exclude_schema'), "public\n", '--exclude-sche
 
 # ---- old dumps go, day by day
 is(sets(), '20250101030000 20250101040000 20250102030000 20250102040000 20250103030000 20250104030000', 'what is there');
+
+# A dump of a chain of which nothing is needed may go, and the chain goes on.
+my $many = PostgreSQL::Test::Utils::tempdir('cron');
+my @many = ('-u', $many, '-H', '--prefix', 'many');
+cron_ok([ qw(-a -x shop -K), $_, @many, $_ eq '20250101030000' ? () : '--incremental' ], "a long chain, $_")
+  for '20250101030000', '20250102030000', '20250103030000';
+cron_ok([ '-o', @many, '--cleanup-date', '20250102' ], 'a long chain: one between goes');
+cron_ok([ qw(-a -x shop -K 20250104030000 --incremental), @many ], 'a long chain goes on');
+is(slurp_bytes(cron_dir('20250101030000', $many) . '/many_gp_dump_20250101030000_increments'),
+    join('', map { "$_\n" } qw(20250102030000 20250103030000 20250104030000)), 'a long chain: the full dump knows of all');
+
 $out = cron_fails(['-o', @here ], qr/\[WARNING\]:-Dump 20250101030000 stays: needed by others/, '-o: the oldest day, but not what others need', 1);
 is(sets(), '20250101030000 20250101040000 20250102030000 20250102040000 20250103030000 20250104030000', '-o: all of it is needed');
 like($out, qr/Removed the dumps of these days: none/, '-o: and that is said');

@@ -68,7 +68,9 @@ for my $dir (@inside)
     ok(-d "$to/$dir", "$dir is there");
     is_deeply([ map { s{.*/}{}r } glob("$to/$dir/*") ], [], "and $dir is empty");
 }
-is_deeply([ map { s{.*/}{}r } glob("$to/pg_wal/*") ], ['archive_status'], 'of WAL the directories only');
+is_deeply([ grep { $_ ne 'summaries' } map { s{.*/}{}r } glob("$to/pg_wal/*") ], ['archive_status'],
+    'of WAL the directories only');
+is_deeply([ glob("$to/pg_wal/*/*") ], [], 'which are empty');
 is_deeply([ grep { -e "$to/$_" } qw(postmaster.pid postmaster.opts standby.signal base/pgsql_tmp/pgsql_tmp1.2) ],
     [], 'files of a running server are not there');
 is_deeply([ glob("$to/base/*/pg_internal.init") ], [], 'nor are caches');
@@ -191,6 +193,17 @@ $standby->start;
 $node->safe_psql('still', 'CREATE TABLE newer AS SELECT 42 AS i');
 ok($standby->poll_query_until('still', q{SELECT to_regclass('newer') IS NOT NULL}), 'standby: it follows');
 is($standby->safe_psql('postgres', 'SELECT pg_is_in_recovery()'), 't', 'standby: and stays one');
+
+# Its restore_command is run whenever the primary is away, whatever has become of the repository.
+rename $repo, "$repo.away" or die;
+$node->stop;
+ok($standby->poll_query_until('postgres', 'SELECT count(*) = 0 FROM pg_stat_wal_receiver'), 'standby: its primary is away');
+ok(wait_for(sub { slurp_bytes($standby->logfile) =~ /pgark: error: there is no repository/ }, 'standby: it looks in the repository'),
+    'standby: which is not there');
+$node->start;
+$node->safe_psql('still', 'CREATE TABLE newest AS SELECT 43 AS i');
+ok($standby->poll_query_until('still', q{SELECT to_regclass('newest') IS NOT NULL}), 'standby: it goes on');
+rename "$repo.away", $repo or die;
 $standby->stop;
 
 # ---- the command that servers run

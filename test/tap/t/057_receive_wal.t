@@ -50,6 +50,16 @@ set_state(3);
 pgark_fails([ 'restore-point', 'second', '--repo', $repo, @both ], qr/has a restore point "second" already/, 'its name again');
 pgark_fails([ 'restore-point', 'pgark_x', '--repo', $repo, @both ], qr/does not begin with pgark_/, 'a name of sets');
 pgark_fails([ 'restore-point', '--repo', $repo, @both ], qr/needs the NAME/, 'no name');
+
+# A name that one server may have in its WAL is not used again: it would come back to the first point, and another to the second.
+$node[0]->safe_psql('postgres', 'CREATE ROLE half LOGIN SUPERUSER');
+$node[1]->safe_psql('postgres', 'CREATE ROLE half LOGIN');
+my @half = map { ('--node', conninfo($_, 'postgres', 'user=half')) } @node;
+pgark_fails([ 'restore-point', 'torn', '--repo', $repo, '--cut=none', @half ], qr/could not make a restore point/, 'a point of one of two');
+pgark_fails([ 'restore-point', 'torn', '--repo', $repo, @both ], qr/begun to make restore point "torn".*hint: .*another name/s, 'its name again');
+pgark_fails([ 'restore-point', 'whole', '--repo', $repo, @half ], qr/could not take the barrier's locks/, 'a point that is not begun');
+pgark_ok([ 'restore-point', 'whole', '--repo', $repo, @both ], 'its name is free');
+is(join(' ', map { m{([^/]+)\.begun\z} } glob("$repo/points/*/.*.begun")), '.torn', 'no other one is left');
 received($repo, $_, 'points') for @node;
 
 my @place = map { new_place("point$_") } 0, 1;
@@ -146,10 +156,20 @@ $run = receive_start($repo, @now, '--skip-gap');
 pgark_ok([ 'restore-point', 'behind', '--repo', $repo, @now ], 'gap: a point behind it');
 fill_segments($standby, 2);
 received($repo, $standby, 'gap');
+
+# The next one, of the same process, is told as well.
+kill 'STOP', $run->{pid};
+$standby->safe_psql('postgres', q{SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = 'pgark'});
+wait_for_query($standby, 'postgres', q{SELECT NOT active FROM pg_replication_slots WHERE slot_name = 'pgark'}, 'gap: the slot is free');
+$standby->safe_psql('postgres', q{SELECT pg_drop_replication_slot('pgark')});
+for (1 .. 3) { fill_segments($standby, 20); $standby->safe_psql('postgres', 'CHECKPOINT') }
+kill 'CONT', $run->{pid};
+wait_for_query($standby, 'postgres', q{SELECT active FROM pg_replication_slots WHERE slot_name = 'pgark'}, 'gap: it is back');
+received($repo, $standby, 'second gap');
 kill 'TERM', $run->{pid};
 my ($code, undef, $err) = pgark_finish($run);
 is($code, 2, 'gap: who skips it is warned');
-like($err, qr/there is a gap in its WAL/, 'gap: by these words');
+is(scalar(() = $err =~ /there is a gap in its WAL/g), 2, 'gap: each time');
 pgark_fails([ 'restore', $base, '--physical', '--repo', $repo, '--map', "0=$fresh/4", '--target-name=behind' ],
     qr/WAL is missing between the set and the target/, 'gap: nothing is restored over it');
 ok(!-e "$fresh/4", 'gap: nothing is made');

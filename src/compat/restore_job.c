@@ -1,0 +1,49 @@
+/* compat/restore_job.c - the contract is in restore_job.h. */
+#include "compat/restore_job.h"
+
+#include "base/str.h"
+
+#define NUMBER_MAX 1000000
+
+json_t *restore_job_json(const RestoreNodeJob *j, Error *err)
+{
+    json_t *more = json_pack("{s:s, s:s*, s:s*, s:i, s:i, s:b, s:b, s:b, s:b, s:b, s:s, s:s*, s:i}",
+                             "dir", j->dir, "status_dir", j->status_dir, "prefix", j->prefix,
+                             "number", j->node.number, "dbid", j->node.dbid, "segment",
+                             j->node.segment, "definitions", j->definitions, "rows", j->rows,
+                             "post_data", j->post_data, "go_on", j->go_on, "database", j->database,
+                             "host", j->host, "port", j->port);
+    if (more == NULL)
+        error_set(err, ERR_USAGE, "a directory, the prefix or the database is not valid UTF-8");
+    return more;
+}
+
+bool restore_job_parse(json_t *more, RestoreNodeJob *ret, Error *err)
+{
+    json_error_t why;
+    char shown[160];
+    int segment;
+    int definitions;
+    int rows;
+    int post_data;
+    int go_on;
+    *ret = (RestoreNodeJob){.dir = NULL};
+    if (json_unpack_ex(more, &why, JSON_STRICT,
+                       "{s:s, s?s, s?s, s:i, s:i, s:b, s:b, s:b, s:b, s:b, s:s, s?s, s:i}", "dir",
+                       &ret->dir, "status_dir", &ret->status_dir, "prefix", &ret->prefix, "number",
+                       &ret->node.number, "dbid", &ret->node.dbid, "segment", &segment,
+                       "definitions", &definitions, "rows", &rows, "post_data", &post_data, "go_on",
+                       &go_on, "database", &ret->database, "host", &ret->host, "port",
+                       &ret->port) != 0)
+        return error_set(err, ERR_USAGE, "the job cannot be understood: %s",
+                         str_one_line(shown, sizeof(shown), why.text));
+    ret->node.segment = segment != 0;
+    ret->definitions = definitions != 0;
+    ret->rows = rows != 0;
+    ret->post_data = post_data != 0;
+    ret->go_on = go_on != 0;
+    if (ret->node.number < -1 || ret->node.number > NUMBER_MAX || ret->node.dbid < 0 ||
+        ret->node.dbid > NUMBER_MAX || ret->port < 0 || ret->port > UINT16_MAX)
+        return error_set(err, ERR_USAGE, "the job has an impossible content id, dbid or port");
+    return dump_prefix_check(ret->prefix, err);
+}

@@ -1,0 +1,117 @@
+# gp_dump and gp_restore through agents: each node's files on its own host, one instant for all, the first failure
+# ends all; the same for a fleet with a coordinator.
+use strict;
+use warnings;
+use PgarkTest;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+needs_agents();
+
+my @servers = map { agent_server("shard$_", 'postgres') } 0 .. 1;
+my $base   = PostgreSQL::Test::Utils::tempdir('dumps');
+my @from   = map { ('--node', conninfo($_, 'bank')) } @servers;
+my @into   = map { ('--node', conninfo($_, 'copy')) } @servers;
+my $total  = money_setup(\@servers, 'bank', 50, 10);
+$_->safe_psql('bank', 'CREATE EXTENSION pgark') for @servers;
+my $rounds = $ENV{PGARK_TEST_FULL} ? 40 : 4;
+my @data   = map { $_->data_dir } @servers;
+
+# copied FILE, TABLE - the rows of a script.
+sub copied
+{
+    my ($file, $table) = @_;
+    return slurp_bytes($file) =~ /^COPY "public"\."$table" [^\n]*;\n(.*?)^\\\.\n/ms ? map { [ split /\t/ ] } split /\n/, $1 : ();
+}
+
+# ---- one instant, while money moves; a relative directory is below each data directory ------------------------
+
+my $money = money_start(\@servers, 'bank');
+my ($key, $torn, $backwards) = (20260101000000, 0, 0);
+for (1 .. $rounds)
+{
+    $key++;
+    gp_tool_ok('gp_dump', [ '--gp-d', 'db_dumps/today', '--gp-r', "$base/reports", '--gp-k', $key, '--gp-c=none', '-j1', @from ], "gp_dump $_");
+    my ($sum, @chain) = (0);
+    for my $content (0, 1)
+    {
+        my $file = "$data[$content]/db_dumps/today/gp_dump_${content}_" . ($content + 1) . "_$key";
+        $sum += $_->[1] for copied($file, 'account');
+        push @chain, { map { $_->[0] => $_->[1] } copied($file, 'chain') };
+    }
+    $torn++ if $sum != $total;
+    $backwards += grep { $chain[1]{$_} > $chain[0]{$_} } keys %{ $chain[0] };
+}
+money_stop($money);
+is("$torn $backwards", '0 0', 'no script of a dump is of another instant');
+for my $i (0, 1)
+{
+    my $who = $i . '_' . ($i + 1);
+    is(join(' ', grep { /$key/ } gp_files("$data[$i]/db_dumps/today")),
+        "gp_cdatabase_${who}_$key gp_dump_${who}_$key gp_dump_${who}_${key}_post_data gp_dump_status_${who}_$key", "the files of node $i, on its host");
+    like(slurp_bytes("$data[$i]/db_dumps/today/gp_dump_status_${who}_$key"), qr/Finished successfully\n\z/, 'and its status');
+}
+is(join(' ', grep { /$key/ } gp_files("$base/reports")), "gp_dump_$key.rpt", 'the report is where gp_dump runs');
+my $report = slurp_bytes("$base/reports/gp_dump_$key.rpt");
+like($report, qr/^Files: on each node's host, written by agents$/m, 'it says who wrote what');
+like($report, qr/segment 1 \(dbid 2\).* BackupFile \Q$data[1]\E\/db_dumps\/today\/gp_dump_1_2_$key: Succeeded/, 'and where it is');
+is($_->safe_psql('bank', "SELECT kind, outcome FROM pgark.task WHERE key = '$key'"), 'gp_dump_node|finished', 'pgark.task knows') for @servers;
+no_traces('dumps', undef, @servers);
+
+# ---- restored by agents, each from its own host ----------------------------------------------------------------
+
+my @where = ('--gp-d', 'db_dumps/today', '--gp-r', "$base/reports", '--gp-k', $key);
+$_->safe_psql('postgres', 'CREATE DATABASE copy') for @servers;
+my $out = gp_tool_ok('gp_restore', [ @where, @into ], 'gp_restore');
+same_database($servers[$_], 'bank', $servers[$_], 'copy', "node $_") for 0, 1;
+like($out, qr/segment 1 \(dbid 2\).* Database copy BackupFile \Q$data[1]\E\/db_dumps\/today\/gp_dump_1_2_${key}_post_data: Succeeded/, 'the report names files of the hosts');
+ok(-s "$base/reports/gp_restore_$key.rpt", 'and is where gp_restore runs');
+like(slurp_bytes("$data[1]/db_dumps/today/gp_restore_status_1_2_$key"), qr/Finished successfully/, 'status files are beside the scripts');
+gp_tool_fails('gp_restore', [ @where, @into ], qr/gp_dump_\d_\d_$key.*psql|already exists/s, 'over what is there');
+gp_tool_fails('gp_restore', [ @where, '--gp-i', '-s', @into ], qr/statements of \d scripts? failed/, 'going on over errors is a failure at the end');
+gp_tool_fails('gp_restore', [ '--gp-d', 'elsewhere', '--gp-r', "$base/reports", '--gp-k', $key, @into ], qr/elsewhere/, 'where no dump is');
+$_->safe_psql('postgres', 'DROP DATABASE copy') for @servers;
+no_traces('restores', undef, @servers);
+
+# ---- options on their way; two nodes of one host and one directory --------------------------------------------
+
+gp_tool_ok('gp_dump', [ '--agent', '--gp-d', "$base/shared", '--gp-k', '20260102000001', '--prefix', 'x', '-D', '-t', 'account', @from ],
+    'one directory for two nodes');
+is(join(' ', gp_files("$base/shared")),
+    join(' ', sort map({ ("xgp_cdatabase_${_}_20260102000001", "xgp_dump_${_}_20260102000001.gz", "xgp_dump_${_}_20260102000001_post_data.gz", "xgp_dump_status_${_}_20260102000001") } '0_1', '1_2'),
+        'xgp_dump_20260102000001.rpt'), 'files and report');
+like(`gunzip -c $base/shared/xgp_dump_1_2_20260102000001.gz`, qr/^INSERT INTO "?public"?\."?account"? \(/m, '--column-inserts');
+unlike(`gunzip -c $base/shared/xgp_dump_1_2_20260102000001.gz`, qr/chain/, 'and -t');
+gp_tool_fails('gp_dump', [ '--gp-d', "$base/shared", '--gp-k', '20260102000001', '--prefix', 'x', @from ], qr/has files with the key/, 'no file is replaced');
+gp_tool_ok('gp_dump', [ '--gp-d', 'db_dumps/part', '--gp-r', "$base/reports", '--gp-k', '20260102000002', '--gp-s=i[2]', '-a', @from ], 'one node, rows only');
+ok(!-e "$data[0]/db_dumps/part" || !gp_files("$data[0]/db_dumps/part"), 'the other one has no files');
+is(join(' ', gp_files("$data[1]/db_dumps/part")), 'gp_dump_1_2_20260102000002.gz gp_dump_status_1_2_20260102000002', 'its own');
+
+# ---- a single server; a key of four parts; without a directory --------------------------------------------------
+
+my @one = ('-h', $servers[0]->host, '-p', $servers[0]->port, '--gp-r', "$base/reports");
+gp_tool_ok('gp_dump', [ @one, '--gp-k', '20260103000001_0_2_', 'bank' ], 'a key of four parts');
+is(join(' ', grep { /20260103/ } gp_files($data[0])), join(' ', sort map { "${_}20260103000001" . (/^gp_dump_0/ ? '.gz' : '') } qw(gp_cdatabase_0_2_ gp_dump_0_2_ gp_dump_status_0_2_))
+      =~ s/(gp_dump_0_2_20260103000001)\.gz/$1.gz $1_post_data.gz/r, 'in the data directory');
+
+$servers[0]->safe_psql('postgres', 'CREATE DATABASE plain');
+
+# ---- with or without ----------------------------------------------------------------------------------------------
+
+gp_tool_ok('gp_dump', [ @one, '--agent=no', '--gp-d', "$base/here", '--gp-k', '20260103000002', 'bank' ], '--agent=no');
+like(slurp_bytes("$base/reports/gp_dump_20260103000002.rpt"), qr/^Files: where gp_dump runs, without agents$/m, 'which the report says');
+is($servers[0]->safe_psql('bank', q{SELECT count(*) FROM pgark.task WHERE key = '20260103000002'}), 0, 'no agent was there');
+gp_tool_fails('gp_dump', [ @one, '--agent', '--gp-d', './x', 'bank' ], qr/has \. or \.\. in it/, 'a directory that says nothing elsewhere');
+gp_tool_fails('gp_dump', [ @one, '--agent', '--gp-d', "$base/none", 'plain' ], qr/has no extension pgark/, 'agents, and no extension');
+gp_tool_ok('gp_dump', [ @one, '--gp-d', "$base/none", '--gp-k', '20260103000003', 'plain' ], 'where there is none it goes without');
+like(slurp_bytes("$base/reports/gp_dump_20260103000003.rpt"), qr/^Files: where gp_dump runs, without agents$/m, 'and writes here');
+
+# ---- the first failure ends all, and leaves no script ------------------------------------------------------------
+
+spew_bytes("$data[1]/blocked", 'a file');
+gp_tool_fails('gp_dump', [ '--gp-d', 'blocked', '--gp-r', "$base/reports", '--gp-k', '20260104000001', @from ], qr/node 1.*blocked" is no directory/s, 'a node cannot write');
+is(join(' ', grep { !/status/ } gp_files("$data[0]/blocked")), '', 'the other node has nothing');
+like(slurp_bytes("$base/reports/gp_dump_20260104000001.rpt"), qr/finished unsuccessfully with 4 failures\.\n\z/, 'the report says so');
+is(join(' ', glob("$data[0]/blocked/.gp_dump*"), glob("$base/reports/.gp_dump*")), '', 'no place is left');
+no_traces('a dump that failed', undef, @servers);
+done_testing();
