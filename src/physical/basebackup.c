@@ -99,6 +99,7 @@ static bool start_wal(Run *run, const BaseBackupStart *start, Error *err)
         .slot = run->wal_conn != NULL ? run->slot : run->request->slot,
         .start_lsn = start->lsn,
         .timeline = start->timeline,
+        .status_ms = run->request->status_ms > 0 ? run->request->status_ms : WAL_STATUS_NEVER,
         .store = {.storage = run->form->wal.storage,
                   .base = run->form->wal.above,
                   .dir = run->form->wal.name,
@@ -209,6 +210,8 @@ static bool copy(Run *run, Error *err)
                                        .tablespace_map = r->tar,
                                        .max_rate = r->max_rate,
                                        .no_verify = r->no_verify,
+                                       .no_estimate = r->no_estimate,
+                                       .manifest_encode = r->manifest_encode,
                                        .manifest_checksums = r->manifest_checksums,
                                        .compression = compressed ? compress_name(r->server_compress)
                                                                  : NULL,
@@ -230,7 +233,7 @@ static bool copy(Run *run, Error *err)
 static bool run_all(Run *run, Error *err)
 {
     const BasebackupRequest *r = run->request;
-    if (!connect_server(run, err) || !restore_dir_make(&run->dir, err))
+    if (!connect_server(run, err) || (r->directory != NULL && !restore_dir_make(&run->dir, err)))
         return false;
     run->form = r->tar ? basebackup_tar_new(r, &run->dir) : basebackup_plain_new(r, &run->dir);
     return copy(run, err) && run->form->ops->end(run->form, recovery_text(run), err);
@@ -254,7 +257,8 @@ bool basebackup_run(const BasebackupRequest *request, Cancel *cancel, Progress *
                .ctx = ctx,
                .progress = progress_node(progress, 0)};
     *ret = (BasebackupResult){.bytes = 0};
-    if (!restore_dir_check(ctx, request->directory, "--pgdata", &run.dir, err))
+    if (request->directory != NULL &&
+        !restore_dir_check(ctx, request->directory, "--pgdata", &run.dir, err))
         return false;
     progress_phase(progress, "base backup");
     bool ok = run_all(&run, err);
@@ -267,7 +271,8 @@ bool basebackup_run(const BasebackupRequest *request, Cancel *cancel, Progress *
         run.form->ops->clear(run.form);
     if (run.form != NULL)
         run.form->ops->free(run.form);
-    if (run.form != NULL && !ok && !request->no_clean)
+    if (run.form != NULL && !ok && !request->no_clean && request->directory != NULL)
         restore_dir_clear(&run.dir);
+    restore_dir_close(&run.dir);
     return ok;
 }

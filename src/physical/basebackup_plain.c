@@ -167,7 +167,7 @@ static bool plain_end(BasebackupForm *f, const char *recovery, Error *err)
            (recovery == NULL || restore_files_recover(&p->tree, recovery, "standby.signal", err)) &&
            (p->form.request->no_sync || p->wal_dir.path == NULL ||
             restore_dir_sync(&p->wal_dir, err)) &&
-           restore_files_settle(&p->tree, p->form.request->no_sync, err);
+           restore_files_settle(&p->tree, err);
 }
 
 static void plain_clear(const BasebackupForm *f)
@@ -183,6 +183,9 @@ static void plain_free(BasebackupForm *f)
 {
     Plain *p = (Plain *) f;
     io_free(p->stage);
+    for (size_t i = 0; i < p->tree.tablespace_count; i++)
+        restore_dir_close(&p->tree.tablespaces[i].dir);
+    restore_dir_close(&p->wal_dir);
     manifest_check_free(p->tree.check);
     pthread_mutex_destroy(&p->tree.mutex);
     mem_free(p->wal_ctx);
@@ -208,6 +211,7 @@ BasebackupForm *basebackup_plain_new(const BasebackupRequest *request, const Res
     p->tree.progress = &p->uncounted;
     p->tree.check = manifest_check_new();
     p->tree.mode = 0700;
+    p->tree.no_sync = request->no_sync;
     pthread_mutex_init(&p->tree.mutex, NULL);
     return &p->form;
 }

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/crc32c.h"
+#include "base/fd.h"
 #include "base/lsn.h"
 #include "base/str.h"
 #include "physical/incremental_file.h"
@@ -23,9 +24,9 @@
 #define CONTROL_HIDDEN "global/pg_control.pgark"
 #define TABLESPACE_MAP "tablespace_map"
 #define MANIFEST_NAME  "backup_manifest"
+#define WRITE_OUT      ((off_t) 8 * 1024 * 1024) /* so much begins its way to the disk at once */
+#define WRITE_OUT_END  ((off_t) 1024 * 1024)     /* and so much at the end of a file */
 #define SWEEP_DEPTH    16
-#define WRITE_OUT                                                                                  \
-    ((off_t) 4 * 1024 * 1024) /* files of that size begin their way to the disk at once */
 
 typedef struct Files
 {
@@ -40,6 +41,8 @@ typedef struct Files
     bool in_changes;          /* the file at hand is of changed blocks */
     uint32_t length;          /* that the file has by them, in blocks */
     char path[PATH_MAX];
+    off_t written; /* of that file */
+    off_t started; /* how much of it is on its way to the disk */
     uint32_t crc;
 } Files;
 
@@ -113,6 +116,7 @@ static bool begin_file(Files *f, const TarMember *m, Error *err)
 {
     const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
     f->crc = 0;
+    f->written = f->started = 0;
     f->fd = -1;
     f->in_changes = false;
     if ((f->base && is_left_out(m->name)) || f->dir == NULL)
@@ -140,6 +144,7 @@ static bool begin_changes(Files *f, const TarMember *m, const char *whole, Error
     if (!tar_name_sound(whole))
         return error_set(err, ERR_CORRUPT, "blocks come of a file with an impossible name");
     f->crc = 0;
+    f->written = f->started = 0;
     f->in_changes = true;
     f->fd = f->dir == NULL ? -1 : open(f->path, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
     if (f->fd < 0 && f->dir != NULL && errno == ENOENT)
@@ -225,20 +230,14 @@ static bool on_begin(void *arg, const TarMember *m, Error *err)
     return begin_file(f, m, err);
 }
 
-static bool write_all(int fd, const char *path, const void *data, size_t len, Error *err)
+/* The disk works while what comes next is read and decompressed, and syncing at the end has little left to wait for.
+ * Nothing depends on it: that it fails is not looked at. */
+static void write_out(Files *f, off_t least)
 {
-    const char *p = data;
-    while (len > 0)
-    {
-        ssize_t n = write(fd, p, len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return error_errno(err, ERR_STORAGE, "cannot write to %s", path);
-        p += n;
-        len -= (size_t) n;
-    }
-    return true;
+    if (f->tree->no_sync || f->written - f->started < least)
+        return;
+    (void) sync_file_range(f->fd, f->started, f->written - f->started, SYNC_FILE_RANGE_WRITE);
+    f->started = f->written;
 }
 
 static bool on_data(void *arg, const void *data, size_t len, Error *err)
@@ -248,7 +247,13 @@ static bool on_data(void *arg, const void *data, size_t len, Error *err)
     if (f->in_changes)
         return incremental_file_write(f->changes, data, len, err) ||
                error_prefix(err, "%s", f->path);
-    return f->fd < 0 || write_all(f->fd, f->path, data, len, err);
+    if (f->fd < 0)
+        return true;
+    if (!fd_write(f->fd, f->path, data, len, err))
+        return false;
+    f->written += (off_t) len;
+    write_out(f, WRITE_OUT);
+    return true;
 }
 
 static bool close_file(int *fd, const char *path, Error *err)
@@ -267,8 +272,8 @@ static bool on_end(void *arg, const TarMember *m, Error *err)
         return true;
     if (f->in_changes && (!incremental_file_end(f->changes, err) || !set_length(f, f->length, err)))
         return error_prefix(err, "%s", f->path);
-    if (f->fd >= 0 && (off_t) m->size >= WRITE_OUT)
-        (void) sync_file_range(f->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+    if (f->fd >= 0)
+        write_out(f, WRITE_OUT_END);
     if (!close_file(&f->fd, f->path, err))
         return false;
     pthread_mutex_lock(&f->tree->mutex);
@@ -446,7 +451,7 @@ static bool listing_write(IoStage *stage, const void *data, size_t len, Error *e
 {
     Listing *l = (Listing *) stage;
     return manifest_check_write(l->tree->check, data, len, err) &&
-           write_all(l->fd, l->path, data, len, err);
+           fd_write(l->fd, l->path, data, len, err);
 }
 
 static bool listing_finish(IoStage *stage, Error *err)
@@ -505,7 +510,7 @@ static bool write_file(const RestoreTree *tree, const char *name, const char *te
 {
     char path[PATH_MAX];
     int fd = create(tree, name, path, err);
-    bool ok = fd >= 0 && write_all(fd, path, text, strlen(text), err);
+    bool ok = fd >= 0 && fd_write(fd, path, text, strlen(text), err);
     return close_file(&fd, path, ok ? err : NULL) && ok;
 }
 
@@ -517,7 +522,7 @@ static bool append_settings(const RestoreTree *tree, const char *text, Error *er
                   (tree->mode & 0050) != 0 ? 0640 : 0600);
     if (fd < 0)
         return error_errno(err, ERR_STORAGE, "cannot open %s", path);
-    bool ok = write_all(fd, path, text, strlen(text), err);
+    bool ok = fd_write(fd, path, text, strlen(text), err);
     return close_file(&fd, path, ok ? err : NULL) && ok;
 }
 
@@ -572,7 +577,7 @@ static bool sync_directory(const char *path, Error *err)
     return ok;
 }
 
-static bool name_control(const RestoreTree *tree, bool no_sync, Error *err)
+static bool name_control(const RestoreTree *tree, Error *err)
 {
     char from[PATH_MAX];
     char to[PATH_MAX];
@@ -581,7 +586,7 @@ static bool name_control(const RestoreTree *tree, bool no_sync, Error *err)
     if (rename(from, to) != 0)
         return error_errno(err, ERR_STORAGE, "cannot rename %s to %s", from, to);
     *strrchr(to, '/') = '\0';
-    return no_sync || sync_directory(to, err);
+    return tree->no_sync || sync_directory(to, err);
 }
 
 /* ---- backup_label of an incremental backup ---- */
@@ -659,13 +664,13 @@ bool restore_files_recover(RestoreTree *tree, const char *settings, const char *
     return append_settings(tree, settings, err) && write_file(tree, signal, "", err);
 }
 
-bool restore_files_settle(RestoreTree *tree, bool no_sync, Error *err)
+bool restore_files_settle(RestoreTree *tree, Error *err)
 {
-    return set_modes(tree, err) && (no_sync || sync_all(tree, err)) &&
-           name_control(tree, no_sync, err);
+    return set_modes(tree, err) && (tree->no_sync || sync_all(tree, err)) &&
+           name_control(tree, err);
 }
 
-bool restore_files_seal(RestoreTree *tree, const Recovery *recovery, bool no_sync, Error *err)
+bool restore_files_seal(RestoreTree *tree, const Recovery *recovery, Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "settings");
     const char *settings = recovery_settings(tmp, recovery, err);
@@ -673,5 +678,23 @@ bool restore_files_seal(RestoreTree *tree, const Recovery *recovery, bool no_syn
         return false;
     if (tree->tablespace_count > 0 && !write_file(tree, TABLESPACE_MAP, map_text(tmp, tree), err))
         return false;
-    return restore_files_settle(tree, no_sync, err);
+    return restore_files_settle(tree, err);
+}
+
+bool restore_files_release(const RestoreTree *tree, Error *err)
+{
+    const size_t len = sizeof(RECOVERY_HOLD) - 1;
+    char path[PATH_MAX];
+    char end[sizeof(RECOVERY_HOLD)] = "";
+    snprintf(path, sizeof(path), "%s/postgresql.auto.conf", tree->data.path);
+    int fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+    off_t size = fd < 0 ? -1 : lseek(fd, 0, SEEK_END);
+    bool found = size >= (off_t) len && pread(fd, end, len, size - (off_t) len) == (ssize_t) len &&
+                 memcmp(end, RECOVERY_HOLD, len) == 0;
+    bool ok = found && ftruncate(fd, size - (off_t) len) == 0 && (tree->no_sync || fsync(fd) == 0);
+    if (!ok)
+        error_errno(err, ERR_STORAGE, "cannot change %s", path);
+    if (fd >= 0)
+        close(fd);
+    return ok;
 }
