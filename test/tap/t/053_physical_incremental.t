@@ -213,7 +213,7 @@ sub forged
     spew_bytes(set_dir($repo, $second) . '/manifest.jsonl', $whole);
     return;
 }
-forged('another system identifier', qr/set $third cannot be built on set $second.*node 0 is another server/,
+forged('another system identifier', qr/cannot be built on set .*: node 0 is another server there/,
     sub { $_[0] =~ s/("system_identifier":")\d/${1}9/r });
 forged('another major version', qr/node 0 has another major version there/,
     sub { $_[0] =~ s/("server_version_num":)\d\d/${1}16/r });
