@@ -6,11 +6,13 @@
 #
 # One server: backup --physical, and basebackup, against pg_basebackup with the same compression, WAL streamed.
 # Three servers on this host: one backup of all against three pg_basebackup at the same time. Then what restores:
-# restore --physical against tar of pg_basebackup's gzip archives. Everybody syncs what he has written.
+# restore --physical against tar of pg_basebackup's gzip archives: once nobody syncs, as tar by itself does not, and
+# once both do. In all others everybody syncs what he has written.
 #
 # The report goes to standard output, progress to standard error. Missing a target is a result.
 use strict;
 use warnings;
+use File::Find;
 use File::Path qw(make_path rmtree);
 use File::Temp qw(tempdir);
 use FindBin;
@@ -22,7 +24,7 @@ use BenchServer;
 
 my $main_pid = $$;
 my ($work, $runner, @servers);
-my @rows;
+my (@rows, $floor);
 
 sub number
 {
@@ -135,19 +137,43 @@ sub three_servers
     return;
 }
 
+# empty_disk DIR - it is gone, and nothing that somebody has written before is still on its way to the disk.
+sub empty_disk
+{
+    my ($dir) = @_;
+    rmtree($dir);
+    $runner->command('sync', '-f', $work);
+    return;
+}
+
+# floor_of_disk - how long the disk alone takes for as many bytes as the server has: who syncs cannot be faster.
+sub floor_of_disk
+{
+    my $bytes = 0;
+    find({ no_chdir => 1, wanted => sub { $bytes += -s _ if -f && !m{/pg_wal/} } }, "$work/s0/data");
+    my $run = $runner->measure('dd', 'if=/dev/zero', "of=$work/zeros", 'bs=1M', 'count=' . int($bytes / 1048576), 'conv=fsync', 'status=none');
+    unlink "$work/zeros";
+    $floor = sprintf 'The disk alone takes %.2f s for the %d MB of a restore, synced.', $run->{wall}, $bytes / 1048576;
+    return;
+}
+
 sub restore
 {
     my ($server) = @_;
     rmtree($_) for "$work/repo", "$work/pg";
     $runner->command(own('backup', '--physical', '-q', '-d', $server->conninfo('postgres'), '--repo', "$work/repo", '-Z', 'zstd:1'));
     $runner->command(pg_base($server, "$work/pg", 'gzip'));
-    contest('restore', 0.5,
-        [ 'pgark restore', fresh("$work/data"),
-            own('restore', 'latest', '--physical', '-q', '--repo', "$work/repo", '--map', "0=$work/data") ],
-        [ 'tar, gzip', sub { rmtree("$work/data"); make_path("$work/data/pg_wal", { mode => 0700 }) },
-            '/bin/sh', '-c', 'tar -xzf "$1/base.tar.gz" -C "$2" && tar -xzf "$1/pg_wal.tar.gz" -C "$2/pg_wal" && sync -f "$2"',
-            'sh', "$work/pg", "$work/data" ]);
-    rmtree("$work/data");
+    my @own    = own('restore', 'latest', '--physical', '-q', '--repo', "$work/repo", '--map', "0=$work/data");
+    my $unpack = 'tar -xzf "$1/base.tar.gz" -C "$2" && tar -xzf "$1/pg_wal.tar.gz" -C "$2/pg_wal"';
+    my @tar    = (sub { empty_disk("$work/data"); make_path("$work/data/pg_wal", { mode => 0700 }) }, '/bin/sh', '-c');
+    contest('restore, nobody syncs', 0.5,
+        [ 'pgark --no-sync', sub { empty_disk("$work/data") }, @own, '--no-sync' ],
+        [ 'tar, gzip', @tar, $unpack, 'sh', "$work/pg", "$work/data" ]);
+    contest('restore, both sync', 0.5,
+        [ 'pgark restore', sub { empty_disk("$work/data") }, @own ],
+        [ 'tar, gzip, sync', @tar, "$unpack && sync -f \"\$2\"", 'sh', "$work/pg", "$work/data" ]);
+    empty_disk("$work/data");
+    floor_of_disk();
     return;
 }
 
@@ -161,10 +187,11 @@ sub report
           $row->{median}[0], $row->{labels}[1], $row->{median}[1], $row->{ratio}, $row->{target}, $row->{memory_mb},
           $row->{ratio} <= $row->{target} && $row->{memory_mb} < 100 ? 'reached' : 'MISSED';
     }
+    print "$floor\n";
     make_path($out);
     my $file = "$out/physical-" . POSIX::strftime('%Y%m%dT%H%M%SZ', gmtime) . '.json';
     open my $fh, '>', $file or die "$file: $!\n";
-    print $fh JSON::PP->new->pretty->canonical->encode({ scale => $scale, rows => \@rows });
+    print $fh JSON::PP->new->pretty->canonical->encode({ scale => $scale, rows => \@rows, floor => $floor });
     close $fh or die "$file: $!\n";
     return;
 }

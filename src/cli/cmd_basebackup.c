@@ -29,16 +29,29 @@ static bool parse_rate(const char *text, uint64_t *ret, Error *err)
     return true;
 }
 
-static bool parse_compress(const char *text, Compress *ret, Error *err)
+/* What stands behind the method is the server's affair, which may know more than this program does. */
+static bool parse_server_compress(void *ctx, const char *text, BasebackupRequest *r, Error *err)
+{
+    size_t len = strcspn(text, ":");
+    const char *name = mem_strndup(ctx, text, len);
+    if (!compress_method_by_name(name, &r->server_compress))
+        return error_set(err, ERR_USAGE, "--compress: \"server-%.40s\" is no method", name);
+    if (text[len] == ':' && r->server_compress != COMPRESS_NONE)
+        r->server_detail = mem_strdup(ctx, text + len + 1);
+    if (r->server_compress == COMPRESS_NONE || !r->tar || !r->write_recovery)
+        return true;
+    error_set(err, ERR_USAGE,
+              "--write-recovery-conf cannot add files to archives that the server compresses");
+    return error_hint(err, "Leave server- out, or use --format=plain.");
+}
+
+static bool parse_compress(void *ctx, const char *text, BasebackupRequest *r, Error *err)
 {
     if (strncmp(text, "server-", 7) == 0)
-    {
-        error_set(err, ERR_USAGE, "--compress: the server does not compress for pgark");
-        return error_hint(err, "Leave server- out.");
-    }
+        return parse_server_compress(ctx, text + 7, r, err);
     if (strncmp(text, "client-", 7) == 0)
         text += 7;
-    return compress_parse(text, ret, err) || error_prefix(err, "--compress");
+    return compress_parse(text, &r->compress, err) || error_prefix(err, "--compress");
 }
 
 static bool parse_maps(void *ctx, const Options *o, BasebackupRequest *r, Error *err)
@@ -65,7 +78,8 @@ static bool make_request(void *ctx, const Options *o, BasebackupRequest *r, Erro
     char wal = options_string(o, OPT_WAL_METHOD)[0];
     const char *rate = options_string(o, OPT_MAX_RATE);
     const char *checksums = options_string(o, OPT_MANIFEST_CHECKSUMS);
-    r->directory = options_string(o, OPT_PGDATA);
+    r->directory = strcmp(options_string(o, OPT_PGDATA), "-") == 0 ? NULL
+                                                                   : options_string(o, OPT_PGDATA);
     r->tar = options_string(o, OPT_BASE_FORMAT)[0] == 't';
     r->wal = wal == 's'   ? BASEBACKUP_WAL_STREAM
              : wal == 'f' ? BASEBACKUP_WAL_FETCH
@@ -76,13 +90,18 @@ static bool make_request(void *ctx, const Options *o, BasebackupRequest *r, Erro
     r->slot = options_string(o, OPT_BASE_SLOT);
     r->create_slot = options_flag(o, OPT_CREATE_SLOT);
     r->no_slot = options_flag(o, OPT_NO_SLOT);
+    r->status_ms = options_int(o, OPT_STATUS_INTERVAL) * 1000;
+    r->no_estimate = options_flag(o, OPT_NO_ESTIMATE_SIZE);
     r->manifest_checksums = options_flag(o, OPT_NO_MANIFEST) ? NULL : checksums;
+    r->manifest_encode = options_flag(o, OPT_MANIFEST_FORCE_ENCODE);
     r->no_verify = options_flag(o, OPT_NO_VERIFY_CHECKSUMS);
     r->wal_directory = options_string(o, OPT_WALDIR);
     r->no_sync = options_flag(o, OPT_NO_SYNC);
     r->no_clean = options_flag(o, OPT_NO_CLEAN);
     return (rate == NULL || parse_rate(rate, &r->max_rate, err)) && parse_maps(ctx, o, r, err) &&
-           parse_compress(options_string(o, OPT_BASE_COMPRESS), &r->compress, err);
+           parse_compress(
+               ctx, options_flag(o, OPT_BASE_GZIP) ? "gzip" : options_string(o, OPT_BASE_COMPRESS),
+               r, err);
 }
 
 static bool work(void *arg, Error *err)
@@ -107,9 +126,11 @@ static void print_result(const Options *o, const BaseRun *run, int64_t ms)
                                    "stop_lsn", stop, "timeline", (json_int_t) r->timeline, "bytes",
                                    (json_int_t) r->bytes, "elapsed_ms", (json_int_t) ms));
     else if (!options_flag(o, OPT_QUIET))
-        printf("base backup in %s: %s, WAL from %s to %s on timeline %" PRIu32 ", %s\n",
-               run->request.directory, str_format_bytes(bytes, r->bytes), start, stop, r->timeline,
-               str_format_duration(duration, ms));
+        fprintf(run->request.directory == NULL ? stderr : stdout,
+                "base backup in %s: %s, WAL from %s to %s on timeline %" PRIu32 ", %s\n",
+                run->request.directory == NULL ? "standard output" : run->request.directory,
+                str_format_bytes(bytes, r->bytes), start, stop, r->timeline,
+                str_format_duration(duration, ms));
 }
 
 int cmd_basebackup(void *ctx, const Options *o, Supervisor *supervisor, Error *err)

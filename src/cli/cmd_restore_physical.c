@@ -72,7 +72,30 @@ static bool make_request(void *ctx, const Options *o, PhysicalRestoreRequest *r,
 
 /* ---- report ---- */
 
-static void print_text(const PhysicalRestoreResult *r, bool standby)
+/* What is to be done now. */
+static void print_next(const PhysicalRestoreResult *r, const Options *o)
+{
+    const int major = r->manifest->nodes[0].server_version_num / 10000;
+    const char *kind = r->target.name != NULL ? "restore point" : "the time";
+    const char *target = r->target.name != NULL ? r->target.name : r->target.time;
+    if (options_flag(o, OPT_STANDBY))
+        printf("next        start the servers by PostgreSQL %d: they are standbys, and reach what "
+               "their primary_conninfo gives them\n",
+               major);
+    else if (options_given(o, OPT_HOST_MAP))
+        printf(
+            "next        start the servers by PostgreSQL %d: they are recovered up to %s %s, and "
+            "look for each other where --host-map says\n",
+            major, kind, target);
+    else
+        printf("next        start the servers by PostgreSQL %d: each recovers up to %s %s\n", major,
+               kind, target);
+    if (strcmp(r->manifest->set.topology, "citus") == 0 && !options_given(o, OPT_HOST_MAP))
+        printf("nodes       the servers look for each other where the nodes of the cluster were; "
+               "--host-map=OLD=NEW tells of new places\n");
+}
+
+static void print_text(const PhysicalRestoreResult *r, const Options *o)
 {
     char bytes[STR_BYTES_LEN];
     char duration[STR_BYTES_LEN];
@@ -87,13 +110,7 @@ static void print_text(const PhysicalRestoreResult *r, bool standby)
     }
     printf("restored    %s in %s, every byte verified\n", str_format_bytes(bytes, all),
            str_format_duration(duration, r->elapsed_ms));
-    if (standby)
-        printf("next        start the servers: they are standbys, and reach what their "
-               "primary_conninfo gives them\n");
-    else
-        printf("next        start the servers: each recovers up to %s %s\n",
-               r->target.name != NULL ? "restore point" : "the time",
-               r->target.name != NULL ? r->target.name : r->target.time);
+    print_next(r, o);
 }
 
 static void print_json(const PhysicalRestoreResult *r)
@@ -118,13 +135,17 @@ int cmd_restore_physical(void *ctx, const Options *o, Supervisor *supervisor, Er
 {
     PhysicalRestoreRequest request;
     PhysicalRestoreResult result;
+    NameMap *hosts = NULL;
+    size_t host_count = 0;
     if (!make_request(ctx, o, &request, err) ||
-        !restore_physical(ctx, &request, supervisor, cli_progress(o), &result, err))
+        !cli_name_map(ctx, o, OPT_HOST_MAP, &hosts, &host_count, err) ||
+        !restore_physical(ctx, &request, (RestoreHosts){.map = hosts, .count = host_count},
+                          supervisor, cli_progress(o), &result, err))
         return EXIT_ERROR;
     if (cli_json(o))
         print_json(&result);
     else
-        print_text(&result, request.standby);
+        print_text(&result, o);
     return cli_exit();
 }
 

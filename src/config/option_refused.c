@@ -1,6 +1,7 @@
 /* config/option_refused.c - options of other programs; the contract is in option_refused.h. */
 #include "config/option_refused.h"
 
+#define COPIES   ((unsigned) CMD_BASEBACKUP)
 #define FILTERED ((unsigned) (CMD_BACKUP | CMD_RESTORE | CMD_EXPORT))
 #define TARGETS  ((unsigned) (CMD_RESTORE | CMD_EXPORT))
 #define STATS    "planner statistics are not part of a set"
@@ -24,6 +25,8 @@ static const OptionRefused table[] = {
      "--format=auto, text or binary says how rows are stored; \"pgark export\" writes what pg_dump "
      "would."},
     {"format", 'F', CMD_RESTORE, "a set says itself how it is stored", "Leave it out."},
+    {"incremental", 'i', COPIES, "what a base backup is incremental to is known of sets only",
+     "Use pg_basebackup for an incremental copy that is no set."},
     {"list", 'l', TARGETS, "a set has no list to be edited",
      "\"pgark show\" lists tables; for a list of all entries use \"pgark export "
      "--format=directory\" and pg_restore -l."},
@@ -55,6 +58,10 @@ static const OptionRefused table[] = {
      "Connect as the superuser, or give --role."},
     {"sync-method", 0, FILTERED, "files are synced one by one, as they are finished",
      "--no-sync leaves it out."},
+    {"sync-method", 0, COPIES, "how each format is synced is settled",
+     "-N, --no-sync leaves it out."},
+    {"target", 't', COPIES, "the server is not asked to write files on its own host",
+     "-D DIRECTORY or -D - is where the copy goes."},
     {"transaction-size", 0, TARGETS, "definitions run one by one, and each table in its own way",
      "Leave it out; a failed restore goes on with --resume."},
     {"use-list", 'L', TARGETS, "a set has no list to be edited",

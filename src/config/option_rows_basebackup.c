@@ -11,6 +11,8 @@ static const OptionSpec rows[] = {
         .commands = CMD_BASEBACKUP,
         .arg = "DIRECTORY",
         .help = "where the backup goes",
+        .more = "With --format=tar also -, standard output, which takes one archive: of a server "
+                "without other tablespaces, with --wal-method=fetch or none.",
     },
     {
         .id = OPT_BASE_FORMAT,
@@ -136,8 +138,20 @@ static const OptionSpec rows[] = {
         .initial = "none",
         .arg = "METHOD[:LEVEL]",
         .help = "compress the archives: zstd, lz4, gzip or none",
-        .more = "A bare level is that of gzip. client- may stand before the method; servers do not "
-                "compress for pgark.",
+        .more =
+            "A bare level is that of gzip. client- may stand before the method; with server- the "
+            "server compresses (from 15 on), which saves network: archives stay as it sends them, "
+            "--format=plain unpacks them. What follows the colon is given to it then: a level, or "
+            "level=N,workers=N.",
+    },
+    {
+        .id = OPT_BASE_GZIP,
+        .name = "gzip",
+        .short_name = 'z',
+        .type = OPTION_FLAG,
+        .group = GROUP_PHYSICAL,
+        .commands = CMD_BASEBACKUP,
+        .help = "the same as --compress=gzip",
     },
     {
         .id = OPT_MANIFEST_CHECKSUMS,
@@ -150,6 +164,38 @@ static const OptionSpec rows[] = {
         .arg = "ALGORITHM",
         .help = "checksums of files in the manifest",
         .more = "pgark compares those of CRC32C itself, and the lengths of all files.",
+    },
+    {
+        .id = OPT_MANIFEST_FORCE_ENCODE,
+        .name = "manifest-force-encode",
+        .type = OPTION_FLAG,
+        .group = GROUP_PHYSICAL,
+        .commands = CMD_BASEBACKUP,
+        .help = "all names of files in the manifest as hexadecimal digits",
+        .more = "For tests of what reads manifests.",
+    },
+    {
+        .id = OPT_NO_ESTIMATE_SIZE,
+        .name = "no-estimate-size",
+        .type = OPTION_FLAG,
+        .group = GROUP_PHYSICAL,
+        .commands = CMD_BASEBACKUP,
+        .help = "the server does not estimate the size before it sends",
+        .more = "It begins sooner, and progress does not know how much is to come.",
+    },
+    {
+        .id = OPT_STATUS_INTERVAL,
+        .name = "status-interval",
+        .short_name = 's',
+        .type = OPTION_INT,
+        .group = GROUP_PHYSICAL,
+        .commands = CMD_BASEBACKUP,
+        .initial = "10",
+        .max = 2000000,
+        .range = "0 to 2000000",
+        .arg = "SECONDS",
+        .help = "how often the server is told which WAL has come",
+        .more = "0: only when it asks.",
     },
     {
         .id = OPT_NO_MANIFEST,

@@ -69,7 +69,8 @@ static const OptionSpec rows[] = {
         .help = "reach the node that a coordinator knows as OLD under NEW, repeated",
         .more =
             "Either may be HOST or HOST:PORT. For nodes of a Citus cluster that have other names "
-            "or ports here than on their coordinator.",
+            "or ports here than on their coordinator. With restore --physical: the restored nodes "
+            "know it as NEW from then on, which needs the server's programs on this host.",
     },
     {
         .id = OPT_MAP,
@@ -199,7 +200,8 @@ static const OptionSpec rows[] = {
                 "selection, format and compression: chunks that are the same, byte by byte, are "
                 "referred to there. The set is as whole as any other, and needs those that it "
                 "refers to, which expire keeps as long. Where there is no such set, all is stored. "
-                "With --physical, from PostgreSQL 17 on: what has not changed since the newest such set of the same "
+                "With --physical, from PostgreSQL 17 on: what has not changed since the newest "
+                "such set of the same "
                 "servers is left out; summarize_wal must be on.",
     },
     {

@@ -91,6 +91,9 @@ bool option_duration_parse(const char *text, int64_t *ret_ms, Error *err)
 
 bool option_map_parse(const char *text, int *ret_content, const char **ret_conninfo, Error *err)
 {
+    const char *whole = text;
+    bool coordinator = strncmp(text, "-1=", 3) == 0;
+    text += coordinator ? 1 : 0;
     size_t digits = strspn(text, "0123456789");
     uint64_t content = 0;
     if (digits == 0 || digits > 9 || text[digits] != '=')
@@ -105,8 +108,9 @@ bool option_map_parse(const char *text, int *ret_content, const char **ret_conni
                          "--map names node %" PRIu64 ", but the last possible is %d", content,
                          OPTION_CONTENT_MAX);
     if (text[digits + 1] == '\0')
-        return error_set(err, ERR_USAGE, "--map names no server for node %" PRIu64, content);
-    *ret_content = (int) content;
+        return error_set(err, ERR_USAGE, "--map names no server for node %.*s",
+                         (int) strcspn(whole, "="), whole);
+    *ret_content = coordinator ? -1 : (int) content;
     *ret_conninfo = text + digits + 1;
     return true;
 }

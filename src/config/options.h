@@ -208,8 +208,12 @@ typedef enum OptionId
     OPT_BASE_PROGRESS, /* -P --progress */
     OPT_MAX_RATE,      /* -r */
     OPT_BASE_COMPRESS, /* -Z --compress */
+    OPT_BASE_GZIP,     /* -z */
     OPT_MANIFEST_CHECKSUMS,
+    OPT_MANIFEST_FORCE_ENCODE,
     OPT_NO_MANIFEST,
+    OPT_NO_ESTIMATE_SIZE,
+    OPT_STATUS_INTERVAL, /* -s; seconds */
     OPT_NO_VERIFY_CHECKSUMS,
     OPT_TABLESPACE_MAPPING, /* -T */
     OPT_WALDIR,
@@ -295,7 +299,7 @@ typedef struct CompletionMore
 bool options_write_completion(const char *shell, const CompletionMore *more, FILE *out, Error *err);
 
 /* option_map_parse splits a value of OPT_MAP, "CONTENT=CONNINFO": ret_conninfo points into text.
- * ERR_USAGE when CONTENT is not a number from 0 to OPTION_CONTENT_MAX or CONNINFO is empty; the
+ * ERR_USAGE when CONTENT is not a number from -1 (a coordinator) to OPTION_CONTENT_MAX or CONNINFO is empty; the
  * message does not repeat CONNINFO, which may hold a password. */
 #define OPTION_CONTENT_MAX 4095
 bool option_map_parse(const char *text, int *ret_content, const char **ret_conninfo, Error *err)

@@ -262,31 +262,62 @@ static bool exclude(const Options *o, OptionId a, OptionId b, Error *err)
                      o->values[b].origin);
 }
 
+static bool server_compresses(const Options *o)
+{
+    return strncmp(options_string(o, OPT_BASE_COMPRESS), "server-", 7) == 0;
+}
+
+/* One stream takes what comes through one: not WAL beside it, and no directories. */
+static bool check_stdout(const Options *o, bool tar, bool streams, Error *err)
+{
+    if (strcmp(options_string(o, OPT_PGDATA), "-") != 0)
+        return true;
+    if (!tar)
+        return error_set(err, ERR_USAGE, "standard output takes --format=tar only");
+    if (streams)
+        return error_set(err, ERR_USAGE, "standard output takes --wal-method=fetch or none only");
+    /* The manifest is added. */
+    if (server_compresses(o))
+        return error_set(err, ERR_USAGE,
+                         "an archive for standard output cannot be what the server compresses");
+    return !str_equal(options_string(o, OPT_OUTPUT), "json") ||
+           error_set(err, ERR_USAGE,
+                     "an archive and --output=json cannot both go to standard output");
+}
+
+static bool compresses(const Options *o)
+{
+    const char *how = options_string(o, OPT_BASE_COMPRESS);
+    return is_set(o, OPT_BASE_GZIP) || (strcmp(how, "none") != 0 && strcmp(how, "0") != 0);
+}
+
 static bool check_basebackup(const Options *o, Error *err)
 {
     bool tar = options_string(o, OPT_BASE_FORMAT)[0] == 't';
     bool streams = options_string(o, OPT_WAL_METHOD)[0] == 's';
     if (!is_set(o, OPT_PGDATA))
         return error_set(err, ERR_USAGE, "basebackup needs -D DIRECTORY");
+    if (!check_stdout(o, tar, streams, err))
+        return false;
     if (tar && (is_set(o, OPT_TABLESPACE_MAPPING) || is_set(o, OPT_WALDIR)))
         return error_set(err, ERR_USAGE,
                          "--tablespace-mapping and --waldir are for --format=plain");
-    if (!tar && is_set(o, OPT_BASE_COMPRESS) &&
-        strcmp(options_string(o, OPT_BASE_COMPRESS), "none") != 0 &&
-        strcmp(options_string(o, OPT_BASE_COMPRESS), "0") != 0)
-        return error_set(err, ERR_USAGE, "--compress is for --format=tar");
+    if (!tar && compresses(o) && !server_compresses(o))
+        return error_set(err, ERR_USAGE, "--compress is for --format=tar, but for server- methods");
     if (is_set(o, OPT_CREATE_SLOT) && !is_set(o, OPT_BASE_SLOT))
         return error_set(err, ERR_USAGE, "--create-slot needs --slot");
     if ((is_set(o, OPT_BASE_SLOT) || is_set(o, OPT_NO_SLOT)) && !streams)
         return error_set(err, ERR_USAGE, "--slot and --no-slot are for --wal-method=stream");
     return exclude(o, OPT_BASE_SLOT, OPT_NO_SLOT, err) &&
-           exclude(o, OPT_NO_MANIFEST, OPT_MANIFEST_CHECKSUMS, err);
+           exclude(o, OPT_BASE_GZIP, OPT_BASE_COMPRESS, err) &&
+           exclude(o, OPT_NO_MANIFEST, OPT_MANIFEST_CHECKSUMS, err) &&
+           exclude(o, OPT_NO_MANIFEST, OPT_MANIFEST_FORCE_ENCODE, err);
 }
 
 /* Not sorted out quietly: the second of two targets would be the one that somebody misses. */
 static bool check_maps(const Options *o, Error *err)
 {
-    bool seen[OPTION_CONTENT_MAX + 1] = {false};
+    bool seen[OPTION_CONTENT_MAX + 2] = {false}; /* from -1 on */
     size_t count = 0;
     const char *const *maps = options_list(o, OPT_MAP, &count);
     for (size_t i = 0; i < count; i++)
@@ -295,9 +326,9 @@ static bool check_maps(const Options *o, Error *err)
         const char *conninfo = NULL;
         if (!option_map_parse(maps[i], &content, &conninfo, err))
             return false;
-        if (seen[content])
+        if (seen[content + 1])
             return error_set(err, ERR_USAGE, "--map names node %d twice", content);
-        seen[content] = true;
+        seen[content + 1] = true;
     }
     return true;
 }
@@ -319,11 +350,13 @@ static bool check_restore_physical(const Options *o, Error *err)
         OptionGroup group = option_table_get(i)->group;
         bool of_rows = group == GROUP_CONTENT || group == GROUP_SELECTION ||
                        (group == GROUP_DEFINITION && i != OPT_TABLESPACE_MAP) ||
-                       (group == GROUP_CONNECTION && i != OPT_MAP);
+                       (group == GROUP_CONNECTION && i != OPT_MAP && i != OPT_HOST_MAP);
         if (of_rows && o->values[i].source == SOURCE_COMMAND_LINE)
             return error_set(err, ERR_USAGE, "%s and %s exclude each other",
                              o->values[OPT_PHYSICAL].origin, o->values[i].origin);
     }
+    if (physical && !exclude(o, OPT_STANDBY, OPT_HOST_MAP, err))
+        return false;
     if (!physical || options_given(o, OPT_MAP))
         return true;
     error_set(err, ERR_USAGE, "restore --physical needs the directories to be named");

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "export/output_parts.h"
 
 struct Output
@@ -39,27 +40,11 @@ bool output_check_new(const char *path, Error *err)
     return error_errno(err, ERR_STORAGE, "could not look at \"%s\"", path);
 }
 
-static bool to_stdout(const void *data, size_t len, Error *err)
-{
-    const char *pos = data;
-    while (len > 0)
-    {
-        ssize_t n = write(STDOUT_FILENO, pos, len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return error_errno(err, ERR_STORAGE, "could not write to standard output");
-        pos += n;
-        len -= (size_t) n;
-    }
-    return true;
-}
-
 static bool to_target(void *arg, const void *data, size_t len, Error *err)
 {
     Output *o = arg;
     if (o->writer == NULL)
-        return to_stdout(data, len, err);
+        return fd_write(STDOUT_FILENO, "standard output", data, len, err);
     return storage_write(o->writer, data, len, err) || error_prefix(err, "\"%s\"", o->path);
 }
 

@@ -3,11 +3,14 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "fleet/citus_nodes.h"
 
 typedef struct PhysicalRun
 {
     void *ctx;
     const PhysicalRestoreRequest *request;
+    RestoreHosts hosts;
+    CitusNodes nodes;
     Supervisor *supervisor;
     ProgressMode mode;
     PhysicalRestoreResult *result;
@@ -47,9 +50,56 @@ static void say_left_out(const PhysicalRun *run, const Manifest *m)
     }
 }
 
+/* ---- addresses of nodes ---- */
+
+static const NodeRecord *find_node(const Manifest *m, int content)
+{
+    for (size_t i = 0; i < m->node_count; i++)
+        if (m->nodes[i].content == content)
+            return &m->nodes[i];
+    return NULL;
+}
+
+static bool rewrite_nodes(void *arg, const PhysicalDirectory *directories, size_t count, Error *err)
+{
+    const PhysicalRun *run = arg;
+    CitusDirectory *list = mem_array(run->ctx, CitusDirectory, count);
+    for (size_t i = 0; i < count; i++)
+    {
+        const NodeRecord *node = find_node(run->result->manifest, directories[i].content);
+        list[i] = (CitusDirectory){.path = directories[i].path, .database = node->database};
+    }
+    return citus_nodes_rewrite(&run->nodes, list, count, err);
+}
+
+/* What is needed for it is looked for before anything is written. */
+static bool prepare_nodes(PhysicalRun *run, const Manifest *m, const Cancel *cancel,
+                          PhysicalRestoreRequest *request, Error *err)
+{
+    if (run->hosts.count == 0)
+        return true;
+    if (strcmp(m->set.topology, "citus") != 0)
+        return error_set(err, ERR_USAGE,
+                         "--host-map is for sets of a Citus cluster, and set %s is of topology %s",
+                         m->set.key, m->set.topology);
+    if (!citus_nodes_check(run->hosts.map, run->hosts.count, err))
+        return false;
+    run->nodes = (CitusNodes){.host_map = run->hosts.map,
+                              .host_map_count = run->hosts.count,
+                              .program = citus_nodes_program(
+                                  run->ctx, m->nodes[0].server_version_num / 10000, cancel, err),
+                              .no_sync = request->no_sync,
+                              .cancel = cancel};
+    request->finish = rewrite_nodes;
+    request->finish_arg = run;
+    return run->nodes.program != NULL ||
+           error_hint(err, "--host-map needs the server's programs on the host of the restore.");
+}
+
 static bool run_work(void *arg, Error *err)
 {
     PhysicalRun *run = arg;
+    PhysicalRestoreRequest request = *run->request;
     char *dir;
     Cancel *cancel = supervise_attempt(run->supervisor, err);
     Repo *repo = cancel == NULL ? NULL : repo_open(run->ctx, run->request->repo, err);
@@ -57,20 +107,27 @@ static bool run_work(void *arg, Error *err)
     if (m == NULL)
         return false;
     run->result->manifest = m;
+    if (!prepare_nodes(run, m, cancel, &request, err))
+        return false;
     say_left_out(run, m);
     Progress *progress = progress_new(run->ctx, run->mode, "restore", run->request->directory_count,
                                       (size_t) run->request->jobs);
     supervise_progress(run->supervisor, progress);
-    return physical_restore(run->ctx, repo, dir, run->request, cancel, progress, run->result, err);
+    return physical_restore(run->ctx, repo, dir, &request, cancel, progress, run->result, err);
 }
 
-bool restore_physical(void *ctx, const PhysicalRestoreRequest *request, Supervisor *supervisor,
-                      ProgressMode mode, PhysicalRestoreResult *ret, Error *err)
+bool restore_physical(void *ctx, const PhysicalRestoreRequest *request, RestoreHosts hosts,
+                      Supervisor *supervisor, ProgressMode mode, PhysicalRestoreResult *ret,
+                      Error *err)
 {
     int64_t start = clock_ms();
     *ret = (PhysicalRestoreResult){.manifest = NULL};
-    PhysicalRun run = {
-        .ctx = ctx, .request = request, .supervisor = supervisor, .mode = mode, .result = ret};
+    PhysicalRun run = {.ctx = ctx,
+                       .request = request,
+                       .hosts = hosts,
+                       .supervisor = supervisor,
+                       .mode = mode,
+                       .result = ret};
     bool ok = supervise_run(supervisor, run_work, NULL, &run, err);
     storage_unlock(run.lock);
     ret->elapsed_ms = clock_ms() - start;

@@ -7,6 +7,8 @@
 
 #include "io/codec.h"
 
+#define JOB_SIZE (2 * 1024 * 1024) /* what a thread takes; some of them are in memory for each */
+
 typedef struct ZstdCompress
 {
     IoStage stage;
@@ -93,7 +95,10 @@ IoStage *io_zstd_compress_new(int level, int threads, IoStage *next)
     ZSTD_CCtx_setParameter(z->ctx, ZSTD_c_checksumFlag, 0);
     /* A library that was built without threads refuses them, and does it all by itself. */
     if (threads > 0)
+    {
         ZSTD_CCtx_setParameter(z->ctx, ZSTD_c_nbWorkers, threads);
+        ZSTD_CCtx_setParameter(z->ctx, ZSTD_c_jobSize, JOB_SIZE);
+    }
     return &z->stage;
 }
 

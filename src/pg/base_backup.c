@@ -69,7 +69,8 @@ static const char *make_command(void *ctx, PgConn *conn, const BaseBackupOptions
     str_add(sql, listed ? "BASE_BACKUP (" : "BASE_BACKUP");
     if (!add_text(sql, conn, "LABEL", o->label, err))
         return NULL;
-    add_option(sql, conn, "PROGRESS", NULL);
+    if (!o->no_estimate)
+        add_option(sql, conn, "PROGRESS", NULL);
     if (listed)
         add_new_flags(sql, conn, o);
     else
@@ -81,7 +82,10 @@ static const char *make_command(void *ctx, PgConn *conn, const BaseBackupOptions
     if (o->max_rate > 0)
         add_option(sql, conn, "MAX_RATE",
                    mem_printf(ctx, "%" PRIu64, o->max_rate < 32768 ? 32 : o->max_rate / 1024));
-    add_option(sql, conn, "MANIFEST", o->manifest_checksums != NULL ? "'yes'" : "'no'");
+    add_option(sql, conn, "MANIFEST",
+               o->manifest_checksums == NULL ? "'no'"
+               : o->manifest_encode          ? "'force-encode'"
+                                             : "'yes'");
     bool ok = o->manifest_checksums == NULL ||
               add_text(sql, conn, "MANIFEST_CHECKSUMS", o->manifest_checksums, err);
     ok = ok &&

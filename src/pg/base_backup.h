@@ -21,8 +21,10 @@ typedef struct BaseBackupOptions
     bool tablespace_map;            /* a file of that name in the place of symbolic links */
     uint64_t max_rate;              /* bytes per second, 0: any; the server wants 32 kB to 1 GB */
     bool no_verify;                 /* the server does not check pages */
+    bool no_estimate;               /* the server does not look first how much it will send */
     const char *manifest_checksums; /* algorithm; NULL: no manifest */
-    bool incremental; /* to the backup whose manifest has been uploaded; from 17 on */
+    bool manifest_encode;           /* all names in the manifest as hexadecimal digits */
+    bool incremental;               /* to the backup whose manifest has been uploaded; from 17 on */
     const char *compression;        /* by the server, from 15 on; NULL: none */
     const char *compression_detail;
 } BaseBackupOptions;

@@ -1,6 +1,8 @@
 /* physical/base_store.c - streams to parts; the contract is in base_store.h. */
 #include "physical/base_store.h"
 
+#include <unistd.h>
+
 #include "base/crc32c.h"
 #include "io/worker.h"
 #include "physical/incremental_file.h"
@@ -8,8 +10,8 @@
 #include "physical/tar_stream.h"
 #include "physical/wal_name.h"
 
-#define RING_BLOCKS  32 /* of a quarter of a megabyte each */
-#define LONE_THREADS 0
+#define RING_BLOCKS 32 /* of a quarter of a megabyte each */
+#define THREADS_MAX 4
 
 struct BaseStore
 {
@@ -51,6 +53,14 @@ static void bad_page(void *arg, const char *path, uint32_t segment, uint32_t blo
     (void) path; /* relative to its tablespace */
 }
 
+/* Of a node that is the whole fleet the codec is what all wait for, where there are processors for more of it: one is
+ * the server's, one receives and compares. */
+static int spare_threads(void)
+{
+    long spare = sysconf(_SC_NPROCESSORS_ONLN) - 2;
+    return spare < 0 ? 0 : spare > THREADS_MAX ? THREADS_MAX : (int) spare;
+}
+
 BaseStore *base_store_new(const BaseStoreSpec *spec, Error *err)
 {
     BaseStore *s = mem_new(NULL, BaseStore);
@@ -59,9 +69,8 @@ BaseStore *base_store_new(const BaseStoreSpec *spec, Error *err)
     if (spec->check_pages)
         s->pages = page_check_new(s, spec->block_size, spec->segment_blocks, bad_page, s);
     s->sha256 = io_tap_new(TAP_SHA256, io_sink_new(write_object, s));
-    IoStage *compressor = spec->alone
-                              ? io_compress_threads_new(spec->compress, LONE_THREADS, s->sha256)
-                              : io_compress_new(spec->compress, s->sha256);
+    IoStage *compressor = io_compress_threads_new(spec->compress, spec->alone ? spare_threads() : 0,
+                                                  s->sha256);
     s->xxh3 = io_tap_new(TAP_XXH3_128, compressor);
     s->chain = io_worker_new(RING_BLOCKS, s->xxh3, err);
     if (s->chain != NULL)

@@ -14,6 +14,8 @@
 #include "physical/basebackup_parts.h"
 #include "physical/wal_receive.h"
 
+#define SERVER_COMPRESSES 150000
+
 typedef struct Run
 {
     const BasebackupRequest *request;
@@ -58,6 +60,13 @@ static bool connect_server(Run *run, Error *err)
     if (PQserverVersion(run->walsender->raw) < 130000)
         return error_set(err, ERR_CONNECT, "server version %d is too old, pgark needs 13 or newer",
                          PQserverVersion(run->walsender->raw) / 10000);
+    if (run->request->server_compress != COMPRESS_NONE &&
+        PQserverVersion(run->walsender->raw) < SERVER_COMPRESSES)
+    {
+        error_set(err, ERR_USAGE, "--compress: servers compress from PostgreSQL 15 on, this is %d",
+                  PQserverVersion(run->walsender->raw) / 10000);
+        return error_hint(err, "Leave server- out.");
+    }
     return wal_stream_segment_size(run->walsender, &run->segment_size, err);
 }
 
@@ -90,6 +99,7 @@ static bool start_wal(Run *run, const BaseBackupStart *start, Error *err)
         .slot = run->wal_conn != NULL ? run->slot : run->request->slot,
         .start_lsn = start->lsn,
         .timeline = start->timeline,
+        .status_ms = run->request->status_ms > 0 ? run->request->status_ms : WAL_STATUS_NEVER,
         .store = {.storage = run->form->wal.storage,
                   .base = run->form->wal.above,
                   .dir = run->form->wal.name,
@@ -147,8 +157,17 @@ static bool sink_data(void *arg, const void *data, size_t len, Error *err)
     const Sink *sink = arg;
     Run *run = sink->run;
     run->result->bytes += len;
-    atomic_store_explicit(&run->progress->bytes_done, run->result->bytes, memory_order_relaxed);
+    if (run->request->server_compress == COMPRESS_NONE)
+        atomic_store_explicit(&run->progress->bytes_done, run->result->bytes, memory_order_relaxed);
     return run->form->ops->data(run->form, data, len, err);
+}
+
+/* What comes compressed is told by the server what it was. */
+static void sink_progress(void *arg, uint64_t bytes)
+{
+    const Run *run = ((const Sink *) arg)->run;
+    if (run->request->server_compress != COMPRESS_NONE)
+        atomic_store_explicit(&run->progress->bytes_done, bytes, memory_order_relaxed);
 }
 
 /* ---- the end ---- */
@@ -183,6 +202,7 @@ static const char *recovery_text(const Run *run)
 static bool copy(Run *run, Error *err)
 {
     const BasebackupRequest *r = run->request;
+    bool compressed = r->server_compress != COMPRESS_NONE;
     const BaseBackupOptions options = {.label = r->label,
                                        .fast = r->fast_checkpoint,
                                        .wal = r->wal == BASEBACKUP_WAL_FETCH,
@@ -190,12 +210,18 @@ static bool copy(Run *run, Error *err)
                                        .tablespace_map = r->tar,
                                        .max_rate = r->max_rate,
                                        .no_verify = r->no_verify,
-                                       .manifest_checksums = r->manifest_checksums};
+                                       .no_estimate = r->no_estimate,
+                                       .manifest_encode = r->manifest_encode,
+                                       .manifest_checksums = r->manifest_checksums,
+                                       .compression = compressed ? compress_name(r->server_compress)
+                                                                 : NULL,
+                                       .compression_detail = r->server_detail};
     Sink to = {.run = run};
     const BaseBackupSink sink = {.begin = sink_begin,
                                  .archive = sink_archive,
                                  .manifest = sink_manifest,
                                  .data = sink_data,
+                                 .progress = sink_progress,
                                  .arg = &to};
     BaseBackupEnd end;
     if (!make_slot(run, err) || !base_backup_run(run->walsender, &options, &sink, &end, err))
@@ -207,7 +233,7 @@ static bool copy(Run *run, Error *err)
 static bool run_all(Run *run, Error *err)
 {
     const BasebackupRequest *r = run->request;
-    if (!connect_server(run, err) || !restore_dir_make(&run->dir, err))
+    if (!connect_server(run, err) || (r->directory != NULL && !restore_dir_make(&run->dir, err)))
         return false;
     run->form = r->tar ? basebackup_tar_new(r, &run->dir) : basebackup_plain_new(r, &run->dir);
     return copy(run, err) && run->form->ops->end(run->form, recovery_text(run), err);
@@ -231,7 +257,8 @@ bool basebackup_run(const BasebackupRequest *request, Cancel *cancel, Progress *
                .ctx = ctx,
                .progress = progress_node(progress, 0)};
     *ret = (BasebackupResult){.bytes = 0};
-    if (!restore_dir_check(ctx, request->directory, "--pgdata", &run.dir, err))
+    if (request->directory != NULL &&
+        !restore_dir_check(ctx, request->directory, "--pgdata", &run.dir, err))
         return false;
     progress_phase(progress, "base backup");
     bool ok = run_all(&run, err);
@@ -244,7 +271,8 @@ bool basebackup_run(const BasebackupRequest *request, Cancel *cancel, Progress *
         run.form->ops->clear(run.form);
     if (run.form != NULL)
         run.form->ops->free(run.form);
-    if (run.form != NULL && !ok && !request->no_clean)
+    if (run.form != NULL && !ok && !request->no_clean && request->directory != NULL)
         restore_dir_clear(&run.dir);
+    restore_dir_close(&run.dir);
     return ok;
 }

@@ -27,7 +27,7 @@ typedef struct BasebackupMap
 typedef struct BasebackupRequest
 {
     const PgConnSpec *spec;
-    const char *directory;
+    const char *directory; /* NULL: standard output; with tar, and WAL not streamed */
     bool tar;
     BasebackupWal wal;
     bool fast_checkpoint;
@@ -37,8 +37,13 @@ typedef struct BasebackupRequest
     bool create_slot;
     bool no_slot;
     uint64_t max_rate;              /* bytes per second, 0: any */
-    Compress compress;              /* of tar archives */
+    int64_t status_ms;              /* between reports on streamed WAL; 0: when the server asks */
+    Compress compress;              /* of tar archives, here */
+    CompressMethod server_compress; /* of what comes, by the server; none; not with compress */
+    const char *server_detail;      /* in its own words: level, workers; NULL */
+    bool no_estimate;               /* by the server, of the size */
     const char *manifest_checksums; /* NULL: no manifest */
+    bool manifest_encode;           /* all names in it as hexadecimal digits */
     bool no_verify;
     const BasebackupMap *maps; /* not with tar */
     size_t map_count;
@@ -55,7 +60,7 @@ typedef struct BasebackupResult
 } BasebackupResult;
 
 /* basebackup_run takes it. The directory must be empty or not there (ERR_EXISTS); after a failure it is again,
- * unless no_clean. Blocks. */
+ * unless no_clean. What has gone to standard output by then is not a whole archive. Blocks. */
 bool basebackup_run(const BasebackupRequest *request, Cancel *cancel, Progress *progress,
                     BasebackupResult *ret, Error *err) MUST_CHECK;
 

@@ -23,6 +23,7 @@ typedef struct Plain
     ProgressNode uncounted; /* of the tree: the caller counts */
     RestoreDir wal_dir;     /* of --waldir */
     IoStage *stage;         /* of the archive or the manifest at hand */
+    IoStage *files;         /* in it, of an archive */
     bool in_manifest;
 } Plain;
 
@@ -84,9 +85,9 @@ static bool plain_begin(BasebackupForm *f, const BaseBackupStart *start, Error *
 static bool end_stage(Plain *p, Error *err)
 {
     bool ok = p->stage == NULL ||
-              (p->in_manifest ? io_finish(p->stage, err) : restore_files_end(p->stage, err));
+              (io_finish(p->stage, err) && (p->in_manifest || restore_files_end(p->files, err)));
     io_free(p->stage);
-    p->stage = NULL;
+    p->stage = p->files = NULL;
     return ok;
 }
 
@@ -98,8 +99,10 @@ static bool plain_archive(BasebackupForm *f, const BaseBackupTablespace *space, 
         return false;
     if (space->oid != 0)
         snprintf(stream, sizeof(stream), "%" PRIu32, space->oid);
-    p->stage = restore_files_new(&p->tree, stream, err);
-    return p->stage != NULL;
+    p->files = restore_files_new(&p->tree, stream, err);
+    if (p->files != NULL)
+        p->stage = io_decompress_new(p->form.request->server_compress, p->files);
+    return p->files != NULL;
 }
 
 static bool plain_manifest(BasebackupForm *f, Error *err)
@@ -164,7 +167,7 @@ static bool plain_end(BasebackupForm *f, const char *recovery, Error *err)
            (recovery == NULL || restore_files_recover(&p->tree, recovery, "standby.signal", err)) &&
            (p->form.request->no_sync || p->wal_dir.path == NULL ||
             restore_dir_sync(&p->wal_dir, err)) &&
-           restore_files_settle(&p->tree, p->form.request->no_sync, err);
+           restore_files_settle(&p->tree, err);
 }
 
 static void plain_clear(const BasebackupForm *f)
@@ -180,6 +183,9 @@ static void plain_free(BasebackupForm *f)
 {
     Plain *p = (Plain *) f;
     io_free(p->stage);
+    for (size_t i = 0; i < p->tree.tablespace_count; i++)
+        restore_dir_close(&p->tree.tablespaces[i].dir);
+    restore_dir_close(&p->wal_dir);
     manifest_check_free(p->tree.check);
     pthread_mutex_destroy(&p->tree.mutex);
     mem_free(p->wal_ctx);
@@ -205,6 +211,7 @@ BasebackupForm *basebackup_plain_new(const BasebackupRequest *request, const Res
     p->tree.progress = &p->uncounted;
     p->tree.check = manifest_check_new();
     p->tree.mode = 0700;
+    p->tree.no_sync = request->no_sync;
     pthread_mutex_init(&p->tree.mutex, NULL);
     return &p->form;
 }

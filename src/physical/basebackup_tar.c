@@ -2,10 +2,15 @@
  * physical/basebackup_tar.c - a base backup as tar archives; see basebackup_parts.h.
  *
  * base.tar, <oid>.tar for each tablespace, pg_wal.tar, each with the suffix of its codec; and backup_manifest. The
- * server's archives are passed on as they are, but for their end: members that are added stand before it. A file
- * that is in an archive twice is the second one when that is unpacked.
+ * server's archives are passed on as they are, but for their end: members that are added stand before it. What the
+ * server has compressed is passed on as it is altogether, and nothing can be added. A file
+ * that is in an archive twice is the second one when that is unpacked. To standard output goes base.tar alone, with
+ * the manifest as its last member.
  */
+#include <unistd.h>
+
 #include "base/clock.h"
+#include "base/fd.h"
 #include "base/str.h"
 #include "io/worker.h"
 #include "physical/basebackup_parts.h"
@@ -21,7 +26,7 @@
 typedef struct Out
 {
     IoStage *chain;
-    StorageWriter *file;
+    StorageWriter *file; /* NULL: standard output */
 } Out;
 
 typedef struct Tar
@@ -34,15 +39,21 @@ typedef struct Tar
     TarStream *stream;
     bool in_manifest;
     bool in_base;
+    bool base_came;
     bool in_conf;
-    Str *conf; /* what the server has in CONF */
+    Str *conf;    /* what the server has in CONF */
+    bool alone;   /* base.tar goes to standard output */
+    int manifest; /* alone: a file that keeps it until its length is known; -1 */
+    uint64_t manifest_bytes;
 } Tar;
 
 /* ---- files ---- */
 
 static bool write_file(void *arg, const void *data, size_t len, Error *err)
 {
-    return storage_write(((Out *) arg)->file, data, len, err);
+    const Out *out = arg;
+    return out->file != NULL ? storage_write(out->file, data, len, err)
+                             : fd_write(STDOUT_FILENO, "standard output", data, len, err);
 }
 
 static char *path_of(void *ctx, const Tar *t, const char *name)
@@ -59,16 +70,22 @@ static void out_free(Out *out)
     mem_free(out);
 }
 
-static Out *out_new(const Tar *t, const char *name, bool compress, Error *err)
+static bool out_open(const Tar *t, const char *name, Compress how, StorageWriter **ret_file,
+                     Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "name");
-    const BasebackupRequest *r = t->form.request;
-    const Compress how = compress ? r->compress : (Compress){.method = COMPRESS_NONE};
     const char *path = path_of(tmp, t, mem_printf(tmp, "%s%s", name, compress_suffix(how.method)));
+    *ret_file = storage_write_open(
+        t->place.storage, path,
+        t->form.request->no_sync ? STORAGE_WRITE_NO_SYNC : STORAGE_WRITE_PLAIN, err);
+    return *ret_file != NULL;
+}
+
+static Out *out_new(const Tar *t, const char *name, bool compress, Error *err)
+{
+    const Compress how = compress ? t->form.request->compress : (Compress){.method = COMPRESS_NONE};
     Out *out = mem_new(NULL, Out);
-    out->file = storage_write_open(t->place.storage, path,
-                                   r->no_sync ? STORAGE_WRITE_NO_SYNC : STORAGE_WRITE_PLAIN, err);
-    if (out->file != NULL)
+    if (t->alone || out_open(t, name, how, &out->file, err))
         out->chain = io_worker_new(
             RING_BLOCKS, io_compress_new(how, io_buffer_new(io_sink_new(write_file, out))), err);
     if (out->chain != NULL)
@@ -80,8 +97,8 @@ static Out *out_new(const Tar *t, const char *name, bool compress, Error *err)
 /* NULL is fine. */
 static bool out_close(Out **out, Error *err)
 {
-    bool ok = *out == NULL ||
-              (io_finish((*out)->chain, err) && storage_writer_commit((*out)->file, err));
+    bool ok = *out == NULL || (io_finish((*out)->chain, err) &&
+                               ((*out)->file == NULL || storage_writer_commit((*out)->file, err)));
     out_free(*out);
     *out = NULL;
     return ok;
@@ -129,17 +146,26 @@ static bool member_data(void *arg, const void *data, size_t len, Error *err UNUS
     return true;
 }
 
-static bool tar_begin(BasebackupForm *f, const BaseBackupStart *start UNUSED, Error *err)
+static bool tar_begin(BasebackupForm *f, const BaseBackupStart *start, Error *err)
 {
     Tar *t = (Tar *) f;
-    return basebackup_place(t, f->dir->path, &t->place, err) &&
-           basebackup_place(t, mem_printf(t, "%s/" WAL_PARTS, f->dir->path), &f->wal, err);
+    if (t->alone && start->count > 1)
+    {
+        error_set(
+            err, ERR_USAGE,
+            "the server has tablespaces, of which each is an archive of its own, and standard "
+            "output takes one");
+        return error_hint(err, "-D DIRECTORY takes them all.");
+    }
+    return t->alone ||
+           (basebackup_place(t, f->dir->path, &t->place, err) &&
+            basebackup_place(t, mem_printf(t, "%s/" WAL_PARTS, f->dir->path), &f->wal, err));
 }
 
 static bool end_archive(Tar *t, Error *err)
 {
-    if (t->stream == NULL)
-        return true;
+    if (t->stream == NULL) /* there is none, or the server compresses it */
+        return out_close(&t->data, err);
     bool ok = tar_stream_finish(t->stream, err);
     mem_free(t->stream);
     t->stream = NULL;
@@ -157,11 +183,18 @@ static bool tar_archive(BasebackupForm *f, const BaseBackupTablespace *space, Er
 {
     Tar *t = (Tar *) f;
     char name[32] = "base.tar";
+    const CompressMethod server = f->request->server_compress;
     const TarEvents events = {.begin = begin_member, .data = member_data, .arg = t};
     if (!end_archive(t, err))
         return false;
     if (space->oid != 0)
         snprintf(name, sizeof(name), "%" PRIu32 ".tar", space->oid);
+    t->base_came = t->base_came || space->oid == 0;
+    if (server != COMPRESS_NONE)
+    {
+        t->data = out_new(t, mem_printf(t, "%s%s", name, compress_suffix(server)), false, err);
+        return t->data != NULL;
+    }
     t->in_base = space->oid == 0;
     t->stream = tar_stream_new(t, &events);
     t->data = out_new(t, name, true, err);
@@ -174,14 +207,25 @@ static bool tar_manifest(BasebackupForm *f, Error *err)
     if (!end_archive(t, err))
         return false;
     t->in_manifest = true;
+    if (t->alone)
+        return (t->manifest = fd_temporary(err)) >= 0;
     t->data = out_new(t, MANIFEST, false, err);
     return t->data != NULL;
+}
+
+static bool keep_manifest(Tar *t, const void *data, size_t len, Error *err)
+{
+    t->manifest_bytes += len;
+    return t->alone ? fd_write(t->manifest, "a temporary file", data, len, err)
+                    : io_write(t->data->chain, data, len, err);
 }
 
 static bool tar_data(BasebackupForm *f, const void *data, size_t len, Error *err)
 {
     Tar *t = (Tar *) f;
     if (t->in_manifest)
+        return keep_manifest(t, data, len, err);
+    if (t->stream == NULL) /* the server compresses it */
         return io_write(t->data->chain, data, len, err);
     for (size_t done = 0, n = 0; done < len; done += n)
     {
@@ -234,20 +278,48 @@ static bool add_recovery(Tar *t, const char *recovery, Error *err)
            add_member(t->base, "standby.signal", "", 0, err);
 }
 
+static bool add_manifest(Tar *t, Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "buffer");
+    char *buffer = mem_array(tmp, char, IO_BUFFER_SIZE);
+    if (t->manifest < 0)
+        return true;
+    if (!add_header(t->base, MANIFEST, t->manifest_bytes, err))
+        return false;
+    for (uint64_t done = 0; done < t->manifest_bytes;)
+    {
+        ssize_t n = pread(t->manifest, buffer, IO_BUFFER_SIZE, (off_t) done);
+        if (n <= 0)
+            return error_errno(err, ERR_STORAGE, "cannot read a temporary file");
+        if (!io_write(t->base->chain, buffer, (size_t) n, err))
+            return false;
+        done += (uint64_t) n;
+    }
+    return add_padding(t->base, t->manifest_bytes, err);
+}
+
+/* What follows when all archives are finished: nothing but them is in the directory, and their names are durable. */
+static bool end_directory(Tar *t, Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "end");
+    return t->alone ||
+           (storage_remove_dir(t->place.storage, path_of(tmp, t, WAL_PARTS), err) &&
+            (t->form.request->no_sync ||
+             storage_sync_dir(t->place.storage,
+                              mem_printf(tmp, "%s/%s", t->place.above, t->place.name), err)));
+}
+
 static bool tar_end(BasebackupForm *f, const char *recovery, Error *err)
 {
     Tar *t = (Tar *) f;
-    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "end");
     if (!end_archive(t, err) || !out_close(&t->data, err))
         return false;
-    if (t->base == NULL)
+    if (!t->base_came)
         return error_set(err, ERR_QUERY, "the server sent no data directory");
-    bool ok = add_recovery(t, recovery, err) && add_end(t->base, err) && out_close(&t->base, err);
+    bool ok = t->base == NULL || (add_recovery(t, recovery, err) && add_manifest(t, err) &&
+                                  add_end(t->base, err) && out_close(&t->base, err));
     ok = ok && (t->wal == NULL || (add_end(t->wal, err) && out_close(&t->wal, err)));
-    return ok && storage_remove_dir(t->place.storage, path_of(tmp, t, WAL_PARTS), err) &&
-           (f->request->no_sync ||
-            storage_sync_dir(t->place.storage,
-                             mem_printf(tmp, "%s/%s", t->place.above, t->place.name), err));
+    return ok && end_directory(t, err);
 }
 
 static void tar_free(BasebackupForm *f)
@@ -256,6 +328,8 @@ static void tar_free(BasebackupForm *f)
     out_free(t->data);
     out_free(t->base);
     out_free(t->wal);
+    if (t->manifest >= 0)
+        close(t->manifest);
     mem_free(t);
 }
 
@@ -279,5 +353,7 @@ BasebackupForm *basebackup_tar_new(const BasebackupRequest *request, const Resto
     Tar *t = mem_new(NULL, Tar);
     t->form = (BasebackupForm){.ops = &tar_ops, .request = request, .dir = dir};
     t->conf = str_new(t);
+    t->alone = request->directory == NULL;
+    t->manifest = -1;
     return &t->form;
 }

@@ -72,6 +72,8 @@ char *recovery_settings(void *ctx, const Recovery *r, Error *err)
     add_setting(s, own, target == NULL ? "" : target);
     add_setting(s, "recovery_target_timeline", "latest");
     add_setting(s, "recovery_target_action", r->standby ? "pause" : "promote");
+    if (r->held)
+        str_add(s, RECOVERY_HOLD);
     return s->data;
 }
 

@@ -21,7 +21,11 @@ typedef struct Recovery
     const char *target_time; /* NULL: none; without both, the end of all WAL there is */
     bool archive;            /* WAL that is received all the time is wanted, too */
     bool standby;            /* go on with recovery for ever */
+    bool held; /* no server may be started by itself until RECOVERY_HOLD is taken away */
 } Recovery;
+
+/* The last line of the settings of one that is held: starting it fails, and its log says why. */
+#define RECOVERY_HOLD "shared_preload_libraries = 'pgark_restore_is_not_finished'\n"
 
 /* recovery_command gives the value of restore_command, below ctx: "pgark get-wal" with its arguments, quoted for
  * the shell that the server runs it by. There are no secrets in it. ERR_USAGE: a path that a shell cannot be

@@ -335,7 +335,8 @@ static bool check_manifest(const PhysicalRestore *r, RestoreTree *tree, Error *e
                            .stored = manifest->bytes,
                            .sha256 = manifest->sha256};
     AUTO(io_free)
-    IoStage *listing = keep ? restore_files_manifest(tree, err) : io_sink_new(to_check, tree->check);
+    IoStage *listing = keep ? restore_files_manifest(tree, err)
+                            : io_sink_new(to_check, tree->check);
     return listing != NULL &&
            object_read(r->repo->storage, set->dir, &object, set->m->set.compress.method, listing,
                        r->cancel, err) &&
@@ -373,10 +374,27 @@ static bool seal(void *arg, size_t i, Error *err)
                          .target_name = r->request->standby ? NULL : r->target.name,
                          .target_time = r->request->standby ? NULL : r->target.time,
                          .archive = r->request->standby || r->target.archive,
-                         .standby = r->request->standby};
+                         .standby = r->request->standby,
+                         .held = r->request->finish != NULL};
     return (set_label(r, tree, err) && cancel_check(r->cancel, err) &&
-            restore_files_seal(tree, &recovery, r->request->no_sync, err)) ||
+            restore_files_seal(tree, &recovery, err)) ||
            error_prefix(err, "node %d", tree->record->content);
+}
+
+static bool finish(PhysicalRestore *r, Error *err)
+{
+    if (r->request->finish == NULL)
+        return true;
+    PhysicalDirectory *directories = mem_array(r->ctx, PhysicalDirectory, r->tree_count);
+    for (size_t i = 0; i < r->tree_count; i++)
+        directories[i] = (PhysicalDirectory){.content = r->trees[i].record->content,
+                                             .path = r->trees[i].data.path};
+    if (!r->request->finish(r->request->finish_arg, directories, r->tree_count, err))
+        return false;
+    for (size_t i = 0; i < r->tree_count; i++)
+        if (!restore_files_release(&r->trees[i], err))
+            return false;
+    return true;
 }
 
 /* ---- all ---- */
@@ -400,6 +418,7 @@ static bool make_trees(PhysicalRestore *r, Progress *progress, Error *err)
         RestoreTree *tree = &r->trees[i];
         pthread_mutex_init(&tree->mutex, NULL);
         tree->mode = 0700;
+        tree->no_sync = r->request->no_sync;
         tree->check = manifest_check_new();
         tree->names = r->chain.count > 1 ? name_set_new(NULL) : NULL;
         tree->progress = progress_node(progress, i);
@@ -460,9 +479,11 @@ static bool fill(PhysicalRestore *r, Progress *progress, Error *err)
     for (size_t set = 0; ok && set < r->chain.count; set++)
         ok = fill_set(r, set, err);
     progress_phase(progress, "checking and syncing");
-    ok = ok && parallel_run(r->tree_count, seal, r, r->cancel, err);
+    ok = ok && parallel_run(r->tree_count, seal, r, r->cancel, err) && finish(r, err);
     for (size_t i = 0; !ok && i < made; i++)
         restore_dir_clear(directory_at(r, i));
+    for (size_t i = 0; i < made; i++)
+        restore_dir_close(directory_at(r, i));
     return ok;
 }
 
@@ -517,8 +538,8 @@ bool physical_restore(void *ctx, Repo *repo, const char *set_dir,
                          .request = request,
                          .cancel = cancel};
     progress_phase(progress, "checking");
-    bool ok = chain_open(repo, ctx, set_dir, ret->manifest, &r.chain, err) &&
-              find_repo(&r, err) && make_trees(&r, progress, err) && fill(&r, progress, err);
+    bool ok = chain_open(repo, ctx, set_dir, ret->manifest, &r.chain, err) && find_repo(&r, err) &&
+              make_trees(&r, progress, err) && fill(&r, progress, err);
     if (ok)
         report(&r, ret);
     chain_close(&r.chain);

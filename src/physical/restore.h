@@ -49,6 +49,10 @@ typedef struct PhysicalRestoreRequest
     bool no_sync;
     bool no_space_check;
     const char *program; /* path of pgark, for the servers' restore_command */
+    /* NULL; or called once, when all files are there and no server can be started yet but by who knows how
+     * (recovery.h, held), with the absolute paths of the directories. A failure of it is one of the restore. */
+    bool (*finish)(void *arg, const PhysicalDirectory *directories, size_t count, Error *err);
+    void *finish_arg;
 } PhysicalRestoreRequest;
 
 /* What has become of a node. */

@@ -100,8 +100,23 @@ bool restore_dir_make(RestoreDir *dir, Error *err)
     dir->made = mkdir(dir->path, 0700) == 0;
     if (!dir->made && errno != EEXIST)
         return error_errno(err, ERR_STORAGE, "cannot create directory %s", dir->path);
-    return dir->made || chmod(dir->path, 0700) == 0 ||
-           error_errno(err, ERR_STORAGE, "cannot change the mode of %s", dir->path);
+    if (!dir->made && chmod(dir->path, 0700) != 0)
+        return error_errno(err, ERR_STORAGE, "cannot change the mode of %s", dir->path);
+    dir->fd = open(dir->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    dir->opened = dir->fd >= 0;
+    if (dir->opened)
+        return true;
+    error_errno(err, ERR_STORAGE, "cannot open directory %s", dir->path);
+    if (dir->made)
+        rmdir(dir->path);
+    return false;
+}
+
+void restore_dir_close(RestoreDir *dir)
+{
+    if (dir->opened)
+        close(dir->fd);
+    dir->opened = false;
 }
 
 static bool remove_entry(void *arg, const char *name, const StorageInfo *info, Error *err)
@@ -142,11 +157,5 @@ bool restore_dir_space(const RestoreDir *dir, uint64_t *ret_free, uint64_t *ret_
 
 bool restore_dir_sync(const RestoreDir *dir, Error *err)
 {
-    int fd = open(dir->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool ok = fd >= 0 && syncfs(fd) == 0;
-    if (!ok)
-        error_errno(err, ERR_STORAGE, "cannot sync %s", dir->path);
-    if (fd >= 0)
-        close(fd);
-    return ok;
+    return syncfs(dir->fd) == 0 || error_errno(err, ERR_STORAGE, "cannot sync %s", dir->path);
 }

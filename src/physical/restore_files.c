@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/crc32c.h"
+#include "base/fd.h"
 #include "base/lsn.h"
 #include "base/str.h"
 #include "physical/incremental_file.h"
@@ -23,9 +24,9 @@
 #define CONTROL_HIDDEN "global/pg_control.pgark"
 #define TABLESPACE_MAP "tablespace_map"
 #define MANIFEST_NAME  "backup_manifest"
+#define WRITE_OUT      ((off_t) 8 * 1024 * 1024) /* so much begins its way to the disk at once */
+#define WRITE_OUT_END  ((off_t) 1024 * 1024)     /* and so much at the end of a file */
 #define SWEEP_DEPTH    16
-#define WRITE_OUT                                                                                  \
-    ((off_t) 4 * 1024 * 1024) /* files of that size begin their way to the disk at once */
 
 typedef struct Files
 {
@@ -35,11 +36,13 @@ typedef struct Files
     char prefix[sizeof("pg_tblspc/") + 12]; /* of the names in the server's manifest */
     bool base;
     TarStream *tar;
-    int fd; /* of the file at hand; -1: it is left out */
+    int fd;                   /* of the file at hand; -1: it is left out */
     IncrementalFile *changes; /* NULL: of a whole backup, which has none */
     bool in_changes;          /* the file at hand is of changed blocks */
     uint32_t length;          /* that the file has by them, in blocks */
     char path[PATH_MAX];
+    off_t written; /* of that file */
+    off_t started; /* how much of it is on its way to the disk */
     uint32_t crc;
 } Files;
 
@@ -113,6 +116,7 @@ static bool begin_file(Files *f, const TarMember *m, Error *err)
 {
     const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
     f->crc = 0;
+    f->written = f->started = 0;
     f->fd = -1;
     f->in_changes = false;
     if ((f->base && is_left_out(m->name)) || f->dir == NULL)
@@ -135,13 +139,17 @@ static bool begin_file(Files *f, const TarMember *m, Error *err)
 
 /* ---- files of changed blocks ---- */
 
-static bool begin_changes(Files *f, const TarMember *m, Error *err)
+static bool begin_changes(Files *f, const TarMember *m, const char *whole, Error *err)
 {
+    if (!tar_name_sound(whole))
+        return error_set(err, ERR_CORRUPT, "blocks come of a file with an impossible name");
     f->crc = 0;
+    f->written = f->started = 0;
     f->in_changes = true;
     f->fd = f->dir == NULL ? -1 : open(f->path, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
     if (f->fd < 0 && f->dir != NULL && errno == ENOENT)
-        return error_set(err, ERR_CORRUPT, "blocks of file \"%s\" come, which is not there", f->path);
+        return error_set(err, ERR_CORRUPT, "blocks of file \"%s\" come, which is not there",
+                         f->path);
     if (f->fd < 0 && f->dir != NULL)
         return error_errno(err, ERR_STORAGE, "cannot open %s", f->path);
     incremental_file_begin(f->changes, m->size);
@@ -189,7 +197,7 @@ static bool on_block(void *arg, uint32_t block, const void *page, Error *err)
 static void note_name(const Files *f, const char *name)
 {
     char path[TAR_NAME_LEN + sizeof(f->prefix)];
-    if (f->tree->names == NULL || f->dir == NULL)
+    if (!f->tree->later || f->dir == NULL)
         return;
     snprintf(path, sizeof(path), "%s%s", f->prefix, name);
     pthread_mutex_lock(&f->tree->mutex);
@@ -205,11 +213,11 @@ static bool on_begin(void *arg, const TarMember *m, Error *err)
     bool changes = m->kind == TAR_FILE && f->tree->later &&
                    incremental_file_whole(m->name, whole, sizeof(whole));
     const char *name = control ? CONTROL_HIDDEN : changes ? whole : m->name;
-    note_name(f, control ? CONTROL_HIDDEN : changes ? whole : m->name);
+    note_name(f, name);
     if (!set_path(f, name, err))
         return false;
     if (changes)
-        return begin_changes(f, m, err);
+        return begin_changes(f, m, whole, err);
     switch (m->kind)
     {
     case TAR_DIRECTORY:
@@ -222,20 +230,14 @@ static bool on_begin(void *arg, const TarMember *m, Error *err)
     return begin_file(f, m, err);
 }
 
-static bool write_all(int fd, const char *path, const void *data, size_t len, Error *err)
+/* The disk works while what comes next is read and decompressed, and syncing at the end has little left to wait for.
+ * Nothing depends on it: that it fails is not looked at. */
+static void write_out(Files *f, off_t least)
 {
-    const char *p = data;
-    while (len > 0)
-    {
-        ssize_t n = write(fd, p, len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return error_errno(err, ERR_STORAGE, "cannot write to %s", path);
-        p += n;
-        len -= (size_t) n;
-    }
-    return true;
+    if (f->tree->no_sync || f->written - f->started < least)
+        return;
+    (void) sync_file_range(f->fd, f->started, f->written - f->started, SYNC_FILE_RANGE_WRITE);
+    f->started = f->written;
 }
 
 static bool on_data(void *arg, const void *data, size_t len, Error *err)
@@ -245,7 +247,13 @@ static bool on_data(void *arg, const void *data, size_t len, Error *err)
     if (f->in_changes)
         return incremental_file_write(f->changes, data, len, err) ||
                error_prefix(err, "%s", f->path);
-    return f->fd < 0 || write_all(f->fd, f->path, data, len, err);
+    if (f->fd < 0)
+        return true;
+    if (!fd_write(f->fd, f->path, data, len, err))
+        return false;
+    f->written += (off_t) len;
+    write_out(f, WRITE_OUT);
+    return true;
 }
 
 static bool close_file(int *fd, const char *path, Error *err)
@@ -264,8 +272,8 @@ static bool on_end(void *arg, const TarMember *m, Error *err)
         return true;
     if (f->in_changes && (!incremental_file_end(f->changes, err) || !set_length(f, f->length, err)))
         return error_prefix(err, "%s", f->path);
-    if (f->fd >= 0 && (off_t) m->size >= WRITE_OUT)
-        (void) sync_file_range(f->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+    if (f->fd >= 0)
+        write_out(f, WRITE_OUT_END);
     if (!close_file(&f->fd, f->path, err))
         return false;
     pthread_mutex_lock(&f->tree->mutex);
@@ -375,9 +383,11 @@ void restore_files_next(RestoreTree *tree)
 }
 
 /* The directory (path; its name in the server's manifest with a slash, or nothing) keeps what came. */
-static bool sweep(const RestoreTree *tree, const char *path, const char *name, int depth, Error *err);
+static bool sweep(const RestoreTree *tree, const char *path, const char *name, int depth,
+                  Error *err);
 
-static bool sweep_entry(const RestoreTree *tree, const char *path, const char *name, int depth, Error *err)
+static bool sweep_entry(const RestoreTree *tree, const char *path, const char *name, int depth,
+                        Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "sweep");
     struct stat s;
@@ -395,7 +405,8 @@ static bool sweep_entry(const RestoreTree *tree, const char *path, const char *n
     return error_errno(err, ERR_STORAGE, "cannot remove %s", path);
 }
 
-static bool sweep(const RestoreTree *tree, const char *path, const char *name, int depth, Error *err)
+static bool sweep(const RestoreTree *tree, const char *path, const char *name, int depth,
+                  Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "sweep");
     bool ok = true;
@@ -440,7 +451,7 @@ static bool listing_write(IoStage *stage, const void *data, size_t len, Error *e
 {
     Listing *l = (Listing *) stage;
     return manifest_check_write(l->tree->check, data, len, err) &&
-           write_all(l->fd, l->path, data, len, err);
+           fd_write(l->fd, l->path, data, len, err);
 }
 
 static bool listing_finish(IoStage *stage, Error *err)
@@ -499,7 +510,7 @@ static bool write_file(const RestoreTree *tree, const char *name, const char *te
 {
     char path[PATH_MAX];
     int fd = create(tree, name, path, err);
-    bool ok = fd >= 0 && write_all(fd, path, text, strlen(text), err);
+    bool ok = fd >= 0 && fd_write(fd, path, text, strlen(text), err);
     return close_file(&fd, path, ok ? err : NULL) && ok;
 }
 
@@ -511,7 +522,7 @@ static bool append_settings(const RestoreTree *tree, const char *text, Error *er
                   (tree->mode & 0050) != 0 ? 0640 : 0600);
     if (fd < 0)
         return error_errno(err, ERR_STORAGE, "cannot open %s", path);
-    bool ok = write_all(fd, path, text, strlen(text), err);
+    bool ok = fd_write(fd, path, text, strlen(text), err);
     return close_file(&fd, path, ok ? err : NULL) && ok;
 }
 
@@ -566,7 +577,7 @@ static bool sync_directory(const char *path, Error *err)
     return ok;
 }
 
-static bool name_control(const RestoreTree *tree, bool no_sync, Error *err)
+static bool name_control(const RestoreTree *tree, Error *err)
 {
     char from[PATH_MAX];
     char to[PATH_MAX];
@@ -575,7 +586,7 @@ static bool name_control(const RestoreTree *tree, bool no_sync, Error *err)
     if (rename(from, to) != 0)
         return error_errno(err, ERR_STORAGE, "cannot rename %s to %s", from, to);
     *strrchr(to, '/') = '\0';
-    return no_sync || sync_directory(to, err);
+    return tree->no_sync || sync_directory(to, err);
 }
 
 /* ---- backup_label of an incremental backup ---- */
@@ -605,7 +616,8 @@ static char *read_label(void *ctx, const char *path, Error *err)
 }
 
 /* Appends the lines that stay; *ret_found: the others say what they must. */
-static void filter_label(Str *to, const char *text, uint64_t lsn, uint32_t timeline, bool *ret_found)
+static void filter_label(Str *to, const char *text, uint64_t lsn, uint32_t timeline,
+                         bool *ret_found)
 {
     bool lsn_found = false, timeline_found = false;
     for (const char *line = text, *end; *line != '\0'; line = end)
@@ -628,7 +640,8 @@ static void filter_label(Str *to, const char *text, uint64_t lsn, uint32_t timel
     *ret_found = lsn_found && timeline_found;
 }
 
-bool restore_files_label(const RestoreTree *tree, uint64_t base_lsn, uint32_t base_timeline, Error *err)
+bool restore_files_label(const RestoreTree *tree, uint64_t base_lsn, uint32_t base_timeline,
+                         Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "label");
     const char *path = mem_printf(tmp, "%s/" LABEL, tree->data.path);
@@ -639,8 +652,9 @@ bool restore_files_label(const RestoreTree *tree, uint64_t base_lsn, uint32_t ba
         return false;
     filter_label(label, text, base_lsn, base_timeline, &found);
     if (!found)
-        return error_set(err, ERR_CORRUPT,
-                         "its backup_label does not say that it is incremental to the set before it");
+        return error_set(
+            err, ERR_CORRUPT,
+            "its backup_label does not say that it is incremental to the set before it");
     return (unlink(path) == 0 || error_errno(err, ERR_STORAGE, "cannot replace %s", path)) &&
            write_file(tree, LABEL, label->data, err);
 }
@@ -650,13 +664,13 @@ bool restore_files_recover(RestoreTree *tree, const char *settings, const char *
     return append_settings(tree, settings, err) && write_file(tree, signal, "", err);
 }
 
-bool restore_files_settle(RestoreTree *tree, bool no_sync, Error *err)
+bool restore_files_settle(RestoreTree *tree, Error *err)
 {
-    return set_modes(tree, err) && (no_sync || sync_all(tree, err)) &&
-           name_control(tree, no_sync, err);
+    return set_modes(tree, err) && (tree->no_sync || sync_all(tree, err)) &&
+           name_control(tree, err);
 }
 
-bool restore_files_seal(RestoreTree *tree, const Recovery *recovery, bool no_sync, Error *err)
+bool restore_files_seal(RestoreTree *tree, const Recovery *recovery, Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "settings");
     const char *settings = recovery_settings(tmp, recovery, err);
@@ -664,5 +678,23 @@ bool restore_files_seal(RestoreTree *tree, const Recovery *recovery, bool no_syn
         return false;
     if (tree->tablespace_count > 0 && !write_file(tree, TABLESPACE_MAP, map_text(tmp, tree), err))
         return false;
-    return restore_files_settle(tree, no_sync, err);
+    return restore_files_settle(tree, err);
+}
+
+bool restore_files_release(const RestoreTree *tree, Error *err)
+{
+    const size_t len = sizeof(RECOVERY_HOLD) - 1;
+    char path[PATH_MAX];
+    char end[sizeof(RECOVERY_HOLD)] = "";
+    snprintf(path, sizeof(path), "%s/postgresql.auto.conf", tree->data.path);
+    int fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+    off_t size = fd < 0 ? -1 : lseek(fd, 0, SEEK_END);
+    bool found = size >= (off_t) len && pread(fd, end, len, size - (off_t) len) == (ssize_t) len &&
+                 memcmp(end, RECOVERY_HOLD, len) == 0;
+    bool ok = found && ftruncate(fd, size - (off_t) len) == 0 && (tree->no_sync || fsync(fd) == 0);
+    if (!ok)
+        error_errno(err, ERR_STORAGE, "cannot change %s", path);
+    if (fd >= 0)
+        close(fd);
+    return ok;
 }

@@ -28,6 +28,7 @@ typedef struct RestoreTree
     RestoreTablespace *tablespaces;
     size_t tablespace_count;
     ProgressNode *progress;
+    bool no_sync;          /* nobody waits for the disk */
     pthread_mutex_t mutex; /* guards what follows */
     ManifestCheck *check;  /* which files have come */
     uint64_t files, bytes;
@@ -55,8 +56,8 @@ bool restore_files_end(const IoStage *stage, Error *err) MUST_CHECK;
  * one; ERR_CORRUPT: it is not incremental to a backup that began there. */
 void restore_files_next(RestoreTree *tree);
 bool restore_files_sweep(RestoreTree *tree, Error *err) MUST_CHECK;
-bool restore_files_label(const RestoreTree *tree, uint64_t base_lsn, uint32_t base_timeline, Error *err)
-    MUST_CHECK;
+bool restore_files_label(const RestoreTree *tree, uint64_t base_lsn, uint32_t base_timeline,
+                         Error *err) MUST_CHECK;
 
 /* When all streams are through: restore_files_whole tells whether what has come is a data directory;
  * restore_files_manifest makes a sink that takes the server's own manifest, keeps it, and compares. ERR_CORRUPT. */
@@ -64,15 +65,17 @@ bool restore_files_whole(const RestoreTree *tree, Error *err) MUST_CHECK;
 IoStage *restore_files_manifest(RestoreTree *tree, Error *err);
 
 /* restore_files_recover adds settings to postgresql.auto.conf, and the empty file that says how a server starts:
- * recovery.signal or standby.signal. restore_files_settle sets the modes of directories, makes all durable (unless
- * no_sync), and then lets the server start: global/pg_control gets its name. */
+ * recovery.signal or standby.signal. restore_files_settle sets the modes of directories, makes all durable (unless the
+ * tree's no_sync), and then lets the server start: global/pg_control gets its name. */
 bool restore_files_recover(RestoreTree *tree, const char *settings, const char *signal, Error *err)
     MUST_CHECK;
-bool restore_files_settle(RestoreTree *tree, bool no_sync, Error *err) MUST_CHECK;
+bool restore_files_settle(RestoreTree *tree, Error *err) MUST_CHECK;
 
-/* restore_files_seal writes what tells the server where its tablespaces are and how to recover, makes all durable
- * (unless no_sync), and then lets it start: restore_files_recover, restore_files_settle. */
-bool restore_files_seal(RestoreTree *tree, const Recovery *recovery, bool no_sync, Error *err)
-    MUST_CHECK;
+/* restore_files_release takes RECOVERY_HOLD (recovery.h) away. */
+bool restore_files_release(const RestoreTree *tree, Error *err) MUST_CHECK;
+
+/* restore_files_seal writes what tells the server where its tablespaces are and how to recover, and then
+ * does what restore_files_recover and restore_files_settle do. */
+bool restore_files_seal(RestoreTree *tree, const Recovery *recovery, Error *err) MUST_CHECK;
 
 #endif

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "physical/object_read.h"
 #include "physical/wal_check.h"
 #include "physical/wal_name.h"
@@ -40,18 +41,7 @@ static bool open_file(Fetch *f, Error *err)
 static bool write_all(void *arg, const void *data, size_t len, Error *err)
 {
     const Fetch *f = arg;
-    const char *p = data;
-    while (len > 0)
-    {
-        ssize_t n = write(f->fd, p, len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return error_errno(err, ERR_STORAGE, "cannot write to %s", f->path);
-        p += n;
-        len -= (size_t) n;
-    }
-    return true;
+    return fd_write(f->fd, f->path, data, len, err);
 }
 
 static const WalRecord *find_wal(const Manifest *m, int content, const char *name)

@@ -61,7 +61,8 @@ static uint64_t segment_start(const WalReceive *r, uint64_t lsn)
  * one whose WAL it has not any more. */
 static bool send_status(WalReceive *r, Error *err)
 {
-    r->status_due_ms = clock_ms() + STATUS_MS;
+    int64_t every_ms = r->request.status_ms > 0 ? r->request.status_ms : STATUS_MS;
+    r->status_due_ms = every_ms == WAL_STATUS_NEVER ? INT64_MAX : clock_ms() + every_ms;
     return wal_stream_status(r->conn, wal_receive_at(r), r->taken ? r->durable : 0, err);
 }
 
@@ -214,7 +215,7 @@ static bool wait_for_more(WalReceive *r, Error *err)
                             {.fd = cancel_fd(r->cancel), .events = POLLIN},
                             {.fd = r->wake, .events = POLLIN}};
     int64_t left = r->status_due_ms - clock_ms();
-    if (left > 0 && poll(fds, 3, (int) left) < 0 && errno != EINTR)
+    if (left > 0 && poll(fds, 3, left < INT_MAX ? (int) left : INT_MAX) < 0 && errno != EINTR)
         return error_errno(err, ERR_INTERNAL, "could not wait for the server");
     /* It has said what it had to: want and stop are looked at in every round. */
     uint64_t count;

@@ -11,6 +11,8 @@
 #include "pg/conn.h"
 #include "physical/wal_store.h"
 
+#define WAL_STATUS_NEVER INT64_MAX /* see status_ms */
+
 typedef struct WalReceiveRequest
 {
     const PgConnSpec *spec; /* of the node; a replication connection of its own is made */
@@ -19,6 +21,9 @@ typedef struct WalReceiveRequest
     const char *slot;       /* NULL: without one; one that is temporary belongs to conn */
     uint64_t start_lsn;     /* rounded down to its segment */
     uint32_t timeline;
+    int64_t
+        status_ms; /* between reports of what has come; 0: so often that no server gives up by its defaults;
+                          WAL_STATUS_NEVER: only when it asks */
     bool
         follow; /* to the next timeline where this one ends, and its history file is stored; else that is an
                     error (ERR_CHANGED) */

@@ -36,6 +36,8 @@ wal_level = logical
 max_connections = 150
 max_locks_per_transaction = 256
 max_worker_processes = 20
+max_wal_senders = 10
+max_replication_slots = 10
 citus.node_conninfo = 'sslmode=disable'
 citus.enable_statistics_collection = off
 CONF

@@ -59,12 +59,13 @@ static void push(IoStage *chain, const char *data, size_t len, size_t step)
     assert_true(io_finish(chain, &err));
 }
 
-static void round_trip(Compress codec, size_t len, size_t step)
+static void round_trip_threads(Compress codec, int threads, size_t len, size_t step)
 {
     void *ctx = mem_context(NULL, "test");
     char *data = make_data(ctx, len);
     Str *stored = str_new(ctx), *back = str_new(ctx);
-    IoStage *out = io_buffer_new(io_compress_new(codec, io_sink_new(sink_str, stored)));
+    IoStage *out = io_buffer_new(
+        io_compress_threads_new(codec, threads, io_sink_new(sink_str, stored)));
     IoStage *in = io_decompress_new(codec.method, io_sink_new(sink_str, back));
 
     /* Twice, so that reset is seen to work. */
@@ -82,6 +83,20 @@ static void round_trip(Compress codec, size_t len, size_t step)
     io_free(out);
     io_free(in);
     mem_free(ctx);
+}
+
+static void round_trip(Compress codec, size_t len, size_t step)
+{
+    round_trip_threads(codec, 0, len, step);
+}
+
+static void test_threads(void **state UNUSED)
+{
+    for (size_t i = 0; i < LENGTH_OF(all_codecs); i++)
+    {
+        round_trip_threads(all_codecs[i], 3, 1, 1);
+        round_trip_threads(all_codecs[i], 3, (size_t) 9 * 1024 * 1024 + 1, 100003);
+    }
 }
 
 static void test_round_trip(void **state UNUSED)
@@ -438,11 +453,12 @@ static void test_parse(void **state UNUSED)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),  cmocka_unit_test(test_reset_midway),
-        cmocka_unit_test(test_damage),      cmocka_unit_test(test_second_frame),
-        cmocka_unit_test(test_sink_error),  cmocka_unit_test(test_tap),
-        cmocka_unit_test(test_limit),       cmocka_unit_test(test_text_rows),
-        cmocka_unit_test(test_binary_rows), cmocka_unit_test(test_parse),
+        cmocka_unit_test(test_threads),      cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_reset_midway), cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_second_frame), cmocka_unit_test(test_sink_error),
+        cmocka_unit_test(test_tap),          cmocka_unit_test(test_limit),
+        cmocka_unit_test(test_text_rows),    cmocka_unit_test(test_binary_rows),
+        cmocka_unit_test(test_parse),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -447,6 +447,14 @@ static const struct
     {OPT_BASE_PROGRESS, {"basebackup", "-D", "x", "-P"}},
     {OPT_BASE_PROGRESS, {"basebackup", "-D", "x", "--progress"}},
     {OPT_MAX_RATE, {"basebackup", "-D", "x", "-r", "100M"}},
+    {OPT_PGDATA, {"basebackup", "-D", "-", "-Ft", "-X", "fetch"}},
+    {OPT_BASE_GZIP, {"basebackup", "-D", "x", "-Ft", "-z"}},
+    {OPT_BASE_GZIP, {"basebackup", "-D", "x", "-Ft", "--gzip"}},
+    {OPT_MANIFEST_FORCE_ENCODE, {"basebackup", "-D", "x", "--manifest-force-encode"}},
+    {OPT_NO_ESTIMATE_SIZE, {"basebackup", "-D", "x", "--no-estimate-size"}},
+    {OPT_STATUS_INTERVAL, {"basebackup", "-D", "x", "-s", "0"}},
+    {OPT_STATUS_INTERVAL, {"basebackup", "-D", "x", "--status-interval=60"}},
+    {OPT_HOST_MAP, {"restore", KEY, "--repo=/r", "--physical", "--map=-1=/d", "--host-map=a=b"}},
     {OPT_BASE_COMPRESS, {"basebackup", "-D", "x", "-Ft", "-Z", "5"}},
     {OPT_BASE_COMPRESS, {"basebackup", "-D", "x", "-Ft", "--compress=client-zstd:3"}},
     {OPT_MANIFEST_CHECKSUMS, {"basebackup", "-D", "x", "--manifest-checksums=SHA512"}},
@@ -464,6 +472,73 @@ static const struct
     {OPT_PASSWORD, {"basebackup", "-D", "x", "-W"}},
     {OPT_VERBOSE, {"basebackup", "-D", "x", "-v"}},
 };
+
+/* Every option that pg_basebackup of versions 13 to 18 has; those of which why is not NULL are refused by name. */
+static const struct
+{
+    const char *name;
+    char letter;
+    const char *why;
+} base_options[] = {
+    {"pgdata", 'D', NULL},
+    {"format", 'F', NULL},
+    {"incremental", 'i', "sets only"}, /* from 17 on */
+    {"max-rate", 'r', NULL},
+    {"write-recovery-conf", 'R', NULL},
+    {"target", 't', "on its own host"}, /* from 15 on */
+    {"tablespace-mapping", 'T', NULL},
+    {"waldir", 0, NULL},
+    {"wal-method", 'X', NULL},
+    {"gzip", 'z', NULL},
+    {"compress", 'Z', NULL},
+    {"checkpoint", 'c', NULL},
+    {"create-slot", 'C', NULL},
+    {"label", 'l', NULL},
+    {"no-clean", 'n', NULL},
+    {"no-sync", 'N', NULL},
+    {"progress", 'P', NULL},
+    {"slot", 'S', NULL},
+    {"verbose", 'v', NULL},
+    {"version", 'V', NULL},
+    {"manifest-checksums", 0, NULL},
+    {"manifest-force-encode", 0, NULL},
+    {"no-estimate-size", 0, NULL},
+    {"no-manifest", 0, NULL},
+    {"no-slot", 0, NULL},
+    {"no-verify-checksums", 0, NULL},
+    {"sync-method", 0, "settled"}, /* from 17 on */
+    {"help", '?', NULL},
+    {"dbname", 'd', NULL},
+    {"host", 'h', NULL},
+    {"port", 'p', NULL},
+    {"status-interval", 's', NULL},
+    {"username", 'U', NULL},
+    {"no-password", 'w', NULL},
+    {"password", 'W', NULL},
+};
+
+static void test_basebackup(void **state)
+{
+    (void) state;
+    const unsigned command = CMD_BASEBACKUP;
+    for (size_t i = 0; i < LENGTH_OF(base_options); i++)
+    {
+        const char *name = base_options[i].name;
+        char letter = base_options[i].letter;
+        const OptionSpec *spec = option_table_by_name(name, strlen(name), command);
+        const OptionRefused *refused = option_refused_by_name(name, command);
+        bool taken = base_options[i].why == NULL;
+        if (taken != (spec != NULL && (spec->commands & command) != 0) ||
+            taken != (refused == NULL))
+            fail_msg("--%s is not what it should be", name);
+        if (!taken)
+            assert_non_null(strstr(refused->why, base_options[i].why));
+        if (taken && letter != 0)
+            assert_int_equal(option_table_short(spec, command), letter);
+        if (!taken && letter != 0)
+            assert_ptr_equal(option_refused_by_short(letter, command), refused);
+    }
+}
 
 static void test_lines(void **state)
 {
@@ -531,7 +606,7 @@ int main(void)
         cmocka_unit_test(test_known),          cmocka_unit_test(test_refused),
         cmocka_unit_test(test_contradictions), cmocka_unit_test(test_own),
         cmocka_unit_test(test_lines),          cmocka_unit_test(test_all_covered),
-        cmocka_unit_test(test_refused_rows),
+        cmocka_unit_test(test_refused_rows),   cmocka_unit_test(test_basebackup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

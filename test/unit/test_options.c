@@ -477,12 +477,14 @@ static const Refused refused[] = {
     {{"expire", KEY, "--repo=/r", "--keep=1"}, "expire takes no argument", ""},
     /* --map */
     {{RESTORE, "--map", "x"}, "does not begin with a node's number", "--map=0=CONNINFO"},
-    {{RESTORE, "--map=-1=x"}, "does not begin with a node's number", ""},
     {{RESTORE, "--map==x"}, "does not begin with a node's number", ""},
     {{RESTORE, "--map=0:x"}, "does not begin with a node's number", ""},
     {{RESTORE, "--map=9999999999=x"}, "does not begin with a node's number", ""},
     {{RESTORE, "--map=4096=x"}, "names node 4096", ""},
     {{RESTORE, "--map=0="}, "names no server for node 0", ""},
+    {{RESTORE, "--map=-1="}, "names no server for node -1", ""},
+    {{RESTORE, "--map=-2=x"}, "does not begin with a node's number", ""},
+    {{RESTORE, "--map=-1=a", "--map=-1=b"}, "--map names node -1 twice", ""},
     {{RESTORE, "--map=0=a", "--map=00=b"}, "--map names node 0 twice", ""},
     {{BACKUP, "--config=/nonexistent"}, "cannot open the configuration file \"/nonexistent\"", ""},
     {{BACKUP, "--config=/tmp"}, "cannot read the configuration file \"/tmp\"", ""},
@@ -795,6 +797,9 @@ static void test_map(void **state)
     assert_true(option_map_parse("12=host=a dbname=b", &content, &conninfo, &err));
     assert_int_equal(content, 12);
     assert_string_equal(conninfo, "host=a dbname=b");
+    assert_true(option_map_parse("-1=/srv/pg", &content, &conninfo, &err));
+    assert_int_equal(content, -1);
+    assert_string_equal(conninfo, "/srv/pg");
 }
 
 /* ---- help, version, manual pages, completions ---- */

@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "physical/recovery.h"
 #include "physical/recovery_target.h"
+#include "physical/single_user.h"
 
 static bool gather(void *arg, const void *data, size_t len, Error *err)
 {
@@ -148,13 +149,76 @@ static void test_times(void **state)
     }
 }
 
+/* ---- single-user mode ---- */
+
+static bool add_row(void *arg, const char *text, Error *err)
+{
+    str_addf(arg, "%s|", text);
+    return strcmp(text, "stop") != 0 || error_set(err, ERR_PROGRAM, "stop");
+}
+
+static void test_rows(void **state)
+{
+    (void) state;
+    static const char output[] =
+        "\nPostgreSQL stand-alone backend 15.20\nbackend> \t 1: ?column?\t(typeid = 25, len = -1)\n"
+        "\t----\n\t 1: ?column? = \"pgark:one 5432\"\t(typeid = 25, len = -1)\n\t----\n"
+        "\t 1: n = \"no mark\"\t(typeid)\nbackend> \t 1: x = \"pgark:\"\t(typeid)\nbackend> ";
+    void *ctx = mem_context(NULL, "test");
+    for (size_t step = 1; step < sizeof(output); step++)
+    {
+        Error err = ERROR_INIT;
+        Str *rows = str_new(ctx);
+        SingleUserOutput o = {.on_row = add_row, .arg = rows};
+        for (size_t at = 0; at < sizeof(output) - 1; at += step)
+            assert_true(single_user_take(
+                &o, output + at, step < sizeof(output) - 1 - at ? step : sizeof(output) - 1 - at,
+                &err));
+        assert_string_equal(rows->data, "one 5432||");
+    }
+    mem_free(ctx);
+}
+
+/* A line that is too long is none, and the next one is again. */
+static void test_long_row(void **state)
+{
+    (void) state;
+    void *ctx = mem_context(NULL, "test");
+    Error err = ERROR_INIT;
+    Str *rows = str_new(ctx);
+    SingleUserOutput o = {.on_row = add_row, .arg = rows};
+    assert_true(single_user_take(&o, " = \"pgark:long", 14, &err));
+    for (int i = 0; i < 10000; i++)
+        assert_true(single_user_take(&o, "x", 1, &err));
+    assert_true(single_user_take(&o, "\"\n = \"pgark:short\"\n", 19, &err));
+    assert_string_equal(rows->data, "short|");
+    assert_false(single_user_take(&o, " = \"pgark:stop\"\n", 16, &err));
+    assert_int_equal(err.code, ERR_PROGRAM);
+    mem_free(ctx);
+}
+
+/* The hold is the last line, so that nothing behind it is in force and taking it away takes nothing else. */
+static void test_held(void **state)
+{
+    (void) state;
+    void *ctx = mem_context(NULL, "test");
+    Error err = ERROR_INIT;
+    Recovery r = {.program = "/p", .repo = "/r", .key = "20261120231502", .target_name = "x"};
+    const char *without = recovery_settings(ctx, &r, &err);
+    assert_null(strstr(without, "not_finished"));
+    r.held = true;
+    assert_string_equal(recovery_settings(ctx, &r, &err),
+                        mem_printf(ctx, "%s" RECOVERY_HOLD, without));
+    mem_free(ctx);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_quoting),
-        cmocka_unit_test(test_line_break),
-        cmocka_unit_test(test_settings),
-        cmocka_unit_test(test_times),
+        cmocka_unit_test(test_quoting),  cmocka_unit_test(test_line_break),
+        cmocka_unit_test(test_settings), cmocka_unit_test(test_times),
+        cmocka_unit_test(test_rows),     cmocka_unit_test(test_long_row),
+        cmocka_unit_test(test_held),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

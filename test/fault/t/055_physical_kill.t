@@ -76,4 +76,14 @@ SKIP:
     is($code, 130, 'ended: it is');
     is_deeply([ glob("$ended/*") ], [], 'ended: nothing is left in the directory that was there');
 }
+
+# ---- restore: a disk that cannot take it
+SKIP:
+{
+    my $small = $ENV{PGARK_TEST_TMPFS};
+    skip 'no small file system: not root', 5 if !defined $small;
+    pgark_fails([ 'restore', $key, '--physical', '--repo', $repo, '--map', "0=$small/data" ],
+        qr{^pgark: error: \Q$small\E/data: there is room for .*, and .* are to be written there}m, 'small disk');
+    ok(!-e "$small/data", 'small disk: nothing is made');
+}
 done_testing();

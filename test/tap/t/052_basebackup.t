@@ -117,6 +117,73 @@ for my $compress ([ 'none', '', 'cat' ], [ 'zstd:1', '.zst', 'zstd', '-dcq' ], [
     starts("tar, $method", $copy, 1)->stop;
 }
 
+# ---- the server compresses
+for my $compress ([ 'server-zstd:level=3', '.zst', 'zstd' ], [ 'server-lz4', '.lz4', 'lz4' ], [ 'server-gzip:1', '.gz', 'gzip' ])
+{
+    my ($method, $suffix, $program) = @$compress;
+    ($place, $elsewhere) = fresh();
+    if ($node->pg_version < 15)
+    {
+        pgark_fails([ @base, '-D', $place, '-F', 'tar', '-Z', $method ], qr/servers compress from PostgreSQL 15 on/, "$method: an old server");
+        last;
+    }
+    pgark_ok([ @base, '-D', $place, '-Z', $method, '-T', "$space=$elsewhere", '-R', '-P' ], "$method, plain");
+    is_sound("$method, plain", $place);
+    starts("$method, plain", $place, 1)->stop if $method =~ /zstd/;
+    ($place, $elsewhere) = fresh();
+    pgark_ok([ @base, '-D', $place, '-F', 'tar', '-Z', $method ], "$method, tar");
+    my $oid = $node->safe_psql('postgres', q{SELECT oid FROM pg_tablespace WHERE spcname = 'elsewhere'});
+    is_deeply([ sort map { s{.*/}{}r } glob "$place/*" ],
+        [ sort "$oid.tar$suffix", 'backup_manifest', "base.tar$suffix", 'pg_wal.tar' ], "$method, tar: the files");
+    my ($copy, $there) = fresh();
+    mkdir $_, 0700 for $copy, $there;
+    ok(IPC::Run::run([ 'cat', "$place/$_->[0].tar$suffix" ], '|', [ $program, '-dcq' ], '|', [ 'tar', '-x', '-C', $_->[1] ]),
+        "$method, tar: $_->[0] can be unpacked")
+      for [ 'base', $copy ], [ $oid, $there ];
+    system('tar', '-x', '-C', "$copy/pg_wal", '-f', "$place/pg_wal.tar") == 0 or die 'tar';
+    spew_bytes("$copy/tablespace_map", "$oid $there\n");
+    starts("$method, tar", $copy)->stop if $method =~ /zstd/;
+}
+my ($unmade) = fresh();
+my $refusal = pgark_fails([ @base, '-D', $unmade, '-F', 'tar', '-Z', 'server-zstd:99' ], qr/./, 'a level that there is not');
+like($refusal, qr/compression level|compress from/, 'a level that there is not: the server says so');
+ok(!-e $unmade, 'a level that there is not: no directory is left');
+
+# ---- one archive to standard output
+my $lone = physical_server('lone');
+$lone->safe_psql('postgres', 'CREATE TABLE big AS SELECT i, md5(i::text) AS text FROM generate_series(1, 30000) i; CREATE TABLE away AS SELECT i FROM generate_series(1, 1000) i');
+for my $case ([ ['-X', 'fetch', '-z', '-R'], [ 'gzip', '-dc' ] ], [ [ '-X', 'none', '--no-estimate-size', '--manifest-force-encode' ], ['cat'] ])
+{
+    my ($args, $program) = @$case;
+    my ($copy) = fresh();
+    mkdir $copy, 0700;
+    my ($said, $unpacked) = ('', '');
+    local %ENV = pgark_env();
+    ok(IPC::Run::run([ $ENV{PGARK}, 'basebackup', '-d', conninfo($lone), '-c', 'fast', '-N', '-F', 'tar', '-D', '-', @$args ], '2>', \$said,
+            '|', $program, '|', [ 'tar', '-xv', '-C', $copy ], '>', \$unpacked), "stdout, @$args: it is an archive") or diag($said);
+    like($said, qr/^base backup in standard output: .*WAL from/m, "stdout, @$args: what was made is told elsewhere");
+    is((split /\n/, $unpacked)[-1], 'backup_manifest', "stdout, @$args: its manifest stands at the end");
+    my $files = slurp_bytes("$copy/backup_manifest");
+    "@$args" =~ /encode/
+      ? ok($files =~ /"Encoded-Path"/ && $files !~ /"Path"/, "stdout, @$args: all names are encoded")
+      : starts("stdout, @$args", $copy, 1)->stop;
+}
+pgark_fails([ @base, '-F', 'tar', '-X', 'fetch', '-D', '-' ], qr/has tablespaces.*hint: -D DIRECTORY/s, 'stdout: a server with tablespaces');
+
+# ---- what pg_basebackup has: all of it is taken, or refused by name
+my ($help, $refusals) = ('', 0);
+IPC::Run::run([ 'pg_basebackup', '--help' ], '>', \$help) or die 'pg_basebackup --help';
+my %seen = map { $_ => 1 } $help =~ /^ +(?:-\w, )?--([a-z-]+)/mg;
+cmp_ok(scalar keys %seen, '>', 25, 'pg_basebackup has options');
+my $own = pgark_ok([ 'basebackup', '--help' ], 'help');
+for my $option (sort keys %seen)
+{
+    next if $own =~ /--\Q$option\E\b/;
+    pgark_fails([ 'basebackup', '-D', 'x', "--$option=x" ], qr/--\Q$option\E is not taken: /, "--$option");
+    $refusals++;
+}
+cmp_ok($refusals, '<=', 3, 'few are refused');
+
 # ---- what is refused, and what stays after a failure
 my ($full) = fresh();
 mkdir $full;
@@ -132,7 +199,14 @@ for my $case (
     [ qr/needs --slot/,           '-D', $place, '-C' ],
     [ qr/wal-method=stream/,      '-D', $place, '-X', 'fetch', '-S', 'x' ],
     [ qr/32k to 1024M/,           '-D', $place, '-r', '1k' ],
-    [ qr/does not compress/,      '-D', $place, '-F', 'tar', '-Z', 'server-gzip' ],
+    [ qr/takes --format=tar only/,   '-D', '-' ],
+    [ qr/takes --wal-method=fetch/,  '-D', '-', '-F', 'tar' ],
+    [ qr/cannot both go to standard/, '-D', '-', '-F', 'tar', '-X', 'none', '--output=json' ],
+    [ qr/--gzip and --compress exclude/, '-D', $place, '-F', 'tar', '-z', '-Z', 'zstd' ],
+    [ qr/--target is not taken/,     '-D', $place, '-t', 'server:/x' ],
+    [ qr/is no method/,           '-D', $place, '-F', 'tar', '-Z', 'server-pglz' ],
+    [ qr/cannot add files/,       '-D', $place, '-F', 'tar', '-Z', 'server-gzip', '-R' ],
+    [ qr/cannot be what the server compresses/, '-D', '-', '-F', 'tar', '-X', 'none', '-Z', 'server-gzip' ],
     [ qr/needs -D/ ])
 {
     my ($pattern, @args) = @$case;

@@ -1,0 +1,254 @@
+/* fleet/citus_nodes.c - addresses in pg_dist_node; the contract is in citus_nodes.h. */
+#include "fleet/citus_nodes.h"
+
+#include "base/log.h"
+#include "base/str.h"
+#include "fleet/engine.h"
+#include "pg/program.h"
+#include "physical/single_user.h"
+
+/* Names come as hexadecimal digits, so that nothing in them means anything to whoever reads the rows. */
+#define LIST_DATABASES                                                                             \
+    "SELECT '" SINGLE_USER_MARK "' || pg_catalog.encode(pg_catalog.convert_to(datname::text,"      \
+    " pg_catalog.getdatabaseencoding()), 'hex') FROM pg_catalog.pg_database WHERE datallowconn"    \
+    " ORDER BY oid\n"
+#define LIST_NODES                                                                                 \
+    "SELECT '" SINGLE_USER_MARK "' || nodeid || ' ' || nodeport || ' '"                            \
+    " || pg_catalog.encode(pg_catalog.convert_to(nodename, 'UTF8'), 'hex')"                        \
+    " FROM pg_catalog.pg_dist_node ORDER BY nodeid\n"
+
+typedef struct Address
+{
+    const char *id; /* nodeid */
+    const char *host;
+    const char *port;
+} Address;
+
+typedef struct AddressList
+{
+    void *ctx;
+    Address *items;
+    size_t count, capacity;
+} AddressList;
+
+typedef struct NameList
+{
+    void *ctx;
+    char **items;
+    size_t count, capacity;
+} NameList;
+
+/* ---- what comes ---- */
+
+static char *decode(void *ctx, const char *hex, Error *err)
+{
+    size_t len = strlen(hex);
+    char *text = mem_array(ctx, char, len / 2 + 1);
+    for (size_t i = 0; i + 1 < len; i += 2)
+    {
+        char pair[] = {hex[i], hex[i + 1], '\0'};
+        char *end;
+        text[i / 2] = (char) strtoul(pair, &end, 16);
+        if (*end != '\0' || text[i / 2] == '\0')
+            len = 1;
+    }
+    if (len % 2 == 0 && len > 0)
+        return text;
+    error_set(err, ERR_PROGRAM, "a name in the server's answer cannot be read");
+    return NULL;
+}
+
+static bool add_database(void *arg, const char *text, Error *err)
+{
+    NameList *list = arg;
+    char *name = decode(list->ctx, text, err);
+    if (name != NULL)
+        *mem_push(list->ctx, list->items, list->count, list->capacity, char *) = name;
+    return name != NULL;
+}
+
+static bool add_address(void *arg, const char *text, Error *err)
+{
+    AddressList *list = arg;
+    char *id = mem_strdup(list->ctx, text);
+    char *port = strchr(id, ' ');
+    char *host = port == NULL ? NULL : strchr(port + 1, ' ');
+    if (host == NULL)
+        return error_set(err, ERR_PROGRAM, "a node in the server's answer cannot be read");
+    *port++ = '\0';
+    *host++ = '\0';
+    Address *a = mem_push(list->ctx, list->items, list->count, list->capacity, Address);
+    *a = (Address){.id = id, .port = port, .host = decode(list->ctx, host, err)};
+    return a->host != NULL;
+}
+
+/* ---- what is changed ---- */
+
+typedef struct Rewrite
+{
+    const CitusNodes *nodes;
+    SingleUser server;
+    bool *used; /* of each entry of the map */
+    size_t tables;
+} Rewrite;
+
+static bool map_address(Rewrite *w, void *ctx, Address *a)
+{
+    for (size_t i = 0; i < w->nodes->host_map_count; i++)
+    {
+        const char *host = a->host;
+        const char *port = a->port;
+        engine_map_host(ctx, &w->nodes->host_map[i], 1, &host, &port);
+        if (host == a->host && port == a->port)
+            continue;
+        w->used[i] = true;
+        a->host = host;
+        a->port = port;
+        return true;
+    }
+    return false;
+}
+
+static bool is_port(const char *text)
+{
+    size_t len = strlen(text);
+    return len > 0 && len < 6 && strspn(text, "0123456789") == len && atoi(text) > 0 &&
+           atoi(text) < 65536;
+}
+
+bool citus_nodes_check(const NameMap *host_map, size_t count, Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "ports");
+    for (size_t i = 0; i < count; i++)
+    {
+        const NameMap all = {.from = "any", .to = host_map[i].to};
+        const char *host = "any";
+        const char *port = "5432";
+        engine_map_host(tmp, &all, 1, &host, &port);
+        if (!is_port(port))
+            return error_set(err, ERR_USAGE, "--host-map: \"%s\" is no port", port);
+    }
+    return true;
+}
+
+static bool check_addresses(const AddressList *list, Error *err)
+{
+    for (size_t i = 0; i < list->count; i++)
+    {
+        const Address *a = &list->items[i];
+        for (size_t j = 0; j < i; j++)
+            if (strcmp(a->host, list->items[j].host) == 0 &&
+                strcmp(a->port, list->items[j].port) == 0)
+                return error_set(err, ERR_USAGE, "--host-map gives two nodes the address %s:%s",
+                                 a->host, a->port);
+    }
+    return true;
+}
+
+/* In two steps, as two nodes may change places and every address is there once. */
+static const char *statements_for(void *ctx, const AddressList *list)
+{
+    Str *sql = str_new(ctx);
+    str_add(sql, "UPDATE pg_catalog.pg_dist_node SET nodename = 'pgark ' || nodeid\n");
+    for (size_t i = 0; i < list->count; i++)
+    {
+        const Address *a = &list->items[i];
+        size_t len = strlen(a->host);
+        char *hex = mem_array(ctx, char, 2 * len + 1);
+        str_hex(hex, a->host, len);
+        str_addf(sql,
+                 "UPDATE pg_catalog.pg_dist_node SET nodename = pg_catalog.convert_from("
+                 "pg_catalog.decode('%s', 'hex'), 'UTF8'), nodeport = %s WHERE nodeid = %s\n",
+                 hex, a->port, a->id);
+    }
+    str_add(sql, LIST_NODES);
+    return sql->data;
+}
+
+static bool same_addresses(const AddressList *a, const AddressList *b)
+{
+    bool same = a->count == b->count;
+    for (size_t i = 0; same && i < a->count; i++)
+        same = strcmp(a->items[i].id, b->items[i].id) == 0 &&
+               strcmp(a->items[i].host, b->items[i].host) == 0 &&
+               strcmp(a->items[i].port, b->items[i].port) == 0;
+    return same;
+}
+
+static bool rewrite_database(Rewrite *w, const char *database, Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "nodes");
+    AddressList list = {.ctx = tmp};
+    AddressList now = {.ctx = tmp};
+    bool changed = false;
+    /* A database without Citus has no such table, and gives no rows. */
+    if (!single_user_run(&w->server, database, LIST_NODES, add_address, &list, err))
+        return false;
+    w->tables += list.count > 0 ? 1 : 0;
+    for (size_t i = 0; i < list.count; i++)
+        changed = map_address(w, tmp, &list.items[i]) || changed;
+    if (!changed)
+        return true;
+    if (!check_addresses(&list, err) ||
+        !single_user_run(&w->server, database, statements_for(tmp, &list), add_address, &now, err))
+        return false;
+    return same_addresses(&list, &now) ||
+           error_set(err, ERR_PROGRAM, "the addresses of the nodes could not be changed");
+}
+
+static bool rewrite_directory(Rewrite *w, const CitusDirectory *d, Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "databases");
+    NameList databases = {.ctx = tmp};
+    w->server.directory = d->path;
+    if (!single_user_run(&w->server, d->database, LIST_DATABASES, add_database, &databases, err))
+        return false;
+    if (databases.count == 0)
+        return error_set(err, ERR_PROGRAM, "the server's databases could not be listed");
+    for (size_t i = 0; i < databases.count; i++)
+        if (!rewrite_database(w, databases.items[i], err))
+            return error_prefix(err, "database \"%s\"", databases.items[i]);
+    return true;
+}
+
+static bool check_used(const Rewrite *w, Error *err)
+{
+    const CitusNodes *n = w->nodes;
+    for (size_t i = 0; w->tables > 0 && i < n->host_map_count; i++)
+    {
+        if (w->used[i])
+            continue;
+        error_set(err, ERR_USAGE, "--host-map=%s=%s: the cluster knows no node by that address",
+                  n->host_map[i].from, n->host_map[i].to);
+        return error_hint(err, "The addresses are those that pg_dist_node of the cluster had.");
+    }
+    if (w->tables == 0)
+        log_warning("no node that is restored here has a table of the cluster's nodes");
+    return true;
+}
+
+bool citus_nodes_rewrite(const CitusNodes *nodes, const CitusDirectory *directories, size_t count,
+                         Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "rewrite");
+    Rewrite w = {
+        .nodes = nodes,
+        .server = {.program = nodes->program, .no_sync = nodes->no_sync, .cancel = nodes->cancel},
+        .used = mem_array(tmp, bool, nodes->host_map_count)};
+    for (size_t i = 0; i < count; i++)
+        if (!rewrite_directory(&w, &directories[i], err))
+            return error_prefix(err, "%s: the table of the cluster's nodes", directories[i].path);
+    return check_used(&w, err);
+}
+
+const char *citus_nodes_program(void *ctx, int major, const Cancel *cancel, Error *err)
+{
+    PgProgram program;
+    if (!pg_program_find(ctx, "postgres", NULL, major, cancel, &program, err))
+        return NULL;
+    if (program.major == major)
+        return program.path;
+    error_set(err, ERR_PROGRAM, "\"%s\" is version %d, the servers of the set are %d", program.path,
+              program.major, major);
+    return NULL;
+}
