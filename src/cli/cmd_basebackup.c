@@ -29,16 +29,29 @@ static bool parse_rate(const char *text, uint64_t *ret, Error *err)
     return true;
 }
 
-static bool parse_compress(const char *text, Compress *ret, Error *err)
+/* What stands behind the method is the server's affair, which may know more than this program does. */
+static bool parse_server_compress(void *ctx, const char *text, BasebackupRequest *r, Error *err)
+{
+    size_t len = strcspn(text, ":");
+    const char *name = mem_strndup(ctx, text, len);
+    if (!compress_method_by_name(name, &r->server_compress))
+        return error_set(err, ERR_USAGE, "--compress: \"server-%.40s\" is no method", name);
+    if (text[len] == ':' && r->server_compress != COMPRESS_NONE)
+        r->server_detail = mem_strdup(ctx, text + len + 1);
+    if (r->server_compress == COMPRESS_NONE || !r->tar || !r->write_recovery)
+        return true;
+    error_set(err, ERR_USAGE,
+              "--write-recovery-conf cannot add files to archives that the server compresses");
+    return error_hint(err, "Leave server- out, or use --format=plain.");
+}
+
+static bool parse_compress(void *ctx, const char *text, BasebackupRequest *r, Error *err)
 {
     if (strncmp(text, "server-", 7) == 0)
-    {
-        error_set(err, ERR_USAGE, "--compress: the server does not compress for pgark");
-        return error_hint(err, "Leave server- out.");
-    }
+        return parse_server_compress(ctx, text + 7, r, err);
     if (strncmp(text, "client-", 7) == 0)
         text += 7;
-    return compress_parse(text, ret, err) || error_prefix(err, "--compress");
+    return compress_parse(text, &r->compress, err) || error_prefix(err, "--compress");
 }
 
 static bool parse_maps(void *ctx, const Options *o, BasebackupRequest *r, Error *err)
@@ -86,9 +99,9 @@ static bool make_request(void *ctx, const Options *o, BasebackupRequest *r, Erro
     r->no_sync = options_flag(o, OPT_NO_SYNC);
     r->no_clean = options_flag(o, OPT_NO_CLEAN);
     return (rate == NULL || parse_rate(rate, &r->max_rate, err)) && parse_maps(ctx, o, r, err) &&
-           parse_compress(options_flag(o, OPT_BASE_GZIP) ? "gzip"
-                                                         : options_string(o, OPT_BASE_COMPRESS),
-                          &r->compress, err);
+           parse_compress(
+               ctx, options_flag(o, OPT_BASE_GZIP) ? "gzip" : options_string(o, OPT_BASE_COMPRESS),
+               r, err);
 }
 
 static bool work(void *arg, Error *err)

@@ -117,9 +117,9 @@ static void print_json(const VerifyRun *run, int64_t ms)
         json_object_set_new(
             object, "physical",
             json_pack("{s:I, s:I, s:I, s:I, s:b}", "sets", (json_int_t) run->bases.sets, "parts",
-                      (json_int_t) run->bases.parts, "files",
-                      (json_int_t) run->bases.files, "wal_files", (json_int_t) run->bases.segments,
-                      "wal_records_read", (int) run->bases.records_read));
+                      (json_int_t) run->bases.parts, "files", (json_int_t) run->bases.files,
+                      "wal_files", (json_int_t) run->bases.segments, "wal_records_read",
+                      (int) run->bases.records_read));
     set_report_print(stdout, object);
 }
 

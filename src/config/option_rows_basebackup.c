@@ -138,8 +138,11 @@ static const OptionSpec rows[] = {
         .initial = "none",
         .arg = "METHOD[:LEVEL]",
         .help = "compress the archives: zstd, lz4, gzip or none",
-        .more = "A bare level is that of gzip. client- may stand before the method; servers do not "
-                "compress for pgark.",
+        .more =
+            "A bare level is that of gzip. client- may stand before the method; with server- the "
+            "server compresses (from 15 on), which saves network: archives stay as it sends them, "
+            "--format=plain unpacks them. What follows the colon is given to it then: a level, or "
+            "level=N,workers=N.",
     },
     {
         .id = OPT_BASE_GZIP,

@@ -45,17 +45,9 @@ static bool open_one(void *arg, size_t i, Error *err)
 
 /* ---- an earlier set to build on ---- */
 
-static const NodeRecord *find_node(const Manifest *m, int content)
-{
-    for (size_t i = 0; i < m->node_count; i++)
-        if (m->nodes[i].content == content)
-            return &m->nodes[i];
-    return NULL;
-}
-
 static bool fits(const BaseNode *node, int version, const Manifest *m, Error *err)
 {
-    const NodeRecord *then = find_node(m, node->content);
+    const NodeRecord *then = manifest_node(m, node->content);
     const PhysicalRecord *r = manifest_physical(m, node->content);
     if (then == NULL || r == NULL)
         return error_set(err, ERR_USAGE, "has no node %d", node->content);
@@ -68,7 +60,8 @@ static bool fits(const BaseNode *node, int version, const Manifest *m, Error *er
                          then->server_version_num / 10000, node->content, version / 10000);
     if (r->timeline != node->timeline)
         return error_set(err, ERR_USAGE,
-                         "is of timeline %" PRIu32 " at node %d, which is on timeline %" PRIu32 " now",
+                         "is of timeline %" PRIu32 " at node %d, which is on timeline %" PRIu32
+                         " now",
                          r->timeline, node->content, node->timeline);
     return r->manifest.path != NULL ||
            error_set(err, ERR_USAGE, "has no manifest of node %d's server", node->content);
@@ -77,7 +70,8 @@ static bool fits(const BaseNode *node, int version, const Manifest *m, Error *er
 bool backup_physical_fits(const BackupRun *run, const Manifest *m, Error *err)
 {
     if (m->node_count != run->count)
-        return error_set(err, ERR_USAGE, "has %zu nodes, and the fleet %zu", m->node_count, run->count);
+        return error_set(err, ERR_USAGE, "has %zu nodes, and the fleet %zu", m->node_count,
+                         run->count);
     for (size_t i = 0; i < run->count; i++)
         if (!fits(&run->bases[i], run->nodes[i].record.server_version_num, m, err))
             return false;

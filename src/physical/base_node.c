@@ -43,10 +43,11 @@ static bool check_summaries(const BaseNode *node, bool summarized, Error *err)
     if (PQserverVersion(node->probe->raw) < SUMMARIES_SINCE)
         return refuse(node, "incremental ones are made by PostgreSQL 17 and newer servers",
                       "Leave --incremental out.", err);
-    return refuse(node, "its summarize_wal is off, and without summaries nobody knows what has changed",
-                  "Set summarize_wal to on (a reload is enough), take a backup without --incremental, and "
-                  "build on that.",
-                  err);
+    return refuse(
+        node, "its summarize_wal is off, and without summaries nobody knows what has changed",
+        "Set summarize_wal to on (a reload is enough), take a backup without --incremental, and "
+        "build on that.",
+        err);
 }
 
 static bool check_server(BaseNode *node, Error *err)
@@ -293,8 +294,8 @@ static bool upload_manifest(const BaseNode *node, Storage *st, Error *err)
 }
 
 /* What the server says of summaries that it has not, or not any more, is its reason. */
-static bool take_backup(BaseNode *node, const BaseBackupOptions *options, const BaseBackupSink *sink,
-                        BaseBackupEnd *ret, Error *err)
+static bool take_backup(BaseNode *node, const BaseBackupOptions *options,
+                        const BaseBackupSink *sink, BaseBackupEnd *ret, Error *err)
 {
     if (base_backup_run(node->walsender, options, sink, ret, err))
         return true;
@@ -324,8 +325,7 @@ static bool copy(BaseNode *node, Storage *st, const char *key, const char *set_d
     node->to = base_store_sink(node->store);
     if (node->earlier != NULL && !upload_manifest(node, st, err))
         return false;
-    if (!take_backup(node, &options, &sink, &end, err) ||
-        !base_store_finish(node->store, err))
+    if (!take_backup(node, &options, &sink, &end, err) || !base_store_finish(node->store, err))
         return false;
     if (end.timeline != node->record.timeline)
         return error_set(err, ERR_CHANGED, "the server changed its timeline during the backup");

@@ -23,9 +23,9 @@ typedef struct BaseServer
 /* The earlier backup of the same server that one is incremental to. */
 typedef struct BaseEarlier
 {
-    const char *key;             /* of its set, */
-    const char *set_dir;         /* which lies there in the same storage, */
-    CompressMethod method;       /* and is compressed so */
+    const char *key;              /* of its set, */
+    const char *set_dir;          /* which lies there in the same storage, */
+    CompressMethod method;        /* and is compressed so */
     const PhysicalRecord *record; /* the node's there */
 } BaseEarlier;
 
@@ -54,7 +54,7 @@ typedef struct BaseNode
     BaseServer server;
     PgConn *walsender;
     uint32_t timeline; /* before the backup */
-    char *dir; /* "physical/node<content>", within the set */
+    char *dir;         /* "physical/node<content>", within the set */
     BaseStoreSpec store_spec;
     BaseStore *store;
     BaseBackupSink to; /* the store's */

@@ -14,6 +14,8 @@
 #include "physical/basebackup_parts.h"
 #include "physical/wal_receive.h"
 
+#define SERVER_COMPRESSES 150000
+
 typedef struct Run
 {
     const BasebackupRequest *request;
@@ -58,6 +60,13 @@ static bool connect_server(Run *run, Error *err)
     if (PQserverVersion(run->walsender->raw) < 130000)
         return error_set(err, ERR_CONNECT, "server version %d is too old, pgark needs 13 or newer",
                          PQserverVersion(run->walsender->raw) / 10000);
+    if (run->request->server_compress != COMPRESS_NONE &&
+        PQserverVersion(run->walsender->raw) < SERVER_COMPRESSES)
+    {
+        error_set(err, ERR_USAGE, "--compress: servers compress from PostgreSQL 15 on, this is %d",
+                  PQserverVersion(run->walsender->raw) / 10000);
+        return error_hint(err, "Leave server- out.");
+    }
     return wal_stream_segment_size(run->walsender, &run->segment_size, err);
 }
 
@@ -148,8 +157,17 @@ static bool sink_data(void *arg, const void *data, size_t len, Error *err)
     const Sink *sink = arg;
     Run *run = sink->run;
     run->result->bytes += len;
-    atomic_store_explicit(&run->progress->bytes_done, run->result->bytes, memory_order_relaxed);
+    if (run->request->server_compress == COMPRESS_NONE)
+        atomic_store_explicit(&run->progress->bytes_done, run->result->bytes, memory_order_relaxed);
     return run->form->ops->data(run->form, data, len, err);
+}
+
+/* What comes compressed is told by the server what it was. */
+static void sink_progress(void *arg, uint64_t bytes)
+{
+    const Run *run = ((const Sink *) arg)->run;
+    if (run->request->server_compress != COMPRESS_NONE)
+        atomic_store_explicit(&run->progress->bytes_done, bytes, memory_order_relaxed);
 }
 
 /* ---- the end ---- */
@@ -184,6 +202,7 @@ static const char *recovery_text(const Run *run)
 static bool copy(Run *run, Error *err)
 {
     const BasebackupRequest *r = run->request;
+    bool compressed = r->server_compress != COMPRESS_NONE;
     const BaseBackupOptions options = {.label = r->label,
                                        .fast = r->fast_checkpoint,
                                        .wal = r->wal == BASEBACKUP_WAL_FETCH,
@@ -193,12 +212,16 @@ static bool copy(Run *run, Error *err)
                                        .no_verify = r->no_verify,
                                        .no_estimate = r->no_estimate,
                                        .manifest_encode = r->manifest_encode,
-                                       .manifest_checksums = r->manifest_checksums};
+                                       .manifest_checksums = r->manifest_checksums,
+                                       .compression = compressed ? compress_name(r->server_compress)
+                                                                 : NULL,
+                                       .compression_detail = r->server_detail};
     Sink to = {.run = run};
     const BaseBackupSink sink = {.begin = sink_begin,
                                  .archive = sink_archive,
                                  .manifest = sink_manifest,
                                  .data = sink_data,
+                                 .progress = sink_progress,
                                  .arg = &to};
     BaseBackupEnd end;
     if (!make_slot(run, err) || !base_backup_run(run->walsender, &options, &sink, &end, err))

@@ -23,6 +23,7 @@ typedef struct Plain
     ProgressNode uncounted; /* of the tree: the caller counts */
     RestoreDir wal_dir;     /* of --waldir */
     IoStage *stage;         /* of the archive or the manifest at hand */
+    IoStage *files;         /* in it, of an archive */
     bool in_manifest;
 } Plain;
 
@@ -84,9 +85,9 @@ static bool plain_begin(BasebackupForm *f, const BaseBackupStart *start, Error *
 static bool end_stage(Plain *p, Error *err)
 {
     bool ok = p->stage == NULL ||
-              (p->in_manifest ? io_finish(p->stage, err) : restore_files_end(p->stage, err));
+              (io_finish(p->stage, err) && (p->in_manifest || restore_files_end(p->files, err)));
     io_free(p->stage);
-    p->stage = NULL;
+    p->stage = p->files = NULL;
     return ok;
 }
 
@@ -98,8 +99,10 @@ static bool plain_archive(BasebackupForm *f, const BaseBackupTablespace *space, 
         return false;
     if (space->oid != 0)
         snprintf(stream, sizeof(stream), "%" PRIu32, space->oid);
-    p->stage = restore_files_new(&p->tree, stream, err);
-    return p->stage != NULL;
+    p->files = restore_files_new(&p->tree, stream, err);
+    if (p->files != NULL)
+        p->stage = io_decompress_new(p->form.request->server_compress, p->files);
+    return p->files != NULL;
 }
 
 static bool plain_manifest(BasebackupForm *f, Error *err)

@@ -2,7 +2,8 @@
  * physical/basebackup_tar.c - a base backup as tar archives; see basebackup_parts.h.
  *
  * base.tar, <oid>.tar for each tablespace, pg_wal.tar, each with the suffix of its codec; and backup_manifest. The
- * server's archives are passed on as they are, but for their end: members that are added stand before it. A file
+ * server's archives are passed on as they are, but for their end: members that are added stand before it. What the
+ * server has compressed is passed on as it is altogether, and nothing can be added. A file
  * that is in an archive twice is the second one when that is unpacked. To standard output goes base.tar alone, with
  * the manifest as its last member.
  */
@@ -38,6 +39,7 @@ typedef struct Tar
     TarStream *stream;
     bool in_manifest;
     bool in_base;
+    bool base_came;
     bool in_conf;
     Str *conf;    /* what the server has in CONF */
     bool alone;   /* base.tar goes to standard output */
@@ -156,14 +158,14 @@ static bool tar_begin(BasebackupForm *f, const BaseBackupStart *start, Error *er
         return error_hint(err, "-D DIRECTORY takes them all.");
     }
     return t->alone ||
-           basebackup_place(t, f->dir->path, &t->place, err) &&
-               basebackup_place(t, mem_printf(t, "%s/" WAL_PARTS, f->dir->path), &f->wal, err);
+           (basebackup_place(t, f->dir->path, &t->place, err) &&
+            basebackup_place(t, mem_printf(t, "%s/" WAL_PARTS, f->dir->path), &f->wal, err));
 }
 
 static bool end_archive(Tar *t, Error *err)
 {
-    if (t->stream == NULL)
-        return true;
+    if (t->stream == NULL) /* there is none, or the server compresses it */
+        return out_close(&t->data, err);
     bool ok = tar_stream_finish(t->stream, err);
     mem_free(t->stream);
     t->stream = NULL;
@@ -181,11 +183,18 @@ static bool tar_archive(BasebackupForm *f, const BaseBackupTablespace *space, Er
 {
     Tar *t = (Tar *) f;
     char name[32] = "base.tar";
+    const CompressMethod server = f->request->server_compress;
     const TarEvents events = {.begin = begin_member, .data = member_data, .arg = t};
     if (!end_archive(t, err))
         return false;
     if (space->oid != 0)
         snprintf(name, sizeof(name), "%" PRIu32 ".tar", space->oid);
+    t->base_came = t->base_came || space->oid == 0;
+    if (server != COMPRESS_NONE)
+    {
+        t->data = out_new(t, mem_printf(t, "%s%s", name, compress_suffix(server)), false, err);
+        return t->data != NULL;
+    }
     t->in_base = space->oid == 0;
     t->stream = tar_stream_new(t, &events);
     t->data = out_new(t, name, true, err);
@@ -216,6 +225,8 @@ static bool tar_data(BasebackupForm *f, const void *data, size_t len, Error *err
     Tar *t = (Tar *) f;
     if (t->in_manifest)
         return keep_manifest(t, data, len, err);
+    if (t->stream == NULL)
+        return io_write(t->data->chain, data, len, err);
     for (size_t done = 0, n = 0; done < len; done += n)
     {
         if (!tar_stream_take(t->stream, (const char *) data + done, len - done, &n, err))
@@ -303,10 +314,10 @@ static bool tar_end(BasebackupForm *f, const char *recovery, Error *err)
     Tar *t = (Tar *) f;
     if (!end_archive(t, err) || !out_close(&t->data, err))
         return false;
-    if (t->base == NULL)
+    if (!t->base_came)
         return error_set(err, ERR_QUERY, "the server sent no data directory");
-    bool ok = add_recovery(t, recovery, err) && add_manifest(t, err) && add_end(t->base, err) &&
-              out_close(&t->base, err);
+    bool ok = t->base == NULL || (add_recovery(t, recovery, err) && add_manifest(t, err) &&
+                                  add_end(t->base, err) && out_close(&t->base, err));
     ok = ok && (t->wal == NULL || (add_end(t->wal, err) && out_close(&t->wal, err)));
     return ok && end_directory(t, err);
 }

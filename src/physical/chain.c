@@ -6,14 +6,6 @@
 
 /* ---- do they fit ---- */
 
-static const NodeRecord *find_node(const Manifest *m, int content)
-{
-    for (size_t i = 0; i < m->node_count; i++)
-        if (m->nodes[i].content == content)
-            return &m->nodes[i];
-    return NULL;
-}
-
 static bool misfit(const Manifest *older, const Manifest *newer, int content, const char *what,
                    Error *err)
 {
@@ -27,8 +19,8 @@ static bool check_node(const Manifest *older, const Manifest *newer, const Physi
 {
     const int content = own->content;
     const PhysicalRecord *base = manifest_physical(older, content);
-    const NodeRecord *now = find_node(newer, content);
-    const NodeRecord *then = find_node(older, content);
+    const NodeRecord *now = manifest_node(newer, content);
+    const NodeRecord *then = manifest_node(older, content);
     if (base == NULL || then == NULL)
         return misfit(older, newer, content, "is not in it", err);
     if (!str_equal(own->base, older->set.key))

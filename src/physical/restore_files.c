@@ -139,8 +139,10 @@ static bool begin_file(Files *f, const TarMember *m, Error *err)
 
 /* ---- files of changed blocks ---- */
 
-static bool begin_changes(Files *f, const TarMember *m, Error *err)
+static bool begin_changes(Files *f, const TarMember *m, const char *whole, Error *err)
 {
+    if (!tar_name_sound(whole))
+        return error_set(err, ERR_CORRUPT, "blocks come of a file with an impossible name");
     f->crc = 0;
     f->in_changes = true;
     f->fd = f->dir == NULL ? -1 : open(f->path, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
@@ -194,7 +196,7 @@ static bool on_block(void *arg, uint32_t block, const void *page, Error *err)
 static void note_name(const Files *f, const char *name)
 {
     char path[TAR_NAME_LEN + sizeof(f->prefix)];
-    if (f->tree->names == NULL || f->dir == NULL)
+    if (!f->tree->later || f->dir == NULL)
         return;
     snprintf(path, sizeof(path), "%s%s", f->prefix, name);
     pthread_mutex_lock(&f->tree->mutex);
@@ -210,11 +212,11 @@ static bool on_begin(void *arg, const TarMember *m, Error *err)
     bool changes = m->kind == TAR_FILE && f->tree->later &&
                    incremental_file_whole(m->name, whole, sizeof(whole));
     const char *name = control ? CONTROL_HIDDEN : changes ? whole : m->name;
-    note_name(f, control ? CONTROL_HIDDEN : changes ? whole : m->name);
+    note_name(f, name);
     if (!set_path(f, name, err))
         return false;
     if (changes)
-        return begin_changes(f, m, err);
+        return begin_changes(f, m, whole, err);
     switch (m->kind)
     {
     case TAR_DIRECTORY:

@@ -416,6 +416,9 @@ static inline bool manifest_is_physical(const Manifest *m)
     return m->set.kind != NULL;
 }
 
+/* manifest_node gives a node (its first database); NULL: there is none of that content id. */
+const NodeRecord *manifest_node(const Manifest *m, int content);
+
 /* manifest_physical gives the base backup of a node; NULL: the set has none of it. */
 const PhysicalRecord *manifest_physical(const Manifest *m, int content);
 

@@ -538,6 +538,14 @@ static void sort_distributions(Manifest *m)
               distribution_order);
 }
 
+const NodeRecord *manifest_node(const Manifest *m, int content)
+{
+    for (size_t i = 0; i < m->node_count; i++)
+        if (m->nodes[i].content == content)
+            return &m->nodes[i];
+    return NULL;
+}
+
 const PhysicalRecord *manifest_physical(const Manifest *m, int content)
 {
     for (size_t i = 0; i < m->physical_count; i++)

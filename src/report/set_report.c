@@ -615,8 +615,8 @@ void set_report_line(FILE *out, const char *key, const Manifest *m)
                 str_format_bytes(stored, m->totals.stored),
                 str_format_duration(duration, elapsed_ms(m)),
                 m->set.prefix == NULL ? "" : "  prefix ",
-                m->set.prefix == NULL ? "" : m->set.prefix,
-                m->set.base[0] == '\0' ? "" : "  base ", m->set.base);
+                m->set.prefix == NULL ? "" : m->set.prefix, m->set.base[0] == '\0' ? "" : "  base ",
+                m->set.base);
         return;
     }
     fprintf(out,

@@ -3,6 +3,7 @@ package PhysicalTest;
 
 use strict;
 use warnings;
+use Digest::SHA;
 use Exporter 'import';
 use File::Path qw(make_path);
 use IPC::Run;
@@ -11,7 +12,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-our @EXPORT = qw(physical_server physical_records unpack_streams unpack_node start_unpacked tar_names no_slots);
+our @EXPORT = qw(forge physical_server physical_records unpack_streams unpack_node start_unpacked tar_names no_slots);
 
 # physical_server NAME [, OPTION => ...] - a server with data checksums that walsenders can be had of.
 sub physical_server
@@ -131,6 +132,19 @@ sub tar_names
     IPC::Run::run(unpacked($repo, $key, @files), '|', [ 'tar', '-t' ], '>', \$out)
       or die "could not list $stream";
     return sort split /\n/, $out;
+}
+
+# forge DIR, EDIT - the set's manifest says something else, with the right hash: what a clumsy hand may do.
+sub forge
+{
+    my ($dir, $edit) = @_;
+    my @lines = split /^/, slurp_bytes("$dir/manifest.jsonl");
+    pop @lines;
+    @lines = $edit->(@lines);
+    my $text = join '', @lines;
+    spew_bytes("$dir/manifest.jsonl",
+        $text . sprintf(qq({"type":"end","sha256":"%s"}\n), Digest::SHA::sha256_hex($text)));
+    return;
 }
 
 # no_slots NAME, NODE... - nothing is kept for a run that has ended.

@@ -267,8 +267,10 @@ static void test_changes_damage(void **state UNUSED)
         size_t at;
         uint32_t value;
         const char *says;
-    } cases[] = {{0, 0xd3ae1f0c, "does not begin"},  {4, 3, "another length"},
-                 {4, 4294967295, "impossible number"}, {8, 4194305, "impossible number"},
+    } cases[] = {{0, 0xd3ae1f0c, "does not begin"},
+                 {4, 3, "another length"},
+                 {4, 4294967295, "impossible number"},
+                 {8, 4194305, "impossible number"},
                  {12, 4194304, "impossible block"}};
     AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "changes");
     Str *story = str_new(ctx);
@@ -296,8 +298,9 @@ static void test_changes_damage(void **state UNUSED)
 
 static void test_changes_name(void **state UNUSED)
 {
-    static const char *const no[] = {"base/5/16384", "INCREMENTAL.", "base/INCREMENTAL./5",
-                                     "base/5/INCREMENTAL", "base/INCREMENTAL.5/6", ""};
+    static const char *const no[] = {"base/5/16384",         "INCREMENTAL.",
+                                     "base/INCREMENTAL./5",  "base/5/INCREMENTAL",
+                                     "base/INCREMENTAL.5/6", ""};
     char whole[20];
     assert_true(incremental_file_whole("base/5/INCREMENTAL.16384.1", whole, sizeof(whole)));
     assert_string_equal(whole, "base/5/16384.1");
@@ -681,22 +684,14 @@ static void test_worker(void **state UNUSED)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_lsn),
-        cmocka_unit_test(test_crc32c),
-        cmocka_unit_test(test_page_checksum),
-        cmocka_unit_test(test_page_look),
-        cmocka_unit_test(test_page_files),
-        cmocka_unit_test(test_page_pieces),
-        cmocka_unit_test(test_changes),
-        cmocka_unit_test(test_changes_damage),
-        cmocka_unit_test(test_changes_name),
-        cmocka_unit_test(test_changes_pages),
-        cmocka_unit_test(test_name_set),
-        cmocka_unit_test(test_tar),
-        cmocka_unit_test(test_tar_damage),
-        cmocka_unit_test(test_tar_large),
-        cmocka_unit_test(test_manifest),
-        cmocka_unit_test(test_manifest_damage),
+        cmocka_unit_test(test_lsn),           cmocka_unit_test(test_crc32c),
+        cmocka_unit_test(test_page_checksum), cmocka_unit_test(test_page_look),
+        cmocka_unit_test(test_page_files),    cmocka_unit_test(test_page_pieces),
+        cmocka_unit_test(test_changes),       cmocka_unit_test(test_changes_damage),
+        cmocka_unit_test(test_changes_name),  cmocka_unit_test(test_changes_pages),
+        cmocka_unit_test(test_name_set),      cmocka_unit_test(test_tar),
+        cmocka_unit_test(test_tar_damage),    cmocka_unit_test(test_tar_large),
+        cmocka_unit_test(test_manifest),      cmocka_unit_test(test_manifest_damage),
         cmocka_unit_test(test_worker),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -161,18 +161,17 @@ IPC::Run::run([ 'pg_checksums', '--check', '-D', $place->data_dir ], '>', \$out,
 like($out, qr/^Bad checksums: +0$/m, 'checksums of all pages are right') or diag($err);
 
 # ---- a damaged page among the changed blocks
-my $file = $node->safe_psql('still', q{SELECT pg_relation_filepath('big')});
+my $table = $node->safe_psql('still', q{SELECT pg_relation_filepath('big')});
 $node->safe_psql('still', q{UPDATE big SET text = 'again' WHERE ctid = '(5,1)'; CHECKPOINT});
-my $path = $node->data_dir . "/$file";
+my $path = $node->data_dir . "/$table";
 $node->stop;
 my $bytes = slurp_bytes($path);
-my $last  = length($bytes) / 8192 - 1;
 my $wrong = $bytes;
 substr($wrong, 5 * 8192 + 8000, 4) ^= "\xde\xad\xbe\xef";
 spew_bytes($path, $wrong);
 $node->start;
 pgark_fails([ 'backup', '--repo', $repo, @backup, '--incremental' ],
-    qr/1 page with wrong checksums.*block 5 of file "\Q$file\E"/, 'a bad page among changed blocks');
+    qr/1 page with wrong checksums.*block 5 of file "\Q$table\E"/, 'a bad page among changed blocks');
 $node->stop;
 spew_bytes($path, $bytes);
 $node->start;
@@ -200,6 +199,26 @@ ok(!-e $fresh, 'an older set is damaged: nothing stays');
 $json = pgark_json([ 'verify', $third, '--repo', $repo ], 'an older set is damaged: verify', 1);
 like("@{ $json->{problems} }", qr/set $second: object .*base\.0000/, 'an older set is damaged: verify says which');
 spew_bytes($part, $bytes);
+
+# forged WHAT, PATTERN, EDIT - a set of the chain is not what the others were built on, whatever its hash says.
+sub forged
+{
+    my ($what, $pattern, $edit) = @_;
+    my $whole = slurp_bytes(set_dir($repo, $second) . '/manifest.jsonl');
+    forge(set_dir($repo, $second), sub { map { $edit->($_) } @_ });
+    pgark_fails([ @to, @there ], $pattern, "$what: restore");
+    ok(!-e $fresh, "$what: nothing is made");
+    my $found = pgark_json([ 'verify', $third, '--repo', $repo, '--quick' ], "$what: verify", 1);
+    like("@{ $found->{problems} }", $pattern, "$what: verify says so");
+    spew_bytes(set_dir($repo, $second) . '/manifest.jsonl', $whole);
+    return;
+}
+forged('another system identifier', qr/set $third cannot be built on set $second.*node 0 is another server/,
+    sub { $_[0] =~ s/("system_identifier":")\d/${1}9/r });
+forged('another major version', qr/node 0 has another major version there/,
+    sub { $_[0] =~ s/("server_version_num":)\d\d/${1}16/r });
+forged('a set that is built on another one', qr/set $second cannot be built on set|is incremental to another set/,
+    sub { $_[0] =~ s/("base":")\d{14}/${1}20200101000000/r });
 
 # ---- what can go
 my $alone = backup($repo, @backup);
@@ -264,8 +283,18 @@ for my $one (@places)
     drop_server($one);
 }
 is($sum, $total, 'a fleet: money between its servers is whole');
-($code, $out, $err) = pgark('backup', '--repo', $repo, '--physical', (map { ('--node', conninfo($_, 'bank')) } reverse @servers),
-    '--incremental', '--no-sync');
-like($err, qr/no set that this one could be built on|is of another server at node 0/, 'servers in another order are other nodes');
+
+# The same fleet, by its name, of other servers.
+my $file = PostgreSQL::Test::Utils::tempdir() . '/fleet.conf';
+for my $order ([ 0, 1 ], [ 1, 0 ])
+{
+    spew_bytes($file, "[fleet]\nname = banks\n" . join '',
+        map { "[node $_]\nconninfo = " . conninfo($servers[ $order->[$_] ], 'bank') . "\n" } 0 .. 1);
+    $whole = backup($repo, '--physical', '--fleet', $file) if $order->[0] == 0;
+}
+pgark_fails([ 'backup', '--repo', $repo, '--physical', '--fleet', $file, '--incremental-from', $whole ],
+    qr/--incremental-from: set $whole is of another server at node 0/, 'servers in another order are other nodes');
+pgark_fails([ 'backup', '--repo', $repo, '--physical', @fleet, '--incremental-from', $whole ],
+    qr/--incremental-from: set $whole is of another fleet/, 'another fleet');
 
 done_testing();

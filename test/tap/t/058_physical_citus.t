@@ -113,7 +113,8 @@ for my $round (1 .. $rounds)
     is($new[2]->safe_psql('bank', 'SELECT sum(amount) FROM account'), $total, "round $round: a worker says so, too");
     is($new[0]->safe_psql('second', 'SELECT count(*) FROM t'), 50, "round $round: the other database");
     $new[0]->safe_psql('bank', 'BEGIN; UPDATE account SET amount = amount + 1; UPDATE rate SET n = n + 1; COMMIT');
-    is($new[1]->safe_psql('bank', 'SELECT sum(amount), (SELECT n FROM rate) FROM account'), ($total + 400) . '|6', "round $round: all shards can be written");
+    is($new[1]->safe_psql('bank', 'SELECT sum(amount) FROM account'), $total + 400, "round $round: all shards can be written");
+    is($new[1]->safe_psql('bank', 'SELECT n FROM rate'), 6, "round $round: and the reference table");
     $new[0]->safe_psql('bank', q{CREATE TABLE later (i int); SELECT create_distributed_table('later', 'i')});
     $new[1]->safe_psql('postgres', q{COMMIT PREPARED 'mine'});
     is($new[1]->safe_psql('postgres', 'SELECT i FROM mine'), 42, "round $round: what was prepared can be finished");
