@@ -70,7 +70,7 @@ my @keys;
 wait_for_query($coordinator, 'bank', 'SELECT sum(abs(amount - 100)) > 20 FROM account');
 push @keys, backup($repo, '--physical', '-d', $from) for 1 .. $rounds;
 is(scalar @keys, $rounds, 'all backups were made');
-$_->signal('INT') for @writers;
+$_->signal('TERM') for @writers;
 $_->finish for @writers;
 is_deeply([ sort { $a <=> $b } map { $_->{content} } @{ manifest($repo, $keys[0])->{physical} } ], [ -1, 0, 1 ], 'the set has the coordinator and its workers');
 is(manifest($repo, $keys[0])->{cut}[0]{method}, 'barrier', 'their restore points were made inside of a barrier');
