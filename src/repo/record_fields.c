@@ -497,6 +497,19 @@ static bool is_hex_name(const char *name, size_t len)
     return strspn(name, "0123456789ABCDEF") == len;
 }
 
+/* It stands in a server's settings. */
+static bool is_point_name(const char *name)
+{
+    size_t len = strlen(name);
+
+    for (size_t i = 0; i < len; i++)
+    {
+        if ((unsigned char) name[i] < ' ')
+            return false;
+    }
+    return len > 0 && len <= STR_NAME_MAX;
+}
+
 static const char *check_physical(const PhysicalRecord *p)
 {
     if ((p->wal_segment_size & (p->wal_segment_size - 1)) != 0 ||
@@ -504,7 +517,7 @@ static const char *check_physical(const PhysicalRecord *p)
         return "a size that is no power of two";
     if (p->stop_lsn < p->start_lsn || p->restore_lsn < p->stop_lsn)
         return "places in WAL that are out of order";
-    if (p->restore_point[0] == '\0' || strlen(p->restore_point) > STR_NAME_MAX)
+    if (!is_point_name(p->restore_point))
         return "an impossible restore point";
     if (p->base != NULL && strlen(p->base) != SET_KEY_LEN - 1)
         return "an impossible base";
@@ -552,7 +565,7 @@ static const char *check_archived(const ArchivedRecord *a)
 
 static const char *check_point(const PointRecord *p)
 {
-    if (p->name[0] == '\0' || strlen(p->name) > STR_NAME_MAX || p->fleet[0] == '\0')
+    if (!is_point_name(p->name) || p->fleet[0] == '\0')
         return "an impossible name";
     return is_system_identifier(p->system_identifier) ? NULL : "an impossible system identifier";
 }

@@ -159,6 +159,7 @@ static void test_wrong(void **state UNUSED)
         {"\"wal_segment_size\":1048576", "\"wal_segment_size\":1048577"},
         {"\"block_size\":8192", "\"block_size\":8000"},
         {"\"restore_point\":\"pgark_" KEY "\"", "\"restore_point\":\"\""},
+        {"\"restore_point\":\"pgark_" KEY "\"", "\"restore_point\":\"a\\nb\""},
         {"\"base\":null", "\"base\":\"x\""},
         {"\"path\":\"physical/node0/backup", "\"path\":\"db/node0/backup"},
         {"\"object\":\"physical/node0/base.0000", "\"object\":\"db/node0/base.0000"},
