@@ -146,6 +146,15 @@ typedef struct Reading
     void *arg;
 } Reading;
 
+static bool read_file(const Reading *r, void *ctx, const char *path, Point *ret, Error *err)
+{
+    char *text;
+    size_t len;
+    return storage_read_all(r->repo->storage, ctx, path, POINT_FILE_MAX, &text, &len, err) &&
+           parse(ret, ctx, text, len, err);
+}
+
+/* One that is damaged must not keep anybody from the others. Nor one that an expire removes just now. */
 static bool read_one(void *arg, const char *name, const StorageInfo *info, Error *err)
 {
     const Reading *r = arg;
@@ -153,16 +162,18 @@ static bool read_one(void *arg, const char *name, const StorageInfo *info, Error
     const char *path = mem_printf(tmp, "%s/%s", r->dir, name);
     size_t n = strlen(name);
     Point point = {.count = 0};
-    char *text;
-    size_t len;
+    Error why = ERROR_INIT;
     if (info->kind != STORAGE_FILE || name[0] == '.' || n < sizeof(SUFFIX) ||
         strcmp(name + n - strlen(SUFFIX), SUFFIX) != 0)
         return true;
-    if (!storage_read_all(r->repo->storage, tmp, path, POINT_FILE_MAX, &text, &len, err))
-        return false;
-    if (!parse(&point, tmp, text, len, err))
-        return error_prefix(err, "%s", path);
-    return r->each(r->arg, &point, err);
+    if (read_file(r, tmp, path, &point, &why))
+        return r->each(r->arg, &point, err);
+    if (why.code == ERR_CORRUPT)
+        log_warning("restore point %s is passed over: %s", path, why.message);
+    if (why.code == ERR_CORRUPT || why.code == ERR_NOT_FOUND)
+        return true;
+    *err = why;
+    return false;
 }
 
 bool point_each(Repo *repo, const char *fleet, PointEach each, void *arg, Error *err)

@@ -29,7 +29,7 @@ void point_give_up(Repo *repo, const char *fleet, const char *name);
 /* point_write publishes a point that was begun; ERR_EXISTS: the fleet has one of that name. */
 bool point_write(Repo *repo, const Point *point, Error *err) MUST_CHECK;
 
-/* point_each reads all points of a fleet, in no order. A file that cannot be read is ERR_CORRUPT. */
+/* point_each reads all points of a fleet, in no order. One that is damaged is passed over with a warning. */
 typedef bool (*PointEach)(void *arg, const Point *point, Error *err);
 bool point_each(Repo *repo, const char *fleet, PointEach each, void *arg, Error *err) MUST_CHECK;
 

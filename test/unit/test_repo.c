@@ -11,6 +11,7 @@
 #include "io/tap.h"
 #include "repo/base.h"
 #include "repo/part.h"
+#include "repo/point.h"
 #include "repo/retention.h"
 #include "repo/whole_object.h"
 #include "sample_set.h"
@@ -884,6 +885,58 @@ static void test_expire_starting(void **state)
     assert_true(is_there(s, "sets/20240101/20240101000000"));
 }
 
+/* ---- restore points ---- */
+
+static bool count_point(void *arg, const Point *point, Error *err UNUSED)
+{
+    size_t *count = arg;
+
+    assert_string_equal(point->nodes[0].name, "a b");
+    assert_int_equal(point->nodes[0].lsn, 42);
+    (*count)++;
+    return true;
+}
+
+static void test_points(void **state)
+{
+    Sample *s = *state;
+    Error err = ERROR_INIT;
+    PointRecord node = {.name = mem_strdup(s, "a b"),
+                        .fleet = mem_strdup(s, "f"),
+                        .method = mem_strdup(s, "barrier"),
+                        .at_us = 1,
+                        .system_identifier = mem_strdup(s, "7"),
+                        .lsn = 42};
+    const Point point = {.nodes = &node, .count = 1};
+    size_t count = 0;
+
+    assert_true(point_begin(s->repo, "f", "a b", &err));
+    assert_true(point_each(s->repo, "f", count_point, &count, &err));
+    assert_int_equal(count, 0);
+    /* Whoever comes next, while it is made or after a crash. */
+    assert_false(point_begin(s->repo, "f", "a b", &err));
+    assert_int_equal(err.code, ERR_EXISTS);
+    assert_non_null(strstr(err.hint, "another name"));
+    error_clear(&err);
+    assert_true(point_begin(s->repo, "f", "c", &err));
+    point_give_up(s->repo, "f", "c");
+    assert_true(point_begin(s->repo, "f", "c", &err));
+    assert_true(point_write(s->repo, &point, &err));
+    assert_false(is_there(s, "points/f/.a%20b.begun"));
+    assert_false(point_begin(s->repo, "f", "a b", &err));
+    assert_non_null(strstr(err.message, "already"));
+    error_clear(&err);
+    assert_false(point_write(s->repo, &point, &err));
+    assert_int_equal(err.code, ERR_EXISTS);
+    error_clear(&err);
+    /* One that is damaged hides no other. */
+    int warnings = log_warnings();
+    touch(mem_printf(s, "%s/points/f/damaged.jsonl", s->uri), "{\n");
+    assert_true(point_each(s->repo, "f", count_point, &count, &err));
+    assert_int_equal(count, 1);
+    assert_int_equal(log_warnings(), warnings + 1);
+}
+
 /* Larger than any piece of memory that talloc gives. */
 static void test_whole_object(void **state)
 {
@@ -952,6 +1005,7 @@ int main(void)
         TEST(test_expire_before_base),
         TEST(test_expire_unreadable),
         TEST(test_expire_newer),
+        TEST(test_points),
         TEST(test_expire_together),
         TEST(test_expire_starting),
         TEST(test_whole_object),
