@@ -28,13 +28,31 @@ static void look_for_mark(ScriptFilter *f)
         f->mark[0] = '\0';
 }
 
+static bool is_text(const ScriptFilter *f, const char *text)
+{
+    return f->kept == strlen(text) && memcmp(f->line, text, f->kept) == 0;
+}
+
+/* Whoever has written statements behind it may do so. */
+static void look_for_end(ScriptFilter *f)
+{
+    bool whole = f->end == SCRIPT_END_SAID && is_text(f, EXPORT_END_FRAME);
+    bool said = is_text(f, EXPORT_END);
+    if (f->end != SCRIPT_END_WHOLE)
+        f->end = whole ? SCRIPT_END_WHOLE : said ? SCRIPT_END_SAID : SCRIPT_END_NONE;
+}
+
 /* A whole line that is short enough for a mark. Lines that are one are left out themselves. */
 static bool take_line(ScriptFilter *f, const char *newline, Error *err)
 {
     bool definitions = is_line(f, EXPORT_MARK_DEFINITIONS);
     bool rows = is_line(f, EXPORT_MARK_ROWS);
+    look_for_end(f);
     if (definitions || rows)
+    {
+        f->end = SCRIPT_END_NONE; /* it was one of the rows */
         f->skips = f->half != SCRIPT_WHOLE && rows != (f->half == SCRIPT_ROWS);
+    }
     else
     {
         look_for_mark(f);
@@ -57,6 +75,7 @@ static bool take_piece(ScriptFilter *f, const char *data, size_t len, Error *err
     if (!f->decided && !pass(f, f->line, f->kept, err))
         return false;
     f->decided = true;
+    f->end = f->end == SCRIPT_END_SAID ? SCRIPT_END_NONE : f->end;
     f->kept = 0;
     return pass(f, data, len, err);
 }
@@ -66,6 +85,7 @@ bool script_filter_write(void *arg, const void *data, size_t len, Error *err)
     ScriptFilter *f = arg;
     const char *pos = data;
     const char *end = pos + len;
+    f->begun = f->begun || len > 0;
     while (pos < end)
     {
         const char *newline = memchr(pos, '\n', (size_t) (end - pos));
@@ -87,7 +107,12 @@ bool script_filter_finish(ScriptFilter *f, Error *err)
     if (!pass(f, f->line, f->kept, err))
         return false;
     f->kept = 0;
-    if (f->half == SCRIPT_WHOLE || f->mark[0] != '\0')
+    if (!f->begun)
+        return error_set(err, ERR_CORRUPT, "the script is empty");
+    if (f->mark[0] != '\0')
+        return f->end == SCRIPT_END_WHOLE ||
+               error_set(err, ERR_CORRUPT, "the script ends too early");
+    if (f->half == SCRIPT_WHOLE)
         return true;
     error_set(err, ERR_USAGE, "the script does not mark its parts");
     return error_hint(err, "Definitions and rows of it can be restored together only.");

@@ -440,5 +440,6 @@ bool export_plain(const ExportSource *source, const ExportPlan *plan, const Expo
            write_create(&p, err) && write_drops(&p, err) && write_pass(&p, PASS_MAIN, err) &&
            write_pass(&p, PASS_ACL, err) && write_pass(&p, PASS_LAST, err) &&
            write_properties(&p, err) &&
-           output_text(out, "--\n-- pgark: export complete\n--\n", err) && output_commit(out, err);
+           output_text(out, "--\n" EXPORT_END "\n" EXPORT_END_FRAME "\n", err) &&
+           output_commit(out, err);
 }

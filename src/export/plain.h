@@ -15,6 +15,10 @@
 #define EXPORT_MARK_ROWS        "rows"
 #define EXPORT_MARK_DEFINITIONS "definitions"
 
+/* The last line but one of every script, and the last. */
+#define EXPORT_END       "-- pgark: export complete"
+#define EXPORT_END_FRAME "--"
+
 /* export_plain writes what pg_restore would run, in its order (RestoreArchive in
  * pg_backup_archiver.c): definitions with the data between pre-data and post-data, then privileges,
  * then refreshes of materialized views and event triggers. The text is for psql: data follows COPY

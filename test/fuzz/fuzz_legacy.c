@@ -139,7 +139,8 @@ static Str *filtered(void *ctx, const uint8_t *data, size_t size, ScriptHalf hal
         if (!script_filter_write(&f, data + i, size - i < piece ? size - i : piece, &err))
             abort();
     }
-    if (!script_filter_finish(&f, &err) && (half == SCRIPT_WHOLE || err.code != ERR_USAGE))
+    if (!script_filter_finish(&f, &err) &&
+        err.code != (f.mark[0] == '\0' && size > 0 ? ERR_USAGE : ERR_CORRUPT))
         abort();
     return out;
 }

@@ -14,6 +14,7 @@
 
 #define KEY  "20161103233926"
 #define MARK "0123456789abcdef0123456789abcdef"
+#define END  "--\n" EXPORT_END "\n" EXPORT_END_FRAME "\n"
 
 static void *ctx;
 
@@ -109,7 +110,7 @@ static bool keep(void *arg, const void *data, size_t len, Error *err)
     return true;
 }
 
-/* The half of a script, in pieces of so many bytes; NULL: it has no marks. */
+/* The half of a script, in pieces of so many bytes; NULL: it has no marks, or with them no end. */
 static const char *half_of(const char *script, ScriptHalf half, size_t piece)
 {
     Error err = ERROR_INIT;
@@ -120,7 +121,8 @@ static const char *half_of(const char *script, ScriptHalf half, size_t piece)
         assert_true(script_filter_write(&f, script + i, len - i < piece ? len - i : piece, &err));
     if (script_filter_finish(&f, &err))
         return out->data;
-    assert_int_equal(err.code, ERR_USAGE);
+    bool unmarked = script[0] != '\0' && strstr(script, MARK) == NULL;
+    assert_int_equal(err.code, unmarked ? ERR_USAGE : ERR_CORRUPT);
     return NULL;
 }
 
@@ -129,14 +131,14 @@ static void test_halves(void **state)
     static const char script[] = "--\n" EXPORT_MARK_HEAD MARK "\nSET x;\n-- " MARK " definitions\n"
                                  "CREATE TABLE t (a text);\n-- " MARK " rows\nCOPY t FROM stdin;\n"
                                  "-- " MARK "\n -- " MARK " definitions\n-- " MARK " definitionsx\n"
-                                 "\\.\n-- " MARK " definitions\nGRANT x;\n-- the end";
+                                 "\\.\n-- " MARK " definitions\nGRANT x;\n" END "-- the end";
     static const size_t pieces[] = {1, 2, 7, 33, 1000};
     (void) state;
     for (size_t i = 0; i < LENGTH_OF(pieces); i++)
     {
         assert_string_equal(half_of(script, SCRIPT_DEFINITIONS, pieces[i]),
                             "--\n" EXPORT_MARK_HEAD MARK "\nSET x;\nCREATE TABLE t (a text);\n"
-                            "GRANT x;\n-- the end");
+                            "GRANT x;\n" END "-- the end");
         assert_string_equal(half_of(script, SCRIPT_ROWS, pieces[i]),
                             "--\n" EXPORT_MARK_HEAD MARK "\nSET x;\nCOPY t FROM stdin;\n"
                             "-- " MARK "\n -- " MARK " definitions\n-- " MARK
@@ -158,9 +160,32 @@ static void test_long_lines(void **state)
     str_add(script, EXPORT_MARK_HEAD MARK "\n");
     for (int i = 0; i < 100000; i++)
         str_add(script, "0123456789");
-    str_add(script, "\nx\n");
+    str_add(script, "\nx\n" END);
     assert_string_equal(half_of(script->data, SCRIPT_WHOLE, 4096), script->data);
     assert_string_equal(half_of(script->data, SCRIPT_ROWS, 100), script->data);
+}
+
+/* Where a line ends psql misses nothing; nor do we, of a script that nobody marked. */
+static void test_end(void **state)
+{
+    static const char script[] = EXPORT_MARK_HEAD MARK
+        "\n-- " MARK " definitions\nCREATE x;\n-- " MARK " rows\n"
+        "COPY x FROM stdin;\n" END "\\.\n-- " MARK " definitions\nGRANT x;\n" END;
+    (void) state;
+    for (int half = SCRIPT_WHOLE; half <= SCRIPT_ROWS; half++)
+    {
+        size_t len = strlen(script);
+        assert_non_null(half_of(script, (ScriptHalf) half, 7));
+        for (const char *end = strstr(script, "GRANT"); end != NULL; end = strchr(end + 1, '\n'))
+        {
+            len = (size_t) (end - script) + 1;
+            if (len < strlen(script))
+                assert_null(half_of(mem_strndup(ctx, script, len), (ScriptHalf) half, 7));
+        }
+        assert_int_equal(len, strlen(script));
+    }
+    assert_non_null(half_of("SELECT 1;\n" EXPORT_END "\n", SCRIPT_WHOLE, 7));
+    assert_null(half_of("", SCRIPT_WHOLE, 7));
 }
 
 /* ---- statistics ---- */
@@ -257,9 +282,13 @@ static void test_bad_statistics(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names),      cmocka_unit_test(test_keys),
-        cmocka_unit_test(test_halves),     cmocka_unit_test(test_long_lines),
-        cmocka_unit_test(test_statistics), cmocka_unit_test(test_bad_statistics),
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_halves),
+        cmocka_unit_test(test_long_lines),
+        cmocka_unit_test(test_end),
+        cmocka_unit_test(test_statistics),
+        cmocka_unit_test(test_bad_statistics),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

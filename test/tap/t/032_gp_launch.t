@@ -130,8 +130,16 @@ is($node->safe_psql('back', "SELECT gp_read_backup_file('$dir/r', '$key', 1)"), 
 ($code, $out, $err) = $restore->('-T x');
 like($err, qr/no option -T/, 'an option that no restore has');
 
-# A script runs statements, never commands of psql.
+# Psql misses nothing where a statement ends.
 system('gunzip', "$dir/r/gp_dump_1_1_$key.gz");
+spew_bytes("$dir/r/gp_dump_1_1_$key", slurp_bytes("$dir/r/gp_dump_1_1_$key") =~ s/^-- [0-9a-f]{32} .*//msr);
+($code, $out, $err) = $restore->('');
+like("$code $err", qr/\A[1-9].*script ends too early/s, 'a script without its end');
+spew_bytes("$dir/r/gp_dump_1_1_$key", '');
+($code, $out, $err) = $restore->('');
+like("$code $err", qr/\A[1-9].*script is empty/s, 'an empty script');
+
+# A script runs statements, never commands of psql.
 spew_bytes("$dir/r/gp_dump_1_1_$key", "\\! touch $dir/harm\nSELECT 1;\n");
 ($code, $out, $err) = $restore->('');
 isnt($code, 0, 'a script with a command of psql is refused');
