@@ -279,8 +279,10 @@ bool stats_script_read(StatsReader *r, StatsLine *ret, Error *err)
             return false;
         if (!got)
         {
+            if (!r->ended)
+                return bad(r, err, "the script ends before its end");
             *ret = (StatsLine){.kind = STATS_LINE_END};
-            return r->ended || bad(r, err, "the script ends before its end");
+            return true;
         }
         if (r->ended)
             return bad(r, err, "it stands behind the end");
