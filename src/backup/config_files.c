@@ -9,6 +9,20 @@
 
 /* Where the files are, and what is in them. The views that list files of pg_hba.conf and pg_ident.conf by name are
  * from PostgreSQL 16 on, as is their including others. */
+/* Of 9.4, which Greenplum 6 is. Only settings tell of files that are included, pg_settings does not show where the others
+ * are, and only what lies in the data directory can be read; that there is no such file is an error, and pg_ident.conf may be missing. */
+static const char files_before_9_5[] =
+    "SELECT f.name,"
+    " CASE WHEN f.there THEN pg_catalog.pg_read_binary_file(f.name, 0, 16777217) END,"
+    " CASE WHEN f.there THEN pg_catalog.date_part('epoch',"
+    "  (pg_catalog.pg_stat_file(f.name)).modification)::bigint END"
+    " FROM (SELECT pg_catalog.current_setting('config_file'), true"
+    "  UNION SELECT pg_catalog.current_setting('hba_file'), true"
+    "  UNION SELECT sourcefile, true FROM pg_catalog.pg_settings"
+    "  UNION SELECT i, i NOT LIKE pg_catalog.current_setting('data_directory') || '/%' OR"
+    "  pg_catalog.regexp_replace(i, '^.*/', '') IN (SELECT pg_catalog.pg_ls_dir('.'))"
+    "  FROM pg_catalog.current_setting('ident_file') i"
+    ") f(name, there) WHERE f.name <> '' ORDER BY 1";
 static const char files_before_16[] =
     "SELECT f.name, pg_catalog.pg_read_binary_file(f.name, 0, 16777217, true),"
     " pg_catalog.date_part('epoch', (pg_catalog.pg_stat_file(f.name, true)).modification)::bigint"
@@ -34,9 +48,12 @@ char *config_files_path(void *ctx, const BackupNode *node)
 
 bool config_files_read(BackupNode *node, Error *err)
 {
-    bool old = node->record.server_version_num < 160000;
+    int version = node->record.server_version_num;
+    const char *sql = version < 90500    ? files_before_9_5
+                      : version < 160000 ? files_before_16
+                                         : files_from_16;
     PQclear(node->config);
-    node->config = pg_query(node->probe, old ? files_before_16 : files_from_16, 0, NULL, err);
+    node->config = pg_query(node->probe, sql, 0, NULL, err);
     if (node->config != NULL)
         return true;
     error_prefix(err, "could not read the configuration files");
