@@ -308,11 +308,12 @@ static bool write_filter(const Files *f)
                : put(f, "_exclude_filter", legacy_names_lines(f->ctx, &filter->not_tables));
 }
 
-/* Of append-only tables, which PostgreSQL has none of. */
 static bool write_states(const Files *f)
 {
-    return f->run->greenplum || (put(f, "_ao_state_file", "") && put(f, "_co_state_file", "") &&
-                                 put(f, "_last_operation", ""));
+    const CronRun *run = f->run;
+    return !run->states ||
+           (put(f, "_ao_state_file", run->ao_state) && put(f, "_co_state_file", run->co_state) &&
+            put(f, "_last_operation", run->last_operation));
 }
 
 bool cron_files_write(const CronRun *run, Error *err)

@@ -22,6 +22,7 @@
 #include "compat/email_file.h"
 #include "compat/gpcrondump_options.h"
 #include "compat/legacy_names.h"
+#include "pg/conn.h"
 
 /* Exit codes. */
 #define CRON_DONE     0
@@ -64,6 +65,8 @@ typedef struct CronRun
     const char *host; /* as it was connected to */
     int port;
     bool greenplum;
+    bool states; /* the next three are known */
+    const char *ao_state, *co_state, *last_operation;
     CronFilter filter; /* that of an incremental dump is its base's */
     char key[SET_KEY_LEN];
     int64_t started_us;
@@ -94,6 +97,10 @@ void cron_say_report(const CronRun *run, const char *cleared);
 /* gpcrondump_server.c: connects, notes the server in the run, and looks whether what the filter names is there
  * (what is left out and missing is warned about) and whether the encoding is known. */
 bool cron_server_look(CronRun *run, Error *err) MUST_CHECK;
+
+/* gpcrondump_states.c: the contents of the files of states. PostgreSQL has no append-only tables, and of Greenplum those of 6
+ * can be read. */
+bool cron_states_read(CronRun *run, PgConn *conn, Error *err) MUST_CHECK;
 
 /* gpcrondump_files.c. cron_files_filter writes the list of the tables that were asked for, before the dump;
  * cron_files_write all others, when the set is there. cron_files_failed: report and status of a dump that failed.

@@ -124,5 +124,5 @@ bool cron_server_look(CronRun *run, Error *err)
     run->host = mem_strdup(run->ctx, PQhost(conn->raw));
     run->port = (int) strtol(PQport(conn->raw), NULL, 10);
     run->greenplum = conn->server.product != SERVER_POSTGRESQL;
-    return look(run, conn, err);
+    return look(run, conn, err) && cron_states_read(run, conn, err);
 }

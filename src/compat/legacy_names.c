@@ -118,8 +118,7 @@ bool legacy_names_file(LegacyNames *names, void *ctx, const LegacyOptions *o, in
            error_prefix(err, "%s", legacy_options_called(o, id));
 }
 
-/* Quotes where a line without them would be read otherwise. */
-static void add_part(Str *s, const char *text)
+void legacy_names_add_part(Str *s, const char *text)
 {
     size_t len = strlen(text);
     bool plain = len > 0 && strpbrk(text, ".,\"\r\n") == NULL &&
@@ -146,10 +145,10 @@ char *legacy_names_lines(void *ctx, const LegacyNames *names)
     {
         if (names->items[i].schema != NULL)
         {
-            add_part(s, names->items[i].schema);
+            legacy_names_add_part(s, names->items[i].schema);
             str_addc(s, '.');
         }
-        add_part(s, names->items[i].name);
+        legacy_names_add_part(s, names->items[i].name);
         str_addc(s, '\n');
     }
     return s->data;

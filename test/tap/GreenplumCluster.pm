@@ -42,6 +42,13 @@ sub new
     return bless { dir => $dir, ports => \@ports, segments => $#ports }, $class;
 }
 
+# data_dir - the coordinator's.
+sub data_dir
+{
+    my ($self) = @_;
+    return "$self->{dir}/gpseg-1";
+}
+
 sub append
 {
     my ($file, $text) = @_;

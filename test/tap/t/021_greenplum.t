@@ -1,6 +1,7 @@
 # Greenplum 6: every kind of table, to a cluster of the same size, of another one, in all ways.
 use strict;
 use warnings;
+use CronTest;
 use File::Basename;
 use GreenplumTest;
 use PgarkTest;
@@ -189,5 +190,56 @@ $source->stop_instance(1);
 pgark_fails([ 'backup', '-d', $from, '--repo', $repo, @dump ], qr/port $p1|marked as down/, 'a segment is down');
 $source->start_instance(1);
 is(scalar(grep { !-e set_dir($repo, $_) . '/manifest.jsonl' } repo_sets($repo)), 0, 'no unfinished set is left');
+
+# ---- gpcrondump and gpdbrestore
+my $home = cron_setup($source);
+spew_bytes("$home/pgark.conf", "[backup]\nno-sync = true\npg-dump = $bin/pg_dump\n");
+gp_sql($source, 'postgres', 'CREATE DATABASE cron');
+gp_sql($source, 'cron', <<'SQL');
+CREATE TABLE heap (id int, t text) DISTRIBUTED BY (id);
+CREATE TABLE by_rows (id int, t text) WITH (appendonly = true) DISTRIBUTED BY (id);
+CREATE TABLE by_columns (id int, t text) WITH (appendonly = true, orientation = column) DISTRIBUTED BY (id);
+CREATE SCHEMA "s,x";
+CREATE TABLE "s,x".still (id int) WITH (appendonly = true) DISTRIBUTED BY (id);
+CREATE TABLE part (id int, k int) WITH (appendonly = true) DISTRIBUTED BY (id) PARTITION BY RANGE (k) (START (0) END (20) EVERY (10));
+INSERT INTO heap SELECT i, 'row ' || i % 7 FROM generate_series(1, 1000) i;
+INSERT INTO by_rows SELECT * FROM heap;
+INSERT INTO by_columns SELECT * FROM heap;
+INSERT INTO part SELECT i, i % 20 FROM generate_series(1, 1000) i;
+ANALYZE;
+SQL
+
+# beside KEY, SUFFIX - the lines of a file.
+sub beside { my ($key, $suffix) = @_; return split /\n/, slurp_bytes(cron_dir($key) . "/gp_dump_${key}_$suffix") }
+my $cron = cron_key([qw(-a -x cron --dump-stats -g -G)], 'gpcrondump');
+is(join(' ', map { s/, \d+\z//r } beside($cron, 'ao_state_file')),
+    'public, by_rows public, part_1_prt_1 public, part_1_prt_2 "s,x", still', 'gpcrondump: counters of tables by rows, and of leaves of partitioned ones');
+like(join(' ', beside($cron, 'co_state_file')), qr/\Apublic, by_columns, [1-9]\d*\z/, 'gpcrondump: of tables by columns');
+my @operations = beside($cron, 'last_operation');
+my ($oid) = gp_sql($source, 'cron', q{SELECT 'by_rows'::regclass::oid}) =~ /(\d+)/;
+like(join("\n", @operations), qr/^public,by_rows,$oid,CREATE,TABLE,\d{4}-\d\d-\d\d /m, 'gpcrondump: last operations');
+is((grep { /heap/ } @operations), 0, 'gpcrondump: of append-only tables only');
+is(join(' ', cron_files($cron)), 'gp_cdatabase_-1_1_KEY gp_dump_KEY.rpt gp_dump_KEY_ao_state_file gp_dump_KEY_co_state_file gp_dump_KEY_last_operation'
+      . ' gp_dump_status_-1_1_KEY gp_dump_status_0_2_KEY gp_dump_status_1_3_KEY gp_global_-1_1_KEY gp_master_config_files_KEY.tar'
+      . ' gp_segment_config_files_0_2_KEY.tar gp_segment_config_files_1_3_KEY.tar gp_statistics_-1_1_KEY', 'gpcrondump: the files');
+like(slurp_bytes(cron_dir($cron) . "/gp_cdatabase_-1_1_$cron"), qr/^CREATE DATABASE "?cron"? WITH TEMPLATE = template0/m, 'gpcrondump: how the database is made');
+my ($listed, $unlisted) = ('', '');
+IPC::Run::run([ 'tar', '-tf', cron_dir($cron) . "/gp_segment_config_files_0_2_$cron.tar" ], '>', \$listed, '2>', \$unlisted);
+like($listed, qr{/gpseg0/pg_hba\.conf\n.*/gpseg0/postgresql\.conf$}ms, 'gpcrondump -g: files of a segment');
+gp_sql($source, 'cron', q{INSERT INTO by_rows VALUES (0, 'new'); INSERT INTO part SELECT 1, 15; ALTER TABLE by_columns ADD COLUMN n int DEFAULT 7});
+my $later = cron_key([qw(-a -x cron --incremental)], 'gpcrondump --incremental');
+my %before = map { $_ => 1 } map { beside($cron, $_) } qw(ao_state_file co_state_file);
+my @changed = sort map { s/, \d+\z//r } grep { !$before{$_} } map { beside($later, $_) } qw(ao_state_file co_state_file);
+is(join(' | ', grep { !/by_columns/ } @changed), 'public, by_rows | public, part_1_prt_2', 'counters: those of changed tables');
+is(scalar(grep { /^public,by_columns,\d+,ALTER,/ } beside($later, 'last_operation')), 1, 'last operations: a table that was altered');
+my $known = q{SELECT tablename, attname, inherited, null_frac, n_distinct, most_common_vals, most_common_freqs, histogram_bounds, correlation
+    FROM pg_stats WHERE schemaname IN ('public', 's,x') AND tablename <> 'gpcrondump_history' ORDER BY 1, 2, 3};
+my $stats = gp_sql($source, 'cron', $known);
+like(restore_ok([ qw(-a --restore-stats -t), $cron, qw(--redirect cron_back) ], 'gpdbrestore --restore-stats'), qr/Restored the statistics of \d+ tables/, 'gpdbrestore: it is said');
+is(gp_sql($source, 'cron_back', 'SELECT (SELECT count(*) FROM heap), (SELECT count(*) FROM by_rows), (SELECT count(*) FROM by_columns), (SELECT count(*) FROM part)'),
+    "1000|1000|1000|1000", 'gpdbrestore: rows');
+is(gp_sql($source, 'cron_back', $known), $stats, 'gpdbrestore: statistics');
+restore_ok([ qw(-a -t), $later, qw(--redirect cron_later) ], 'gpdbrestore of an incremental dump');
+is(gp_sql($source, 'cron_later', q{SELECT (SELECT count(*) FROM by_rows), (SELECT sum(n) FROM by_columns), (SELECT count(*) FROM part)}), "1001|7000|1001", 'gpdbrestore: as it was later');
 drop_greenplum($_) for $source, $bigger;
 done_testing();
