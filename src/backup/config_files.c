@@ -9,19 +9,19 @@
 
 /* Where the files are, and what is in them. The views that list files of pg_hba.conf and pg_ident.conf by name are
  * from PostgreSQL 16 on, as is their including others. */
-/* Of 9.4, which Greenplum 6 is. Only settings tell of files that are included, and only what lies in the data directory
- * can be read; that there is no such file is an error, and pg_ident.conf may be missing. */
+/* Of 9.4, which Greenplum 6 is. Only settings tell of files that are included, pg_settings does not show where the others
+ * are, and only what lies in the data directory can be read; that there is no such file is an error, and pg_ident.conf may be missing. */
 static const char files_before_9_5[] =
     "SELECT f.name,"
     " CASE WHEN f.there THEN pg_catalog.pg_read_binary_file(f.name, 0, 16777217) END,"
     " CASE WHEN f.there THEN pg_catalog.date_part('epoch',"
     "  (pg_catalog.pg_stat_file(f.name)).modification)::bigint END"
-    " FROM (SELECT setting, true FROM pg_catalog.pg_settings WHERE name IN ('config_file',"
-    "  'hba_file') UNION SELECT sourcefile, true FROM pg_catalog.pg_settings"
-    "  UNION SELECT i.setting, i.setting NOT LIKE d.setting || '/%' OR"
-    "  pg_catalog.regexp_replace(i.setting, '^.*/', '') IN (SELECT pg_catalog.pg_ls_dir('.'))"
-    "  FROM pg_catalog.pg_settings i, pg_catalog.pg_settings d"
-    "  WHERE i.name = 'ident_file' AND d.name = 'data_directory'"
+    " FROM (SELECT pg_catalog.current_setting('config_file'), true"
+    "  UNION SELECT pg_catalog.current_setting('hba_file'), true"
+    "  UNION SELECT sourcefile, true FROM pg_catalog.pg_settings"
+    "  UNION SELECT i, i NOT LIKE pg_catalog.current_setting('data_directory') || '/%' OR"
+    "  pg_catalog.regexp_replace(i, '^.*/', '') IN (SELECT pg_catalog.pg_ls_dir('.'))"
+    "  FROM pg_catalog.current_setting('ident_file') i"
     ") f(name, there) WHERE f.name <> '' ORDER BY 1";
 static const char files_before_16[] =
     "SELECT f.name, pg_catalog.pg_read_binary_file(f.name, 0, 16777217, true),"

@@ -62,8 +62,10 @@ static bool list_views(const Stats *s, LegacyNames *ret)
     return toc != NULL;
 }
 
-/* The set's tables, and those that they are partitions or children of, whose statistics are about them all. One that was
- * dropped since the cut is not there. */
+/* Greenplum 6 finds no plan for a recursion that begins with a UNION of two queries.
+ *
+ * The set's tables, and those that they are partitions or children of, whose statistics are about them all; and their own
+ * partitions, which on Greenplum are no tables of a set. One that was dropped since the cut is not there. */
 static PGresult *list_tables(const Stats *s)
 {
     LegacyNames views = {0};
@@ -72,19 +74,23 @@ static PGresult *list_tables(const Stats *s)
     const char *params[] = {oid_array(s), legacy_names_array(s->run->ctx, &views, true),
                             legacy_names_array(s->run->ctx, &views, false)};
     return pg_query(s->conn,
-                    "WITH RECURSIVE wanted(oid) AS (SELECT x FROM pg_catalog.unnest($1::oid[]) x"
-                    " UNION SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n"
+                    "WITH RECURSIVE wanted(oid) AS (SELECT s.x FROM"
+                    " (SELECT x FROM pg_catalog.unnest($1::oid[]) x UNION ALL SELECT c.oid FROM "
+                    "pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n"
                     " ON n.oid = c.relnamespace JOIN pg_catalog.generate_series(1,"
                     " pg_catalog.array_upper($2::text[], 1)) i ON n.nspname = ($2::text[])[i]"
-                    " AND c.relname = ($3::text[])[i] WHERE c.relkind = 'm'"
+                    " AND c.relname = ($3::text[])[i] WHERE c.relkind = 'm') s(x)"
                     " UNION SELECT i.inhparent FROM wanted w JOIN pg_catalog.pg_inherits i"
-                    " ON i.inhrelid = w.oid)"
+                    " ON i.inhrelid = w.oid),"
+                    " below(oid) AS (SELECT x FROM pg_catalog.unnest($1::oid[]) x"
+                    " UNION SELECT i.inhrelid FROM below b JOIN pg_catalog.pg_inherits i"
+                    " ON i.inhparent = b.oid)"
                     " SELECT c.oid, n.nspname, c.relname, c.relpages, c.reltuples,"
-                    " c.relkind IN ('r', 'p') FROM wanted w"
-                    " JOIN pg_catalog.pg_class c ON c.oid = w.oid"
+                    " c.relkind IN ('r', 'p') FROM pg_catalog.pg_class c"
                     " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-                    " WHERE c.relkind IN ('r', 'p', 'm', 'f') AND n.nspname !~ '^pg_'"
-                    " ORDER BY n.nspname, c.relname, c.oid",
+                    " WHERE (c.oid IN (SELECT oid FROM wanted) OR c.oid IN (SELECT oid FROM below))"
+                    " AND c.relkind IN ('r', 'p', 'm', 'f') AND n.nspname !~ '^pg_'"
+                    " ORDER BY n.nspname, c.relname",
                     3, params, s->err);
 }
 
@@ -118,7 +124,7 @@ static const char *columns_sql(const Stats *s, bool collations)
                  i, i, i, i, i, i);
     str_add(sql, " WHERE s.starelid = ANY ($1::oid[]) AND NOT a.attisdropped AND t.typsend <> 0"
                  " AND (e.oid IS NULL OR e.typsend <> 0)"
-                 " ORDER BY s.starelid, s.staattnum, s.stainherit");
+                 " ORDER BY s.starelid, a.attname, s.stainherit");
     return sql->data;
 }
 

@@ -27,7 +27,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "fuzz");
     Error err = ERROR_INIT;
     StatsLine line = {.kind = STATS_LINE_DONE};
-    char *text = mem_strndup(ctx, (const char *) data, size);
+    char *text = mem_array(ctx, char, size + 1);
+    memcpy(text, data, size);
     FILE *in = fmemopen(text, size + 1, "r");
     StatsReader r = stats_script_reader(ctx, in, "fuzz");
     while (line.kind != STATS_LINE_END && stats_script_read(&r, &line, &err))

@@ -237,9 +237,9 @@ my $known = q{SELECT tablename, attname, inherited, null_frac, n_distinct, most_
 my $stats = gp_sql($source, 'cron', $known);
 like(restore_ok([ qw(-a --restore-stats -t), $cron, qw(--redirect cron_back) ], 'gpdbrestore --restore-stats'), qr/Restored the statistics of \d+ tables/, 'gpdbrestore: it is said');
 is(gp_sql($source, 'cron_back', 'SELECT (SELECT count(*) FROM heap), (SELECT count(*) FROM by_rows), (SELECT count(*) FROM by_columns), (SELECT count(*) FROM part)'),
-    "1000|1000|1000|1000\n", 'gpdbrestore: rows');
+    "1000|1000|1000|1000", 'gpdbrestore: rows');
 is(gp_sql($source, 'cron_back', $known), $stats, 'gpdbrestore: statistics');
 restore_ok([ qw(-a -t), $later, qw(--redirect cron_later) ], 'gpdbrestore of an incremental dump');
-is(gp_sql($source, 'cron_later', q{SELECT (SELECT count(*) FROM by_rows), (SELECT sum(n) FROM by_columns), (SELECT count(*) FROM part)}), "1001|7000|1001\n", 'gpdbrestore: as it was later');
+is(gp_sql($source, 'cron_later', q{SELECT (SELECT count(*) FROM by_rows), (SELECT sum(n) FROM by_columns), (SELECT count(*) FROM part)}), "1001|7000|1001", 'gpdbrestore: as it was later');
 drop_greenplum($_) for $source, $bigger;
 done_testing();
