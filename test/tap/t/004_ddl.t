@@ -15,7 +15,7 @@ sub load
     # "slow" is by far the largest, so it is dumped first and keeps the only worker busy.
     $source->safe_psql($db, <<'SQL');
 CREATE TABLE slow (id int, t text);
-INSERT INTO slow SELECT i, md5(i::text) FROM generate_series(1, 800000) i;
+INSERT INTO slow SELECT i, md5(i::text) FROM generate_series(1, 60000) i;
 CREATE TABLE later (id int PRIMARY KEY, t text);
 INSERT INTO later SELECT i, 'old ' || i FROM generate_series(1, 1000) i;
 CREATE TABLE small (id int);
@@ -48,7 +48,7 @@ my $ours = q{application_name NOT LIKE '%.t' AND backend_type = 'client backend'
         # start over. Stop the process, with all its threads.
         my $watch = watch($source, 'stopped', "($holders AND application_name = 'pg_dump') > 0");
         my $run = pgark_start('backup', '--repo', $repo, '--no-sync', '-d', $conninfo, '-j1',
-            '--output=json', '--chunk-size=64kB');
+            '--output=json', '--chunk-size=64kB', '--rate-limit=1MB');
         ok(watch_end($watch), 'stopped: pg_dump has its locks');
         kill 'STOP', $run->{pid};
         my $reached = $source->safe_psql('stopped', "$holders AND application_name <> 'pg_dump' AND $ours");
@@ -155,7 +155,7 @@ SQL
     my $conninfo = load('during');
     my $watch = watch($source, 'during', "(SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%COPY%' AND $ours) > 0");
     my $run = pgark_start('backup', '--repo', $repo, '--no-sync', '-d', $conninfo, '-j1', '--output=json',
-        '--chunk-size=64kB');
+        '--chunk-size=64kB', '--rate-limit=1MB');
     ok(watch_end($watch), 'during: rows are being copied');
     $source->safe_psql('during', "CREATE TABLE created (id int); INSERT INTO small SELECT generate_series(11, 20); DELETE FROM later");
     my ($code, $out, $err) = pgark_finish($run);
