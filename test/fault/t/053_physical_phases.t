@@ -12,7 +12,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $repo = new_repo();
-my $node = physical_server('node', conf => "checkpoint_timeout = 1h\n", allows_streaming => 1);
+my $node = physical_server('node', conf => "checkpoint_timeout = 1h\nfull_page_writes = on\n", allows_streaming => 1);
 $node->safe_psql('postgres', 'CREATE TABLE t AS SELECT i, md5(i::text) AS text FROM generate_series(1, 50000) i');
 my @backup = ('backup', '--physical', '--repo', $repo, '--no-sync', '-d', conninfo($node));
 my $good   = backup($repo, '--physical', '-d', conninfo($node));
