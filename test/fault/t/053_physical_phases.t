@@ -154,8 +154,9 @@ SKIP:
     {
         my $to = new_place("killed$round")->data_dir;
         $run = pgark_start('restore', $key, '--physical', '--repo', $repo, '--map', "0=$to", '-j1', '--no-sync');
-        my $after = int rand 1500;
-        wait_for(sub { (() = glob "$to/base/*/*") > $after || !kill 0, $run->{pid} }, "killed, $round: files are being written");
+        my $after = int rand 900;
+        my $ended = sub { $run->{harness}->pumpable && $run->{harness}->pump_nb; return !$run->{harness}->pumpable };
+        wait_for(sub { $ended->() || (() = glob "$to/base/*/*") > $after }, "killed, $round: files are being written");
         kill 'KILL', $run->{pid};
         ($code) = pgark_finish($run);
         ok($code == 0 || !-e "$to/global/pg_control", "killed, $round: no server starts from what is left");
