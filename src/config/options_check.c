@@ -262,9 +262,9 @@ static bool exclude(const Options *o, OptionId a, OptionId b, Error *err)
                      o->values[b].origin);
 }
 
-static bool server_compresses(const Options *o)
+static bool by_server(const char *compress)
 {
-    return strncmp(options_string(o, OPT_BASE_COMPRESS), "server-", 7) == 0;
+    return strncmp(compress, "server-", 7) == 0;
 }
 
 /* One stream takes what comes through one: not WAL beside it, and no directories. */
@@ -276,10 +276,12 @@ static bool check_stdout(const Options *o, bool tar, bool streams, Error *err)
         return error_set(err, ERR_USAGE, "standard output takes --format=tar only");
     if (streams)
         return error_set(err, ERR_USAGE, "standard output takes --wal-method=fetch or none only");
-    /* The manifest is added. */
-    if (server_compresses(o))
-        return error_set(err, ERR_USAGE,
-                         "an archive for standard output cannot be what the server compresses");
+    if (by_server(options_string(o, OPT_BASE_COMPRESS)) && !is_set(o, OPT_NO_MANIFEST))
+    {
+        error_set(err, ERR_USAGE,
+                  "the manifest cannot be added to an archive that the server compresses");
+        return error_hint(err, "Leave server- out, or give --no-manifest.");
+    }
     return !str_equal(options_string(o, OPT_OUTPUT), "json") ||
            error_set(err, ERR_USAGE,
                      "an archive and --output=json cannot both go to standard output");
@@ -288,7 +290,8 @@ static bool check_stdout(const Options *o, bool tar, bool streams, Error *err)
 static bool compresses(const Options *o)
 {
     const char *how = options_string(o, OPT_BASE_COMPRESS);
-    return is_set(o, OPT_BASE_GZIP) || (strcmp(how, "none") != 0 && strcmp(how, "0") != 0);
+    return is_set(o, OPT_BASE_GZIP) ||
+           (strcmp(how, "none") != 0 && strcmp(how, "0") != 0 && !by_server(how));
 }
 
 static bool check_basebackup(const Options *o, Error *err)
@@ -302,7 +305,7 @@ static bool check_basebackup(const Options *o, Error *err)
     if (tar && (is_set(o, OPT_TABLESPACE_MAPPING) || is_set(o, OPT_WALDIR)))
         return error_set(err, ERR_USAGE,
                          "--tablespace-mapping and --waldir are for --format=plain");
-    if (!tar && compresses(o) && !server_compresses(o))
+    if (!tar && compresses(o))
         return error_set(err, ERR_USAGE, "--compress is for --format=tar, but for server- methods");
     if (is_set(o, OPT_CREATE_SLOT) && !is_set(o, OPT_BASE_SLOT))
         return error_set(err, ERR_USAGE, "--create-slot needs --slot");

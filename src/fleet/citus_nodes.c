@@ -7,11 +7,14 @@
 #include "pg/program.h"
 #include "physical/single_user.h"
 
+#define PREPARED "prepared "
+
 /* Names come as hexadecimal digits, so that nothing in them means anything to whoever reads the rows. */
 #define LIST_DATABASES                                                                             \
     "SELECT '" SINGLE_USER_MARK "' || pg_catalog.encode(pg_catalog.convert_to(datname::text,"      \
     " pg_catalog.getdatabaseencoding()), 'hex') FROM pg_catalog.pg_database WHERE datallowconn"    \
-    " ORDER BY oid\n"
+    " ORDER BY oid\n"                                                                              \
+    "SELECT '" SINGLE_USER_MARK PREPARED "' || count(*) FROM pg_catalog.pg_prepared_xacts\n"
 #define LIST_NODES                                                                                 \
     "SELECT '" SINGLE_USER_MARK "' || nodeid || ' ' || nodeport || ' '"                            \
     " || pg_catalog.encode(pg_catalog.convert_to(nodename, 'UTF8'), 'hex')"                        \
@@ -36,6 +39,7 @@ typedef struct NameList
     void *ctx;
     char **items;
     size_t count, capacity;
+    int prepared; /* transactions */
 } NameList;
 
 /* ---- what comes ---- */
@@ -61,6 +65,11 @@ static char *decode(void *ctx, const char *hex, Error *err)
 static bool add_database(void *arg, const char *text, Error *err)
 {
     NameList *list = arg;
+    if (strncmp(text, PREPARED, sizeof(PREPARED) - 1) == 0)
+    {
+        list->prepared = atoi(text + sizeof(PREPARED) - 1);
+        return true;
+    }
     char *name = decode(list->ctx, text, err);
     if (name != NULL)
         *mem_push(list->ctx, list->items, list->count, list->capacity, char *) = name;
@@ -201,10 +210,12 @@ static bool rewrite_directory(Rewrite *w, const CitusDirectory *d, Error *err)
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "databases");
     NameList databases = {.ctx = tmp};
     w->server.directory = d->path;
+    w->server.prepared = 0;
     if (!single_user_run(&w->server, d->database, LIST_DATABASES, add_database, &databases, err))
         return false;
     if (databases.count == 0)
         return error_set(err, ERR_PROGRAM, "the server's databases could not be listed");
+    w->server.prepared = databases.prepared + 16;
     for (size_t i = 0; i < databases.count; i++)
         if (!rewrite_database(w, databases.items[i], err))
             return error_prefix(err, "database \"%s\"", databases.items[i]);

@@ -36,10 +36,11 @@ typedef struct BasebackupRequest
     const char *slot;    /* NULL: a temporary one */
     bool create_slot;
     bool no_slot;
-    uint64_t max_rate;              /* bytes per second, 0: any */
-    int64_t status_ms;              /* between reports on streamed WAL; 0: when the server asks */
-    Compress compress;              /* of tar archives, here */
-    CompressMethod server_compress; /* of what comes, by the server; none; not with compress */
+    uint64_t max_rate; /* bytes per second, 0: any */
+    int64_t status_ms; /* between reports on streamed WAL; 0: when the server asks */
+    Compress compress; /* of tar archives, here */
+    CompressMethod
+        server_compress; /* of what the server sends, by the server; none; not with compress */
     const char *server_detail;      /* in its own words: level, workers; NULL */
     bool no_estimate;               /* by the server, of the size */
     const char *manifest_checksums; /* NULL: no manifest */

@@ -225,7 +225,7 @@ static bool tar_data(BasebackupForm *f, const void *data, size_t len, Error *err
     Tar *t = (Tar *) f;
     if (t->in_manifest)
         return keep_manifest(t, data, len, err);
-    if (t->stream == NULL) /* the server compresses it */
+    if (t->stream == NULL)
         return io_write(t->data->chain, data, len, err);
     for (size_t done = 0, n = 0; done < len; done += n)
     {

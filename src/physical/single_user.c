@@ -6,6 +6,9 @@
 #include "base/fd.h"
 #include "base/proc.h"
 
+#define PREPARED_MAX 10000
+#define LOCKS_IN_ALL 120000
+
 /* A row is written as "\t 1: name = \"value\"\t(typeid = ...". */
 static bool take_line(SingleUserOutput *o, Error *err)
 {
@@ -72,6 +75,8 @@ bool single_user_run(const SingleUser *s, const char *database, const char *stat
     int input = input_of(statements, err);
     if (input < 0)
         return false;
+    const int prepared = s->prepared > 0 ? s->prepared : PREPARED_MAX;
+    const int locks = LOCKS_IN_ALL / (prepared + 100);
     const char *const argv[] = {s->program,
                                 "--single",
                                 "-D",
@@ -86,8 +91,8 @@ bool single_user_run(const SingleUser *s, const char *database, const char *stat
                                 "--hot_standby=off",
                                 "--ssl=off",
                                 "--huge_pages=off",
-                                "--max_prepared_transactions=10000",
-                                "--max_locks_per_transaction=10",
+                                mem_printf(tmp, "--max_prepared_transactions=%d", prepared),
+                                mem_printf(tmp, "--max_locks_per_transaction=%d", locks),
                                 "--track_commit_timestamp=on",
                                 "--archive_mode=on",
                                 "--log_destination=stderr",

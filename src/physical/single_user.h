@@ -14,6 +14,7 @@ typedef struct SingleUser
     const char *program;   /* the server's own, "postgres", of its major version */
     const char *directory; /* absolute; recovers first if it has to */
     bool no_sync;
+    int prepared; /* so many prepared transactions may be there; 0: any number, which takes longer to start */
     const Cancel *cancel;
 } SingleUser;
 

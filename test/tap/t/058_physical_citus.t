@@ -70,7 +70,7 @@ my @keys;
 wait_for_query($coordinator, 'bank', 'SELECT sum(abs(amount - 100)) > 20 FROM account');
 push @keys, backup($repo, '--physical', '-d', $from) for 1 .. $rounds;
 is(scalar @keys, $rounds, 'all backups were made');
-$_->signal('INT') for @writers;
+$_->signal('TERM') for @writers;
 $_->finish for @writers;
 is_deeply([ sort { $a <=> $b } map { $_->{content} } @{ manifest($repo, $keys[0])->{physical} } ], [ -1, 0, 1 ], 'the set has the coordinator and its workers');
 is(manifest($repo, $keys[0])->{cut}[0]{method}, 'barrier', 'their restore points were made inside of a barrier');
@@ -113,7 +113,8 @@ for my $round (1 .. $rounds)
     is($new[2]->safe_psql('bank', 'SELECT sum(amount) FROM account'), $total, "round $round: a worker says so, too");
     is($new[0]->safe_psql('second', 'SELECT count(*) FROM t'), 50, "round $round: the other database");
     $new[0]->safe_psql('bank', 'BEGIN; UPDATE account SET amount = amount + 1; UPDATE rate SET n = n + 1; COMMIT');
-    is($new[1]->safe_psql('bank', 'SELECT sum(amount), (SELECT n FROM rate) FROM account'), ($total + 400) . '|6', "round $round: all shards can be written");
+    is($new[1]->safe_psql('bank', 'SELECT sum(amount) FROM account'), $total + 400, "round $round: all shards can be written");
+    is($new[1]->safe_psql('bank', 'SELECT n FROM rate'), 6, "round $round: and the reference table");
     $new[0]->safe_psql('bank', q{CREATE TABLE later (i int); SELECT create_distributed_table('later', 'i')});
     $new[1]->safe_psql('postgres', q{COMMIT PREPARED 'mine'});
     is($new[1]->safe_psql('postgres', 'SELECT i FROM mine'), 42, "round $round: what was prepared can be finished");
