@@ -71,7 +71,7 @@ sub start_writers
 
 sub stop_writers
 {
-    $_->signal('INT') for @_;
+    $_->signal('TERM') for @_;
     $_->finish for @_;
     return;
 }
