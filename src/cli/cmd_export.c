@@ -24,9 +24,10 @@ static bool export_work(void *arg, Error *err)
     Cancel *cancel = supervise_attempt(run->supervisor, err);
     Repo *repo = cancel == NULL ? NULL : repo_open(run->ctx, options_string(run->o, OPT_REPO), err);
     progress_phase(run->progress, "writing");
+    SetChoice choice = {.prefix = options_string(run->o, OPT_PREFIX), .form = SET_OF_ROWS};
     return repo != NULL &&
-           repo_resolve(repo, run->ctx, options_key(run->o), options_string(run->o, OPT_PREFIX),
-                        run->key, &dir, &run->lock, err) &&
+           repo_resolve(repo, run->ctx, options_key(run->o), &choice, run->key, &dir, &run->lock,
+                        err) &&
            export_set(repo, dir, &run->request, cancel, &run->result, err);
 }
 

@@ -10,9 +10,9 @@ int cmd_show(void *ctx, const Options *o, Error *err)
     char *dir;
     AUTO(storage_unlock) StorageLock *lock = NULL;
     SetDetail detail;
+    SetChoice choice = {.prefix = options_string(o, OPT_PREFIX)};
     Repo *repo = repo_open(ctx, uri, err);
-    if (repo == NULL || !repo_resolve(repo, ctx, options_key(o), options_string(o, OPT_PREFIX), key,
-                                      &dir, &lock, err))
+    if (repo == NULL || !repo_resolve(repo, ctx, options_key(o), &choice, key, &dir, &lock, err))
         return EXIT_ERROR;
     Manifest *m = manifest_read(repo->storage, ctx, dir, false, err);
     if (m == NULL || !set_report_detail(repo, ctx, dir, m, &detail, err) ||

@@ -84,9 +84,9 @@ static bool verify_work(void *arg, Error *err)
     VerifyRun *run = arg;
     Cancel *cancel = supervise_attempt(run->supervisor, err);
     run->repo = cancel == NULL ? NULL : repo_open(run->ctx, options_string(run->o, OPT_REPO), err);
-    if (run->repo == NULL ||
-        !repo_resolve(run->repo, run->ctx, options_key(run->o), options_string(run->o, OPT_PREFIX),
-                      run->key, &run->dir, &run->lock, err))
+    SetChoice choice = {.prefix = options_string(run->o, OPT_PREFIX)};
+    if (run->repo == NULL || !repo_resolve(run->repo, run->ctx, options_key(run->o), &choice,
+                                           run->key, &run->dir, &run->lock, err))
         return false;
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "verify");
     Error ignored = ERROR_INIT;

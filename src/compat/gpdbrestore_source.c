@@ -131,8 +131,9 @@ bool restore_source(DbRestore *r, Error *err)
 {
     const char *database = legacy_options_string(r->o, RESTORE_DATABASE);
     char key[SET_KEY_LEN];
+    SetChoice choice = {.prefix = r->prefix, .form = SET_OF_ROWS};
     if (!choose(r, err) ||
-        !repo_resolve(r->repo, r->ctx, r->key, r->prefix, key, &r->set_dir, &r->lock, err))
+        !repo_resolve(r->repo, r->ctx, r->key, &choice, key, &r->set_dir, &r->lock, err))
         return false;
     r->manifest = manifest_read(r->repo->storage, r->ctx, r->set_dir, false, err);
     if (r->manifest == NULL)

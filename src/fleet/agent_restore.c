@@ -32,10 +32,10 @@ bool agent_restore_wanted(const RestoreRequest *request, bool *ret_wanted, Error
     AUTO(storage_unlock) StorageLock *lock = NULL;
     char key[SET_KEY_LEN];
     char *dir;
+    SetChoice choice = {.prefix = request->prefix, .form = SET_OF_ROWS};
     *ret_wanted = false;
     Repo *repo = repo_open(tmp, request->repo, err);
-    if (repo == NULL ||
-        !repo_resolve(repo, tmp, request->key, request->prefix, key, &dir, &lock, err))
+    if (repo == NULL || !repo_resolve(repo, tmp, request->key, &choice, key, &dir, &lock, err))
         return false;
     const Manifest *m = manifest_read(repo->storage, tmp, dir, true, err);
     if (m != NULL && !manifest_want_rows(m, "load", err))
@@ -142,10 +142,10 @@ static void list_visits(const Run *run, AgentTour *tour)
 
 static bool open_set(Run *run, Error *err)
 {
+    SetChoice choice = {.prefix = run->request->prefix, .form = SET_OF_ROWS};
     run->repo = repo_open(run->ctx, run->request->repo, err);
-    if (run->repo == NULL ||
-        !repo_resolve(run->repo, run->ctx, run->request->key, run->request->prefix, run->key,
-                      &run->dir, &run->lock, err))
+    if (run->repo == NULL || !repo_resolve(run->repo, run->ctx, run->request->key, &choice,
+                                           run->key, &run->dir, &run->lock, err))
         return false;
     run->result->manifest = manifest_read(run->repo->storage, run->ctx, run->dir, true, err);
     return run->result->manifest != NULL || error_prefix(err, "set %s", run->key);

@@ -20,8 +20,8 @@ typedef struct PhysicalRun
 static Manifest *read_set(PhysicalRun *run, Repo *repo, char **ret_dir, Error *err)
 {
     char key[SET_KEY_LEN];
-    if (!repo_resolve(repo, run->ctx, run->request->key, run->request->prefix, key, ret_dir,
-                      &run->lock, err))
+    SetChoice choice = {.prefix = run->request->prefix, .form = SET_OF_FILES};
+    if (!repo_resolve(repo, run->ctx, run->request->key, &choice, key, ret_dir, &run->lock, err))
         return NULL;
     Manifest *m = manifest_read(repo->storage, run->ctx, *ret_dir, false, err);
     if (m == NULL)

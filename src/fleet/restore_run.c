@@ -56,10 +56,10 @@ static bool restore_server(void *arg, size_t server, Error *err)
 
 static bool open_set(RestoreRun *run, Error *err)
 {
+    SetChoice choice = {.prefix = run->request->prefix, .form = SET_OF_ROWS};
     run->repo = repo_open(run->ctx, run->request->repo, err);
-    if (run->repo == NULL ||
-        !repo_resolve(run->repo, run->ctx, run->request->key, run->request->prefix, run->key,
-                      &run->set_dir, &run->lock, err))
+    if (run->repo == NULL || !repo_resolve(run->repo, run->ctx, run->request->key, &choice,
+                                           run->key, &run->set_dir, &run->lock, err))
         return false;
     run->result->manifest = manifest_read(run->repo->storage, run->ctx, run->set_dir, false, err);
     if (run->result->manifest == NULL)

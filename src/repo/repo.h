@@ -140,15 +140,29 @@ typedef struct RepoSetInfo
 bool repo_list_sets(Repo *repo, void *ctx, RepoSetInfo **ret_sets, size_t *ret_count, Error *err)
     MUST_CHECK;
 
+/* What a set must be to be wanted. */
+typedef enum SetForm
+{
+    SET_ANY_FORM,
+    SET_OF_ROWS, /* and definitions */
+    SET_OF_FILES /* base backups */
+} SetForm;
+
+typedef struct SetChoice
+{
+    const char *prefix; /* of its series; NULL: none, or any where the key is named */
+    SetForm form;       /* of the newest; whoever names a key looks at the form himself */
+} SetChoice;
+
 /* repo_resolve turns "latest" or a key into the directory of a finished set (below ctx) and its
- * key. prefix names a series: latest is its newest set then, and a key must be of one of its sets; NULL:
- * latest is the newest set that belongs to no series, and any key will do. A set whose series cannot be
+ * key. With a prefix latest is the newest set of that series, and a key must be of one of its sets; without, latest is
+ * the newest set that belongs to no series, and any key will do, as with no choice (NULL). A set whose record cannot be
  * read counts as the newest all the same: none that is older takes its place unnoticed.
  * Malformed or future: ERR_USAGE; no such set, or no set at all: ERR_NOT_FOUND; unfinished:
  * ERR_NOT_FOUND that says so. A shared lock on the set's run.lock (in *ret_lock) keeps expire away
  * from a set that is being read; ERR_LOCK when it is being removed. *ret_lock is NULL in a copy
  * without lock files that cannot be written. */
-bool repo_resolve(Repo *repo, void *ctx, const char *key_or_latest, const char *prefix,
+bool repo_resolve(Repo *repo, void *ctx, const char *key_or_latest, const SetChoice *choice,
                   char ret_key[SET_KEY_LEN], char **ret_dir, StorageLock **ret_lock, Error *err)
     MUST_CHECK;
 

@@ -501,28 +501,58 @@ static bool series_of(Repo *repo, void *ctx, const char *dir, const char **ret_p
     return true;
 }
 
-static bool no_latest(Repo *repo, const char *prefix, const char *other, Error *err)
+/* What find_latest passed over. */
+typedef struct PassedOver
+{
+    const char *prefix; /* of one of another series, "" for none; NULL: there is no such set */
+    bool form;          /* one of the series, of another form */
+} PassedOver;
+
+static bool no_latest(Repo *repo, const SetChoice *choice, const PassedOver *over, Error *err)
 {
     const char *uri = storage_uri(repo->storage);
 
-    if (prefix == NULL && other == NULL)
+    if (over->form && choice->form == SET_OF_ROWS)
+    {
+        error_set(err, ERR_NOT_FOUND, "repository %s holds no finished set but physical ones", uri);
+        return error_hint(err, "\"pgark restore --physical\" makes data directories of those.");
+    }
+    if (over->form)
+        return error_set(err, ERR_NOT_FOUND, "repository %s holds no finished physical set", uri);
+    if (choice->prefix == NULL && over->prefix == NULL)
         return error_set(err, ERR_NOT_FOUND, "repository %s holds no finished set", uri);
-    if (prefix == NULL)
+    if (choice->prefix == NULL)
     {
         error_set(err, ERR_NOT_FOUND, "repository %s holds no finished set without a prefix", uri);
-        return error_hint(err, "There are sets with --prefix=%s.", other);
+        return error_hint(err, "There are sets with --prefix=%s.", over->prefix);
     }
     error_set(err, ERR_NOT_FOUND, "repository %s holds no finished set with the prefix \"%s\"", uri,
-              prefix);
-    if (other == NULL)
+              choice->prefix);
+    if (over->prefix == NULL)
         return false;
     return error_hint(err, "\"pgark list\" shows the prefixes of all sets.");
 }
 
-static bool find_latest(Repo *repo, const char *prefix, char ret_key[SET_KEY_LEN], Error *err)
+/* Whether a set is what was chosen, or cannot be read; what is in the way goes into *over. */
+static bool is_chosen(const SetRecord *set, const SetChoice *choice, PassedOver *over)
+{
+    bool files = set->kind != NULL;
+
+    if (!str_equal(set->prefix, choice->prefix))
+    {
+        over->prefix = set->prefix != NULL ? set->prefix : "";
+        return false;
+    }
+    if (choice->form == SET_ANY_FORM || files == (choice->form == SET_OF_FILES))
+        return true;
+    over->form = true;
+    return false;
+}
+
+static bool find_latest(Repo *repo, const SetChoice *choice, char ret_key[SET_KEY_LEN], Error *err)
 {
     AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "latest");
-    const char *other = NULL; /* what another set has in the place of prefix */
+    PassedOver over = {.prefix = NULL};
     RepoSetInfo *sets;
     size_t count;
 
@@ -530,16 +560,15 @@ static bool find_latest(Repo *repo, const char *prefix, char ret_key[SET_KEY_LEN
         return false;
     for (; count > 0; count--)
     {
-        const char *series = NULL;
+        SetRecord set;
 
-        if (!sets[count - 1].finished)
-            continue;
-        if (!series_of(repo, ctx, sets[count - 1].dir, &series) || str_equal(series, prefix))
+        if (sets[count - 1].finished &&
+            (!manifest_peek(repo->storage, ctx, sets[count - 1].dir, &set, NULL) ||
+             is_chosen(&set, choice, &over)))
             break;
-        other = series != NULL ? series : "";
     }
     if (count == 0)
-        return no_latest(repo, prefix, other, err);
+        return no_latest(repo, choice, &over, err);
     memcpy(ret_key, sets[count - 1].key, SET_KEY_LEN);
     return true;
 }
@@ -599,16 +628,18 @@ static bool lock_for_reading(Repo *repo, const char *dir, const char *key, Stora
     return true;
 }
 
-bool repo_resolve(Repo *repo, void *ctx, const char *key_or_latest, const char *prefix,
+bool repo_resolve(Repo *repo, void *ctx, const char *key_or_latest, const SetChoice *choice,
                   char ret_key[SET_KEY_LEN], char **ret_dir, StorageLock **ret_lock, Error *err)
 {
+    static const SetChoice any = {.prefix = NULL};
     char *dir;
 
     *ret_dir = NULL;
     *ret_lock = NULL;
+    choice = choice == NULL ? &any : choice;
     if (strcmp(key_or_latest, "latest") == 0)
     {
-        if (!find_latest(repo, prefix, ret_key, err))
+        if (!find_latest(repo, choice, ret_key, err))
             return false;
     }
     else
@@ -623,7 +654,8 @@ bool repo_resolve(Repo *repo, void *ctx, const char *key_or_latest, const char *
         return false;
     /* Once more, now that it can no longer be removed: it may have been while the lock was waited
      * for. */
-    if (!check_finished(repo, dir, ret_key, err) || !check_series(repo, dir, ret_key, prefix, err))
+    if (!check_finished(repo, dir, ret_key, err) ||
+        !check_series(repo, dir, ret_key, choice->prefix, err))
     {
         storage_unlock(*ret_lock);
         *ret_lock = NULL;

@@ -469,7 +469,8 @@ static void resolve_series(Sample *s, const char *key, const char *prefix, const
     Error err = ERROR_INIT;
     char found[SET_KEY_LEN], *dir;
     StorageLock *lock;
-    bool ok = repo_resolve(s->repo, s, key, prefix, found, &dir, &lock, &err);
+    SetChoice choice = {.prefix = prefix};
+    bool ok = repo_resolve(s->repo, s, key, &choice, found, &dir, &lock, &err);
 
     storage_unlock(lock);
     if (ok && strcmp(found, want) == 0)

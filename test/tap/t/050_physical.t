@@ -3,6 +3,7 @@ use strict;
 use warnings;
 use PhysicalTest;
 use IPC::Run;
+use File::Path qw(rmtree);
 use PgarkTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -124,6 +125,22 @@ is($backwards, 0, 'no chain of commits is seen backwards');
 pgark_fails([ 'restore', $key, '--repo', $repo, '-d', conninfo($servers[0], 'other'), '--create' ],
     qr/is a physical one/, 'rows of a physical set');
 pgark_fails([ 'export', $key, '--repo', $repo ], qr/is a physical one/, 'export of a physical set');
+
+# ---- each command takes the newest set of its form
+{
+    my $both = new_repo();
+    my @rows = map { backup($both, '-d', conninfo($servers[0])) } 1 .. 2;
+    my $place = PostgreSQL::Test::Utils::tempdir('latest') . '/data';
+    pgark_fails([ qw(restore latest --physical --repo), $both, '--map', "0=$place" ], qr/holds no finished physical set/,
+        'the newest physical set, where there is none');
+    my $files = pgark_json([ qw(backup --physical --no-sync --repo), $both, '-d', conninfo($servers[0]) ], 'files behind rows')->{key};
+    is(pgark_json([ qw(show latest --repo), $both ], 'show latest')->{key}, $files, 'show takes the newest of all');
+    my $out = PostgreSQL::Test::Utils::tempdir('latest') . '/rows.sql';
+    like(pgark_ok([ qw(export latest -s --repo), $both, '-f', $out ], 'export latest'), qr/\Q$rows[1]\E/, 'export takes the newest of rows');
+    rmtree(set_dir($both, $_)) for @rows;
+    pgark_fails([ qw(export latest -s --repo), $both, '-f', "$out.2" ], qr/holds no finished set but physical ones.*restore --physical/s,
+        'the newest of rows, where there is none');
+}
 pgark_fails([ 'backup', '--repo', $repo, '--physical', '-d', conninfo($servers[0]), @$_ ],
     qr/exclude/, "--physical with @$_")
   for [ '-t', 'x' ], ['--schema-only'], ['--all-databases'], ['--agent'];
