@@ -103,8 +103,8 @@ static void cut_tail(void *ctx, Plan *plan, const Relation *r, size_t table, uin
 /* As its chunks were cut when the set was made that they are to be compared with. */
 static void cut_as_before(void *ctx, Plan *plan, const Relation *r, size_t table, uint64_t limit)
 {
-    size_t kept = r->grown ? r->range_count - 1 : r->range_count;
-    for (size_t i = 0; i < kept; i++)
+    size_t left = r->grown ? 1 : 0; /* for cut_tail() */
+    for (size_t i = 0; i + left < r->range_count; i++)
     {
         uint64_t from = r->ranges[i];
         uint64_t to = i + 1 < r->range_count ? r->ranges[i + 1] : 0;

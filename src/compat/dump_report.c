@@ -5,8 +5,12 @@
 
 #include "base/clock.h"
 #include "base/str.h"
+#include "storage/storage.h"
 
 #define LINE_MAX_BYTES 1024
+#define REPORT_MAX     ((uint64_t) 16 * 1024 * 1024)
+#define FILE_WORD      " BackupFile "
+#define DONE_WORD      ": Succeeded"
 
 static const char *one_line(char buf[LINE_MAX_BYTES], const char *text)
 {
@@ -31,11 +35,11 @@ static void add_file(Str *s, const DumpNode *node, const char *path, const Error
     if (path == NULL)
         return;
     add_who(s, node);
-    str_addf(s, " BackupFile %s: ", one_line(shown, path));
+    str_addf(s, FILE_WORD "%s", one_line(shown, path));
     if (failure == NULL)
-        str_add(s, "Succeeded\n");
+        str_add(s, DONE_WORD "\n");
     else
-        str_addf(s, "Failed {%s%s%s}\n", failure->node, failure->node[0] == '\0' ? "" : ": ",
+        str_addf(s, ": Failed {%s%s%s}\n", failure->node, failure->node[0] == '\0' ? "" : ": ",
                  one_line(shown, failure->message));
 }
 
@@ -80,6 +84,46 @@ char *dump_report_text(void *ctx, const DumpRequest *request, const DumpResult *
                  count == 0 ? 1 : count);
     }
     return s->data;
+}
+
+/* "... BackupFile PATH: Succeeded", where a path may have any of these words. */
+static char *script_of_line(void *ctx, const char *line, size_t len)
+{
+    size_t done = strlen(DONE_WORD);
+    if (len < done || strncmp(line + len - done, DONE_WORD, done) != 0)
+        return NULL;
+    char *name = mem_strndup(ctx, line, len - done);
+    if (strstr(name, FILE_WORD) == NULL)
+        return NULL;
+    const char *slash = strrchr(name, '/');
+    return slash == NULL ? NULL : mem_strdup(ctx, slash + 1);
+}
+
+char **dump_report_scripts(void *ctx, const char *text, size_t *ret_count)
+{
+    char **names = NULL;
+    size_t capacity = 0;
+    *ret_count = 0;
+    for (const char *line = text; *line != '\0';)
+    {
+        size_t len = strcspn(line, "\n");
+        char *name = script_of_line(ctx, line, len);
+        if (name != NULL)
+            *mem_push(ctx, names, *ret_count, capacity, char *) = name;
+        line += len + (line[len] == '\n' ? 1 : 0);
+    }
+    return names;
+}
+
+char *dump_report_read(void *ctx, const char *dir, const char *prefix, const char *key)
+{
+    Error missing = ERROR_INIT;
+    char *text;
+    size_t len;
+    Storage *st = storage_open(ctx, dir, &missing);
+    bool read = st != NULL && storage_read_all(st, ctx, dump_report_name(ctx, false, prefix, key),
+                                               REPORT_MAX, &text, &len, &missing);
+    return read ? text : NULL;
 }
 
 static void add_status_line(Str *s, const char *program, const char *level, const char *text)

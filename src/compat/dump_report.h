@@ -12,6 +12,13 @@
 char *dump_report_text(void *ctx, const DumpRequest *request, const DumpResult *result,
                        const Error *failure);
 
+/* dump_report_scripts gives the names, without directories, of the files that the report of a complete dump says were
+ * written; below ctx. A report is anybody's text: what is a script is what dump_name_parse() takes for one. */
+char **dump_report_scripts(void *ctx, const char *text, size_t *ret_count);
+
+/* dump_report_read gives the text of the report in that directory, below ctx; NULL: there is none that could be read. */
+char *dump_report_read(void *ctx, const char *dir, const char *prefix, const char *key);
+
 /* dump_status_text: what a status file says of a node, below ctx: lines with a time, the last of which is
  * "Finished successfully" or, with [ERROR], the failure. program: who writes it. */
 char *dump_status_text(void *ctx, const char *program, const char *const *lines, size_t count,

@@ -8,9 +8,6 @@
 #include "compat/restore_job.h"
 #include "fleet/agent_tour.h"
 
-#define REPORT_MAX ((uint64_t) 16 * 1024 * 1024)
-#define DBID_WORD  " (dbid "
-
 typedef enum Stage
 {
     STAGE_FIRST,
@@ -201,22 +198,18 @@ static bool check_nodes(const Run *run, const char *dir, Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "report");
     const ScriptRestore *r = run->request;
-    Error missing = ERROR_INIT;
-    char *text;
-    size_t len;
-    Storage *st = storage_open(tmp, dir, err);
-    if (st == NULL)
-        return false;
-    if (!storage_read_all(st, tmp, dump_report_name(tmp, false, r->prefix, r->key), REPORT_MAX,
-                          &text, &len, &missing))
-        return true;
-    for (const char *c = text; (c = strstr(c, DBID_WORD)) != NULL; c += strlen(DBID_WORD))
+    const char *text = dump_report_read(tmp, dir, r->prefix, r->key);
+    size_t count = 0;
+    char **names = text == NULL ? NULL : dump_report_scripts(tmp, text, &count);
+    for (size_t i = 0; i < count; i++)
     {
-        int dbid = (int) strtol(c + strlen(DBID_WORD), NULL, 10);
-        if (has_dbid(r->fleet, dbid))
+        DumpName n;
+        if ((!dump_name_parse(names[i], r->prefix, r->key, false, &n) &&
+             !dump_name_parse(names[i], r->prefix, r->key, true, &n)) ||
+            has_dbid(r->fleet, n.dbid))
             continue;
         error_set(err, ERR_USAGE,
-                  "the dump has scripts of dbid %d, and no node of the target has it", dbid);
+                  "the dump has scripts of dbid %d, and no node of the target has it", n.dbid);
         return error_hint(err, "Bring all files into one directory, and restore with --agent=no.");
     }
     return true;

@@ -206,6 +206,46 @@ static bool is_wanted(const Run *run, const Script *s)
     return !only_post && !(segment && r->definitions);
 }
 
+/* Whether a script is there, compressed or not: people unpack them. */
+static bool is_there(const Run *run, const Script *s)
+{
+    bool found = false;
+    for (size_t i = 0; i < run->count; i++)
+    {
+        const Script *x = &run->scripts[i];
+        found = found || (x->parsed.dbid == s->parsed.dbid && x->post_data == s->post_data);
+    }
+    return found;
+}
+
+/* What the dump wrote and is not there any more must not be left out unnoticed; its report tells, where that is. */
+static bool check_whole(const Run *run, Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "report");
+    const ScriptRestore *r = run->request;
+    const char *text = r->file != NULL ? NULL : dump_report_read(tmp, r->dir, r->prefix, r->key);
+    if (text == NULL && r->file == NULL && r->report_dir != NULL)
+        text = dump_report_read(tmp, r->report_dir, r->prefix, r->key);
+    size_t count = 0;
+    char **names = text == NULL ? NULL : dump_report_scripts(tmp, text, &count);
+    for (size_t i = 0; i < count; i++)
+    {
+        Script s = {.name = names[i]};
+        s.post_data = dump_name_parse(names[i], r->prefix, r->key, true, &s.parsed);
+        if ((!s.post_data && !dump_name_parse(names[i], r->prefix, r->key, false, &s.parsed)) ||
+            (r->only != NULL && s.parsed.dbid != r->only->dbid) || !is_wanted(run, &s) ||
+            is_there(run, &s))
+            continue;
+        error_set(err, ERR_NOT_FOUND, "\"%s\" is not in \"%s\", and the dump wrote it", s.name,
+                  r->dir);
+        return error_hint(err,
+                          "Bring all files of the dump into one directory. What is there is "
+                          "restored if the report %s is taken away.",
+                          dump_report_name(tmp, false, r->prefix, r->key));
+    }
+    return true;
+}
+
 static void choose(Run *run)
 {
     const char *file = run->request->file;
@@ -374,7 +414,7 @@ bool restore_scripts(void *ctx, const ScriptRestore *request, Supervisor *superv
 {
     Run run = {.ctx = ctx, .request = request, .supervisor = supervisor, .result = ret};
     *ret = (ScriptRestoreResult){.scripts = NULL};
-    if (!make_dirs(request, err) || !find_scripts(&run, err))
+    if (!make_dirs(request, err) || !find_scripts(&run, err) || !check_whole(&run, err))
         return false;
     choose(&run);
     if (run.count == 0)
