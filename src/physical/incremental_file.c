@@ -19,13 +19,28 @@ struct IncrementalFile
     size_t block_len;
 };
 
+/* A number, a fork, a segment: other files are never sent in parts, and may have any name. */
+static bool is_relation_file(const char *name)
+{
+    static const char digits[] = "0123456789";
+    const char *c = name + strspn(name, digits);
+    if (c == name)
+        return false;
+    if (*c == '_')
+        c += 1 + strspn(c + 1, "abcdefghijklmnopqrstuvwxyz");
+    if (*c == '.')
+        c += 1 + strspn(c + 1, digits);
+    return *c == '\0';
+}
+
 bool incremental_file_whole(const char *path, char *ret, size_t size)
 {
     const char *slash = strrchr(path, '/');
-    const char *name = slash == NULL ? path : slash + 1;
     size_t prefix = strlen(INCREMENTAL_PREFIX);
-    if (strncmp(name, INCREMENTAL_PREFIX, prefix) != 0 || name[prefix] == '\0')
+    if (slash == NULL || strncmp(slash + 1, INCREMENTAL_PREFIX, prefix) != 0 ||
+        !is_relation_file(slash + 1 + prefix))
         return false;
+    const char *name = slash + 1;
     int n = snprintf(ret, size, "%.*s%s", (int) (name - path), path, name + prefix);
     return n > 0 && (size_t) n < size;
 }

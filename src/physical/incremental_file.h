@@ -14,8 +14,8 @@
 
 #define INCREMENTAL_PREFIX "INCREMENTAL."
 
-/* incremental_file_whole tells whether a path is that of such a file, and gives the path of the file that it has
- * blocks of; size: of ret, which a longer path than it can hold is none for. */
+/* incremental_file_whole tells whether a path is that of such a file, as only files of relations have them, and gives the
+ * path of the file that it has blocks of; size: of ret, which a longer path than it can hold is none for. */
 bool incremental_file_whole(const char *path, char *ret, size_t size);
 
 /* What is called: keep, with how many blocks of the earlier file stay unless they come; then each block, whole. */

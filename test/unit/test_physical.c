@@ -300,13 +300,15 @@ static void test_changes_name(void **state UNUSED)
 {
     static const char *const no[] = {"base/5/16384",         "INCREMENTAL.",
                                      "base/INCREMENTAL./5",  "base/5/INCREMENTAL",
-                                     "base/INCREMENTAL.5/6", ""};
-    char whole[20];
+                                     "base/INCREMENTAL.5/6", "",
+                                     "INCREMENTAL.1",        "base/5/INCREMENTAL.conf",
+                                     "my/INCREMENTAL.5.old", "my/INCREMENTAL.5-1"};
+    char whole[40];
     assert_true(incremental_file_whole("base/5/INCREMENTAL.16384.1", whole, sizeof(whole)));
     assert_string_equal(whole, "base/5/16384.1");
-    assert_true(incremental_file_whole("INCREMENTAL.1", whole, sizeof(whole)));
-    assert_string_equal(whole, "1");
-    assert_false(incremental_file_whole("base/5/INCREMENTAL.16384.12345678", whole, sizeof(whole)));
+    assert_true(incremental_file_whole("PG_17_202406281/5/INCREMENTAL.7_vm", whole, sizeof(whole)));
+    assert_string_equal(whole, "PG_17_202406281/5/7_vm");
+    assert_false(incremental_file_whole("base/5/INCREMENTAL.16384.12345678", whole, 20));
     for (size_t i = 0; i < LENGTH_OF(no); i++)
         assert_false(incremental_file_whole(no[i], whole, sizeof(whole)));
 }
