@@ -7,6 +7,7 @@
 #include "compat/dump_run.h"
 #include "compat/restore_job.h"
 #include "fleet/agent_tour.h"
+#include "pg/query.h"
 
 typedef enum Stage
 {
@@ -114,6 +115,9 @@ static json_t *describe(const Run *run, const Step *step, Error *err)
     if (conn == NULL)
         return NULL;
     job.database = mem_strdup(tmp, PQdb(conn->raw));
+    job.identity = pg_server_identity(conn, tmp, err);
+    if (job.identity == NULL)
+        return NULL;
     if (step->stage == STAGE_SEGMENTS)
     {
         job.host = PQhost(conn->raw);

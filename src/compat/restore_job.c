@@ -7,12 +7,12 @@
 
 json_t *restore_job_json(const RestoreNodeJob *j, Error *err)
 {
-    json_t *more = json_pack("{s:s, s:s*, s:s*, s:i, s:i, s:b, s:b, s:b, s:b, s:b, s:s, s:s*, s:i}",
-                             "dir", j->dir, "status_dir", j->status_dir, "prefix", j->prefix,
-                             "number", j->node.number, "dbid", j->node.dbid, "segment",
-                             j->node.segment, "definitions", j->definitions, "rows", j->rows,
-                             "post_data", j->post_data, "go_on", j->go_on, "database", j->database,
-                             "host", j->host, "port", j->port);
+    json_t *more = json_pack(
+        "{s:s, s:s*, s:s*, s:i, s:i, s:b, s:b, s:b, s:b, s:b, s:s, s:s*, s:i, s:s}", "dir", j->dir,
+        "status_dir", j->status_dir, "prefix", j->prefix, "number", j->node.number, "dbid",
+        j->node.dbid, "segment", j->node.segment, "definitions", j->definitions, "rows", j->rows,
+        "post_data", j->post_data, "go_on", j->go_on, "database", j->database, "host", j->host,
+        "port", j->port, "identity", j->identity);
     if (more == NULL)
         error_set(err, ERR_USAGE, "a directory, the prefix or the database is not valid UTF-8");
     return more;
@@ -29,12 +29,12 @@ bool restore_job_parse(json_t *more, RestoreNodeJob *ret, Error *err)
     int go_on;
     *ret = (RestoreNodeJob){.dir = NULL};
     if (json_unpack_ex(more, &why, JSON_STRICT,
-                       "{s:s, s?s, s?s, s:i, s:i, s:b, s:b, s:b, s:b, s:b, s:s, s?s, s:i}", "dir",
-                       &ret->dir, "status_dir", &ret->status_dir, "prefix", &ret->prefix, "number",
-                       &ret->node.number, "dbid", &ret->node.dbid, "segment", &segment,
+                       "{s:s, s?s, s?s, s:i, s:i, s:b, s:b, s:b, s:b, s:b, s:s, s?s, s:i, s:s}",
+                       "dir", &ret->dir, "status_dir", &ret->status_dir, "prefix", &ret->prefix,
+                       "number", &ret->node.number, "dbid", &ret->node.dbid, "segment", &segment,
                        "definitions", &definitions, "rows", &rows, "post_data", &post_data, "go_on",
-                       &go_on, "database", &ret->database, "host", &ret->host, "port",
-                       &ret->port) != 0)
+                       &go_on, "database", &ret->database, "host", &ret->host, "port", &ret->port,
+                       "identity", &ret->identity) != 0)
         return error_set(err, ERR_USAGE, "the job cannot be understood: %s",
                          str_one_line(shown, sizeof(shown), why.text));
     ret->node.segment = segment != 0;

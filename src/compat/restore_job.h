@@ -22,6 +22,7 @@ typedef struct RestoreNodeJob
         *database; /* the target's; on the agent's own server unless host names the coordinator */
     const char *host;
     int port;
+    const char *identity; /* of the server that is meant: pg_server_identity() */
 } RestoreNodeJob;
 
 json_t *restore_job_json(const RestoreNodeJob *job, Error *err);

@@ -55,6 +55,7 @@ bool restore_node(AgentProcess *p, const Options *o UNUSED, json_t **ret, Error 
                              .prefix = job.prefix,
                              .key = p->order.key,
                              .only = &job.node,
+                             .identity = job.identity,
                              .definitions = job.definitions,
                              .rows = job.rows,
                              .post_data = job.post_data,

@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "compat/dump_dir.h"
 #include "compat/dump_report.h"
+#include "pg/query.h"
 
 #define COORDINATOR (-1)
 #define APPLICATION "pgark gp_restore"
@@ -277,6 +278,23 @@ static void choose(Run *run)
 
 /* ---- where they go ---- */
 
+/* A name may mean another server on another host: no row goes to a server that nobody meant. */
+static bool is_meant(const Run *run, PgConn *conn, Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "identity");
+    const char *wanted = run->request->identity;
+    const char *found = wanted == NULL ? NULL : pg_server_identity(conn, tmp, err);
+    if (wanted == NULL || (found != NULL && strcmp(found, wanted) == 0))
+        return true;
+    if (found == NULL)
+        return false;
+    error_set(err, ERR_USAGE,
+              "host \"%s\" port %s is another server here than where gp_restore runs",
+              PQhost(conn->raw), PQport(conn->raw));
+    return error_hint(err,
+                      "Give the coordinator's host (-h) by a name that means it on all hosts.");
+}
+
 static bool find_target(Run *run, Script *s, Error *err)
 {
     size_t node = run->shards ? (size_t) s->parsed.node : 0;
@@ -284,7 +302,7 @@ static bool find_target(Run *run, Script *s, Error *err)
     PgConn *conn = pg_conn_open(&run->request->fleet->nodes[node].spec, NULL, APPLICATION,
                                 run->cancel, err);
     Psql *psql = mem_new(run->ctx, Psql);
-    if (conn == NULL ||
+    if (conn == NULL || !is_meant(run, conn, err) ||
         !psql_find(run->ctx, conn, run->request->must_restrict, run->cancel, psql, err))
         return false;
     s->psql = psql;

@@ -33,6 +33,7 @@ typedef struct ScriptRestore
     bool definitions; /* -s */
     bool rows;        /* -a */
     bool post_data; /* -P: with definitions, all but what comes behind the rows; alone, that only */
+    const char *identity;   /* of the only server; NULL: whichever answers */
     const ScriptNode *only; /* scripts with its dbid, by whatever number; NULL: of all nodes */
     bool may_have_none;     /* that no script is wanted of those that are there is no failure */
     bool no_post_data;      /* what comes behind the rows stays away */

@@ -2,6 +2,7 @@
 #include "pg/query.h"
 
 #include "base/search.h"
+#include "pg/dialect.h"
 
 bool pg_flush(PgConn *conn, const char *what, Error *err)
 {
@@ -132,6 +133,21 @@ int64_t pg_cell_int(const PGresult *res, int row, int column)
 bool pg_cell_bool(const PGresult *res, int row, int column)
 {
     return PQgetvalue(res, row, column)[0] == 't';
+}
+
+char *pg_server_identity(PgConn *conn, void *ctx, Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "identity");
+    const char *sql = mem_printf(
+        tmp,
+        "SELECT %s || ' ' || (pg_catalog.date_part('epoch', pg_catalog.pg_postmaster_start_time())"
+        " * 1000000)::bigint",
+        dialect_system_identifier(conn));
+    AUTO(PQclear) PGresult *res = pg_query(conn, sql, 0, NULL, err);
+    if (res != NULL)
+        return mem_strdup(ctx, pg_cell(res, 0, 0));
+    error_prefix(err, "could not ask the server who it is");
+    return NULL;
 }
 
 static int compare_named(const PGresult *res, size_t row, const char *schema, const char *name)

@@ -38,6 +38,9 @@ bool pg_cell_null(const PGresult *res, int row, int column);
 int64_t pg_cell_int(const PGresult *res, int row, int column);
 bool pg_cell_bool(const PGresult *res, int row, int column);
 
+/* pg_server_identity tells this run of a server from every other one, and from copies of it; below ctx. */
+char *pg_server_identity(PgConn *conn, void *ctx, Error *err);
+
 /* pg_find_named gives the row of an answer whose first two cells are these names, -1: none. The rows are
  * sorted by both, byte by byte (COLLATE "C"). */
 int pg_find_named(const PGresult *res, const char *schema, const char *name);

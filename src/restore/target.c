@@ -93,16 +93,16 @@ static bool check_version(const RestoreNode *node, const PgConn *conn, Error *er
 
 static bool read_identity(RestoreNode *node, PgConn *conn, Error *err)
 {
-    const char *sql = mem_printf(node->ctx,
-                                 "SELECT %s, pg_catalog.pg_postmaster_start_time(),"
-                                 " pg_catalog.pg_is_in_recovery()",
-                                 dialect_system_identifier(conn));
-    AUTO(PQclear) PGresult *res = pg_query(conn, sql, 0, NULL, err);
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "identity");
+    const char *identity = pg_server_identity(conn, tmp, err);
+    AUTO(PQclear)
+    PGresult *res = identity == NULL
+                        ? NULL
+                        : pg_query(conn, "SELECT pg_catalog.pg_is_in_recovery()", 0, NULL, err);
     if (res == NULL)
-        return error_prefix(err, "could not ask the server who it is");
-    snprintf(node->identity, sizeof(node->identity), "%s %s", pg_cell(res, 0, 0),
-             pg_cell(res, 0, 1));
-    return !pg_cell_bool(res, 0, 2) ||
+        return false;
+    snprintf(node->identity, sizeof(node->identity), "%s", identity);
+    return !pg_cell_bool(res, 0, 0) ||
            error_set(err, ERR_USAGE, "the target is a standby, nothing can be written there");
 }
 

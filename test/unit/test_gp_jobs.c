@@ -117,17 +117,24 @@ static void test_restore_job(void **state)
     {
         const char *field;
         const char *value;
-    } cases[] = {{"number", "-2"},       {"dbid", "-1"},
-                 {"port", "65536"},      {"port", "-1"},
-                 {"prefix", "\"../a\""}, {"rows", "1"},
-                 {"host", "5"},          {"status_dir", "[]"},
-                 {"database", "null"},   {"conninfo", "\"sslkey=/etc/x\""}};
+    } cases[] = {{"number", "-2"},
+                 {"dbid", "-1"},
+                 {"port", "65536"},
+                 {"port", "-1"},
+                 {"prefix", "\"../a\""},
+                 {"rows", "1"},
+                 {"host", "5"},
+                 {"status_dir", "[]"},
+                 {"database", "null"},
+                 {"identity", "7"},
+                 {"conninfo", "\"sslkey=/etc/x\""}};
     const RestoreNodeJob job = {.dir = "/d",
                                 .node = {.number = 1, .dbid = 3, .segment = true},
                                 .rows = true,
                                 .database = "copy \"x\"",
                                 .host = "db0",
-                                .port = 5432};
+                                .port = 5432,
+                                .identity = "1 2"};
     (void) state;
     for (size_t i = 0; i < LENGTH_OF(cases); i++)
     {

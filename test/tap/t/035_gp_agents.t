@@ -70,6 +70,18 @@ like(slurp_bytes("$data[1]/db_dumps/today/gp_restore_status_1_2_$key"), qr/Finis
 gp_tool_fails('gp_restore', [ @where, @into ], qr/gp_dump_\d_\d_$key.*psql|already exists/s, 'over what is there');
 gp_tool_fails('gp_restore', [ @where, '--gp-i', '-s', @into ], qr/statements of \d scripts? failed/, 'going on over errors is a failure at the end');
 gp_tool_fails('gp_restore', [ '--gp-d', 'elsewhere', '--gp-r', "$base/reports", '--gp-k', $key, @into ], qr/elsewhere/, 'where no dump is');
+# A host's name that means another server where the agent is.
+{
+    my $version = $servers[0]->safe_psql('postgres', q{SELECT substring(version FROM '[0-9.]+') FROM (SELECT '} . (pgark('--version'))[1] =~ s/\s+\z//r . q{'::text) v(version)});
+    my ($code, undef, $err) = $servers[0]->psql('postgres', sprintf(<<'SQL', $key, $version, $servers[1]->host, $servers[1]->port));
+SELECT pgark.launch('gp_restore_node', '%s', jsonb_build_object('version', '%s', 'content', 0, 'repo', '/',
+    'watch', jsonb_build_object('pid', pg_backend_pid(), 'started', extract(epoch FROM backend_start)::text), 'arguments', '[]'::jsonb,
+    'more', jsonb_build_object('dir', 'db_dumps/today', 'number', 0, 'dbid', 1, 'segment', true, 'definitions', false, 'rows', false,
+        'post_data', false, 'go_on', false, 'database', 'copy', 'host', '%s', 'port', %d, 'identity', '1 2')))
+    FROM pg_stat_activity WHERE pid = pg_backend_pid()
+SQL
+    like($err, qr/is another server here than where gp_restore runs/, 'an agent writes into no server that nobody meant');
+}
 $_->safe_psql('postgres', 'DROP DATABASE copy') for @servers;
 no_traces('restores', undef, @servers);
 
