@@ -105,7 +105,7 @@ no_traces('psql was killed', undef, $node);
 ($psql) = grep { readlink("/proc/$_/exe") =~ m{/psql\z} } tree_of($run->{pid});
 kill 'KILL', $run->{pid};
 pgark_finish($run);
-wait_for(sub { !kill(0, $psql) || slurp_bytes("/proc/$psql/stat") =~ /\) Z / }, 'gp_restore is killed: psql ends, too');
+wait_for(sub { !kill(0, $psql) || (eval { slurp_bytes("/proc/$psql/stat") } // ") Z ") =~ /\) Z / }, 'gp_restore is killed: psql ends, too');
 $lock->quit;
 no_traces('gp_restore was killed', undef, $node);
 
@@ -130,7 +130,7 @@ SKIP:
     my $client = IPC::Run::start([ 'psql', '-XAtq', '-d', conninfo($agents, 'shop'), '-c', "SELECT gp_backup_launch('$base/launched', '20260103000000', '', '', '')" ],
         '<', \undef, '>', \$stdout, '2>', \$stderr);
     wait_for_query($agents, 'shop', $waiting, 'a launched dump waits');
-    my ($agent) = grep { slurp_bytes("/proc/$_/cmdline") =~ /\0agent\0gp_dump\0/ } tree_of(($agents->{_pid}));
+    my ($agent) = grep { (eval { slurp_bytes("/proc/$_/cmdline") } // q()) =~ /\0agent\0gp_dump\0/ } tree_of(($agents->{_pid}));
     kill 'KILL', $agent;
     $client->finish;
     like($stderr, qr/was ended by signal 9/, 'the agent is killed: its caller hears of it');
