@@ -89,7 +89,10 @@ my ($data) = map { my $s = 0; $s += $_->{stored} for @{ manifest($repo, $second)
 is($data, 0, 'of the rows nothing is stored');
 is($again->{totals}{referenced}, eval { my $s = 0; $s += $_->{stored} for @{ manifest($repo, $first)->{table} }; $s }, 'all is referred to');
 is_deeply([ grep { /node0\/(?!schema)/ } set_files($repo, $second) ], [], 'there are no files of chunks');
-cmp_ok(scalar(grep { $_->{table_oid} == [ grep { $_->{name} eq 'large' } @{ manifest($repo, $second)->{table} } ]->[0]{oid} } chunks($repo, $second, 0)), '>', 4, 'large was cut as before');
+# Of older servers a table is one chunk, and stored anew when it grows.
+my $cuts = $source->pg_version >= 14;
+cmp_ok(scalar(grep { $_->{table_oid} == [ grep { $_->{name} eq 'large' } @{ manifest($repo, $second)->{table} } ]->[0]{oid} } chunks($repo, $second, 0)), '>', 4, 'large was cut as before')
+  if $cuts;
 restores($second, 'nothing new');
 
 # What is shown of how far it is, is never more than all.
@@ -156,7 +159,7 @@ is(($rows // '') =~ tr/\n//, 4000, 'an export has the rows that are elsewhere');
 my @grows = (@small, '--prefix=grows', '-t', 'grows');
 sql('shop', 'CREATE TABLE grows AS SELECT i AS id, md5(i::text) AS t FROM generate_series(1, 20000) i');
 set_of(@grows);
-for my $night (1 .. 2)
+for my $night ($cuts ? (1, 2) : ())
 {
     sql('shop', "INSERT INTO grows SELECT i, md5(i::text) FROM generate_series($night * 100000, $night * 100000 + 1500) i");
     my $key = incremental(@grows);

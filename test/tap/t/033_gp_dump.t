@@ -106,10 +106,10 @@ same_text(dump_text($node, 'copy', '-s'), dump_text($node, 'test', '-s'), 'all d
 is($node->safe_psql('copy', $counts), '0|0|0|1|1', 'and no row');
 # --gp-i goes on, and is not content.
 $new->('copy');
-$node->safe_psql('copy', 'CREATE TABLE a (other int)');
+$node->safe_psql('copy', "CREATE FUNCTION f() RETURNS text LANGUAGE sql AS 'SELECT NULL'");
 gp_tool_fails('gp_restore', [ @restore, '--gp-i', '--status', "$base/status" ], qr/statements of \d scripts? failed/, 'gp_restore --gp-i');
 is($node->safe_psql('copy', 'SELECT count(*) FROM p'), 200, 'it went on');
-like(slurp_bytes("$base/status/gp_restore_status_-1_1_20160903170320"), qr/ERROR: .*relation "a" already exists/, 'and says what failed');
+like(slurp_bytes("$base/status/gp_restore_status_-1_1_20160903170320"), qr/ERROR: .*function "f" already exists/, 'and says what failed');
 # gp_restore_agent runs one script, or what gp_dump_agent has made.
 $new->('copy');
 gp_tool_ok('gp_restore_agent', [ '--gp-k', '20161103091726_0_2_', '--gp-d', "$base/two", '--gp-c', 'gunzip', '--gp-e', '-p', $port, '-U', $user, @at, '-d', 'copy', "$base/two/gp_dump_0_2_20161103091726.gz" ], 'gp_restore_agent FILE');
