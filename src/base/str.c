@@ -28,7 +28,8 @@ static void str_room(Str *s, size_t n)
 void str_addn(Str *s, const char *text, size_t n)
 {
     str_room(s, n);
-    memcpy(s->data + s->len, text, n);
+    if (n > 0) /* nothing may be at NULL */
+        memcpy(s->data + s->len, text, n);
     s->len += n;
     s->data[s->len] = '\0';
 }
