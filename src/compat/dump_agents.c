@@ -7,13 +7,11 @@
 #include "base/log.h"
 #include "base/parallel.h"
 #include "base/str.h"
-#include "cli/cli.h"
 #include "compat/dump_dir.h"
 #include "compat/dump_files.h"
 #include "compat/dump_job.h"
 #include "compat/dump_report.h"
 #include "fleet/agent_tour.h"
-#include "fleet/backup_run.h"
 
 #define SCHEMA_MAX ((uint64_t) 256 * 1024 * 1024)
 
@@ -153,31 +151,6 @@ static void left(void *arg, const BackupNode *from)
 
 /* ---- the run ---- */
 
-static bool make_backup(Run *run, const BackupAgentWork *work, BackupResult *backup, Error *err)
-{
-    const DumpRequest *r = run->request;
-    OptionsAction action;
-    BackupRequest request = {.repo = NULL};
-    const char *argv[] = {"pgark",
-                          "backup",
-                          "--dbname=postgres", /* who the nodes are is known */
-                          "--agent",
-                          "--no-sync",
-                          mem_printf(run->ctx, "--repo=%s", run->home->set_repo),
-                          mem_printf(run->ctx, "--key=%s", run->home->key),
-                          mem_printf(run->ctx, "--jobs=%d", r->jobs)};
-    const Options *o = options_parse(run->ctx, (int) LENGTH_OF(argv), (char **) (uintptr_t) argv,
-                                     &action, err);
-    if (o == NULL || !cmd_backup_request(run->ctx, o, &request, err))
-        return false;
-    request.selection = r->selection;
-    request.asked = r->line;
-    request.work = work;
-    if (r->pg_dump != NULL)
-        request.pg_dump = r->pg_dump;
-    return backup_run(run->ctx, r->fleet, &request, run->supervisor, r->progress, backup, err);
-}
-
 /* Where they are is known better now. */
 static void place_nodes(const Run *run, const Manifest *m)
 {
@@ -224,20 +197,11 @@ static void take_back(Run *run)
         log_debug("%s", err.message);
 }
 
-static bool write_report(const Run *run, const Error *failure, Error *err)
-{
-    const DumpRequest *r = run->request;
-    const char *name = dump_report_name(run->ctx, false, r->prefix, run->home->key);
-    run->result->report = mem_printf(run->ctx, "%s/%s", run->home->path, name);
-    return dump_file_write(run->home->path, name,
-                           dump_report_text(run->ctx, r, run->result, failure), err);
-}
-
 static void record_failure(Run *run, const Error *failure)
 {
     Error err = ERROR_INIT;
     take_back(run);
-    if (!write_report(run, failure, &err))
+    if (!dump_report_write(run->ctx, run->request, run->home->path, run->result, failure, &err))
         log_warning("%s", err.message);
 }
 
@@ -249,7 +213,8 @@ static bool dump(Run *run, Error *err)
     dump_files_fleet(run->ctx, run->request, run->request->dir, run->result);
     run->told = mem_array(run->ctx, void *, run->result->node_count);
     run->named = mem_array(run->ctx, bool, run->result->node_count);
-    if (!make_backup(run, &work, &backup, err))
+    if (!dump_files_backup(run->ctx, run->request, run->home->set_repo, run->home->key, &work,
+                           run->supervisor, &backup, err))
         return false;
     dump_files_warn(backup.manifest);
     place_nodes(run, backup.manifest);
@@ -286,7 +251,7 @@ bool dump_agents_run(void *ctx, const DumpRequest *request, Supervisor *supervis
     if (run.home == NULL)
         return false;
     memcpy(ret->key, run.home->key, sizeof(ret->key));
-    bool done = dump(&run, err) && write_report(&run, NULL, err);
+    bool done = dump(&run, err) && dump_report_write(ctx, request, run.home->path, ret, NULL, err);
     if (!done)
         record_failure(&run, err);
     for (size_t i = 0; i < ret->node_count; i++)

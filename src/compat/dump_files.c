@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "base/str.h"
+#include "cli/cli.h"
 #include "repo/fold.h"
 
 bool dump_files_wanted(const DumpRequest *r, int dbid)
@@ -77,6 +78,32 @@ void dump_files_set(void *ctx, const DumpRequest *r, const char *dir, const Mani
                                       .database = from->database};
         name_files(ctx, r, dir, result->key, &result->nodes[i], fold_is_source(from));
     }
+}
+
+bool dump_files_backup(void *ctx, const DumpRequest *r, const char *repo, const char *key,
+                       const BackupAgentWork *work, Supervisor *supervisor, BackupResult *ret,
+                       Error *err)
+{
+    OptionsAction action;
+    BackupRequest request = {.repo = NULL};
+    const char *argv[] = {"pgark",
+                          "backup",
+                          "--dbname=postgres", /* who the nodes are is known */
+                          work != NULL ? "--agent" : "--agent=no",
+                          "--no-sync",
+                          mem_printf(ctx, "--repo=%s", repo),
+                          mem_printf(ctx, "--key=%s", key),
+                          mem_printf(ctx, "--jobs=%d", r->jobs)};
+    const Options *o = options_parse(ctx, (int) LENGTH_OF(argv), (char **) (uintptr_t) argv,
+                                     &action, err);
+    if (o == NULL || !cmd_backup_request(ctx, o, &request, err))
+        return false;
+    request.selection = r->selection;
+    request.asked = r->line;
+    request.work = work;
+    if (r->pg_dump != NULL)
+        request.pg_dump = r->pg_dump;
+    return backup_run(ctx, r->fleet, &request, supervisor, r->progress, ret, err);
 }
 
 void dump_files_warn(const Manifest *m)

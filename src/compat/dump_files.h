@@ -5,6 +5,7 @@
 #define PGARK_COMPAT_DUMP_FILES_H
 
 #include "compat/dump_run.h"
+#include "fleet/backup_run.h"
 
 /* dump_files_wanted: files of the node with that dbid were asked for. */
 bool dump_files_wanted(const DumpRequest *r, int dbid);
@@ -21,6 +22,12 @@ char *dump_files_path(void *ctx, const DumpRequest *r, const char *dir, const ch
 void dump_files_fleet(void *ctx, const DumpRequest *r, const char *dir, DumpResult *result);
 void dump_files_set(void *ctx, const DumpRequest *r, const char *dir, const Manifest *m,
                     DumpResult *result);
+
+/* dump_files_backup takes the set of the key into repo, a place of the dump's own: not durable, as it is gone when the scripts are
+ * there. work: what agents make in its place; NULL: without agents. Blocks, as backup_run() does. */
+bool dump_files_backup(void *ctx, const DumpRequest *r, const char *repo, const char *key,
+                       const BackupAgentWork *work, Supervisor *supervisor, BackupResult *ret,
+                       Error *err) MUST_CHECK;
 
 /* dump_files_warn tells the log what the set's nodes have left out. */
 void dump_files_warn(const Manifest *m);

@@ -53,7 +53,7 @@ bool dump_name_parse(const char *name, const char *prefix, const char *key, bool
                      DumpName *ret)
 {
     const char *pos = name;
-    *ret = (DumpName){.gzip = false};
+    *ret = (DumpName){.post_data = post_data};
     if (!take_text(&pos, prefix == NULL ? "" : prefix) || !take_text(&pos, "gp_dump_") ||
         !take_number(&pos, &ret->node) || !take_text(&pos, "_") || !take_number(&pos, &ret->dbid) ||
         !take_text(&pos, "_") || !take_text(&pos, key) ||
@@ -61,6 +61,12 @@ bool dump_name_parse(const char *name, const char *prefix, const char *key, bool
         return false;
     ret->gzip = take_text(&pos, DUMP_GZIP_SUFFIX);
     return *pos == '\0' && ret->node >= -1 && ret->dbid >= 0 && ret->dbid <= DBID_MAX;
+}
+
+bool dump_name_parse_script(const char *name, const char *prefix, const char *key, DumpName *ret)
+{
+    return dump_name_parse(name, prefix, key, false, ret) ||
+           dump_name_parse(name, prefix, key, true, ret);
 }
 
 static bool bad_key(Error *err)

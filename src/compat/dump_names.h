@@ -34,11 +34,14 @@ typedef struct DumpName
     int node;
     int dbid;
     bool gzip;
+    bool post_data;
 } DumpName;
 
 /* dump_name_parse tells whether name is that of a script (post_data: of its second half) of the key. */
 bool dump_name_parse(const char *name, const char *prefix, const char *key, bool post_data,
                      DumpName *ret);
+/* dump_name_parse_script: of either half; ret->post_data tells which. */
+bool dump_name_parse_script(const char *name, const char *prefix, const char *key, DumpName *ret);
 
 /* The key of an agent: KEY, or KEY_ROLE_DBID_ as gp_dump gave it to its agents, which may also have the base64
  * of a password at its end: that is refused, as everybody sees a command line. */

@@ -99,20 +99,21 @@ static char *script_of_line(void *ctx, const char *line, size_t len)
     return slash == NULL ? NULL : mem_strdup(ctx, slash + 1);
 }
 
-char **dump_report_scripts(void *ctx, const char *text, size_t *ret_count)
+ReportedScript *dump_report_scripts(void *ctx, const char *text, const char *prefix,
+                                    const char *key, size_t *ret_count)
 {
-    char **names = NULL;
+    ReportedScript *scripts = NULL;
     size_t capacity = 0;
     *ret_count = 0;
     for (const char *line = text; *line != '\0';)
     {
         size_t len = strcspn(line, "\n");
-        char *name = script_of_line(ctx, line, len);
-        if (name != NULL)
-            *mem_push(ctx, names, *ret_count, capacity, char *) = name;
+        ReportedScript s = {.name = script_of_line(ctx, line, len)};
+        if (s.name != NULL && dump_name_parse_script(s.name, prefix, key, &s.parsed))
+            *mem_push(ctx, scripts, *ret_count, capacity, ReportedScript) = s;
         line += len + (line[len] == '\n' ? 1 : 0);
     }
-    return names;
+    return scripts;
 }
 
 char *dump_report_read(void *ctx, const char *dir, const char *prefix, const char *key)
@@ -159,4 +160,12 @@ bool dump_file_write(const char *dir, const char *name, const char *text, Error 
     if (w != NULL && storage_write(w, text, strlen(text), err) && storage_writer_commit(w, err))
         return true;
     return error_prefix(err, "could not write \"%s/%s\"", dir, name);
+}
+
+bool dump_report_write(void *ctx, const DumpRequest *request, const char *dir, DumpResult *result,
+                       const Error *failure, Error *err)
+{
+    const char *name = dump_report_name(ctx, false, request->prefix, result->key);
+    result->report = mem_printf(ctx, "%s/%s", dir, name);
+    return dump_file_write(dir, name, dump_report_text(ctx, request, result, failure), err);
 }

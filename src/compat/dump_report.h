@@ -12,9 +12,19 @@
 char *dump_report_text(void *ctx, const DumpRequest *request, const DumpResult *result,
                        const Error *failure);
 
-/* dump_report_scripts gives the names, without directories, of the files that the report of a complete dump says were
- * written; below ctx. A report is anybody's text: what is a script is what dump_name_parse() takes for one. */
-char **dump_report_scripts(void *ctx, const char *text, size_t *ret_count);
+/* dump_report_write makes it in dir; result->report is its path then, also where it could not be written. */
+bool dump_report_write(void *ctx, const DumpRequest *request, const char *dir, DumpResult *result,
+                       const Error *failure, Error *err) MUST_CHECK;
+
+/* dump_report_scripts gives the scripts of that prefix and key which the report of a complete dump says were written; below
+ * ctx. A report is anybody's text: what has no script's name is passed over. */
+typedef struct ReportedScript
+{
+    const char *name; /* without a directory */
+    DumpName parsed;
+} ReportedScript;
+ReportedScript *dump_report_scripts(void *ctx, const char *text, const char *prefix,
+                                    const char *key, size_t *ret_count);
 
 /* dump_report_read gives the text of the report in that directory, below ctx; NULL: there is none that could be read. */
 char *dump_report_read(void *ctx, const char *dir, const char *prefix, const char *key);

@@ -4,12 +4,10 @@
 #include "base/log.h"
 #include "base/parallel.h"
 #include "base/str.h"
-#include "cli/cli.h"
 #include "compat/dump_dir.h"
 #include "compat/dump_files.h"
 #include "compat/dump_report.h"
 #include "export/export.h"
-#include "fleet/backup_run.h"
 #include "repo/fold.h"
 
 #define STATUS_LINES 4
@@ -40,32 +38,6 @@ static void list_nodes(DumpRun *run)
 static char *name_of(const DumpRun *run, const DumpNode *node, DumpFileKind kind)
 {
     return dump_files_name(run->ctx, run->request, run->dir->key, node, kind);
-}
-
-/* ---- the set ---- */
-
-static bool make_backup(DumpRun *run, BackupResult *backup, Error *err)
-{
-    const DumpRequest *r = run->request;
-    OptionsAction action;
-    BackupRequest request = {.repo = NULL};
-    const char *argv[] = {"pgark",
-                          "backup",
-                          "--dbname=postgres", /* who the nodes are is known */
-                          "--agent=no",
-                          "--no-sync", /* it is gone when the scripts are there */
-                          mem_printf(run->ctx, "--repo=%s", run->dir->set_repo),
-                          mem_printf(run->ctx, "--key=%s", run->dir->key),
-                          mem_printf(run->ctx, "--jobs=%d", r->jobs)};
-    const Options *o = options_parse(run->ctx, (int) LENGTH_OF(argv), (char **) (uintptr_t) argv,
-                                     &action, err);
-    if (o == NULL || !cmd_backup_request(run->ctx, o, &request, err))
-        return false;
-    request.selection = r->selection;
-    request.asked = r->line;
-    if (r->pg_dump != NULL)
-        request.pg_dump = r->pg_dump;
-    return backup_run(run->ctx, r->fleet, &request, run->supervisor, r->progress, backup, err);
 }
 
 /* ---- scripts ---- */
@@ -203,25 +175,16 @@ static bool write_status(const DumpRun *run, const DumpNode *node, const Error *
     return dump_file_write(run->dir->path, name_of(run, node, DUMP_STATUS), text, err);
 }
 
-static bool write_report(const DumpRun *run, const Error *failure, Error *err)
+static bool write_records(const DumpRun *run, const Error *failure, Error *err)
 {
     const DumpRequest *r = run->request;
     const char *dir = r->report_dir == NULL ? run->dir->path : r->report_dir;
-    const char *name = dump_report_name(run->ctx, false, r->prefix, run->dir->key);
-    if (r->no_report)
-        return true;
-    run->result->report = mem_printf(run->ctx, "%s/%s", dir, name);
-    return dump_file_write(dir, name, dump_report_text(run->ctx, r, run->result, failure), err);
-}
-
-static bool write_records(const DumpRun *run, const Error *failure, Error *err)
-{
     for (size_t i = 0; i < run->result->node_count; i++)
     {
         if (!write_status(run, &run->result->nodes[i], failure, err))
             return false;
     }
-    return write_report(run, failure, err);
+    return r->no_report || dump_report_write(run->ctx, r, dir, run->result, failure, err);
 }
 
 /* The failure is what counts, not that it cannot be written down. */
@@ -261,7 +224,8 @@ static bool make_set(DumpRun *run, Error *err)
     BackupResult backup = {.manifest = NULL};
     if (source != NULL)
         return source->make(source->arg, run->dir, &run->manifest, err);
-    bool ok = make_backup(run, &backup, err);
+    bool ok = dump_files_backup(run->ctx, run->request, run->dir->set_repo, run->dir->key, NULL,
+                                run->supervisor, &backup, err);
     run->manifest = backup.manifest;
     return ok;
 }

@@ -9,19 +9,11 @@
 #include "fleet/agent_tour.h"
 #include "pg/query.h"
 
-typedef enum Stage
-{
-    STAGE_FIRST,
-    STAGE_SEGMENTS,
-    STAGE_POST_DATA,
-    STAGE_COUNT,
-} Stage;
-
 /* A node's part in a stage, and its lines in the result. */
 typedef struct Step
 {
     size_t node;
-    Stage stage;
+    RestoreStage stage;
     RestoredScript *script;
 } Step;
 
@@ -40,39 +32,25 @@ static bool is_segment(const Run *run, size_t node)
     return run->request->fleet->engine != NULL && node > 0;
 }
 
-static bool is_listed(const ScriptRestore *r, int dbid)
+/* Whether there is such a script the node's host knows. */
+static bool has_stage(const Run *run, size_t node, RestoreStage stage)
 {
-    bool listed = r->dbid_count == 0;
-    for (size_t i = 0; i < r->dbid_count; i++)
-        listed = listed || r->dbids[i] == dbid;
-    return listed;
-}
-
-/* As is_wanted in restore_run.c, by what the options say; whether there is such a script the node's host knows. */
-static bool has_stage(const Run *run, size_t node, Stage stage)
-{
-    const ScriptRestore *r = run->request;
-    bool only_post = r->post_data && !r->definitions;
-    bool segment = is_segment(run, node);
-    if (stage == STAGE_FIRST)
-        return !segment && !only_post;
-    if (stage == STAGE_SEGMENTS)
-        return segment && !only_post && !r->definitions;
-    return !segment && !r->rows && !(r->definitions && r->post_data);
+    const Fleet *fleet = run->request->fleet;
+    return is_segment(run, node) == (stage == RESTORE_SEGMENTS) &&
+           restore_wants(run->request, dump_dbid(fleet, fleet->nodes[node].dbid), stage);
 }
 
 static void plan(Run *run, ScriptRestoreResult *ret)
 {
     const ScriptRestore *r = run->request;
     const Fleet *fleet = r->fleet;
-    for (int stage = 0; stage < STAGE_COUNT; stage++)
+    for (int stage = 0; stage < RESTORE_STAGES; stage++)
     {
         for (size_t i = 0; i < fleet->node_count; i++)
         {
-            if (is_listed(r, dump_dbid(fleet, fleet->nodes[i].dbid)) &&
-                has_stage(run, i, (Stage) stage))
+            if (has_stage(run, i, (RestoreStage) stage))
                 *mem_push(run->ctx, run->steps, run->count, run->capacity,
-                          Step) = (Step){.node = i, .stage = (Stage) stage};
+                          Step) = (Step){.node = i, .stage = (RestoreStage) stage};
         }
     }
     ret->scripts = mem_array(run->ctx, RestoredScript, run->count);
@@ -86,7 +64,7 @@ static void plan(Run *run, ScriptRestoreResult *ret)
             .content = single ? -1 : node->content,
             .dbid = dump_dbid(fleet, node->dbid),
             .path = mem_printf(run->ctx, "%s (%s)", r->dir[0] == '\0' ? "." : r->dir,
-                               run->steps[i].stage == STAGE_POST_DATA ? "post_data" : "rows"),
+                               run->steps[i].stage == RESTORE_POST_DATA ? "post_data" : "rows"),
             .database = pg_conn_spec_database(run->ctx, &node->spec),
             .host = node->spec.host == NULL ? "-" : node->spec.host,
             .port = node->spec.port == NULL ? 0 : atoi(node->spec.port)};
@@ -98,7 +76,8 @@ static void plan(Run *run, ScriptRestoreResult *ret)
 static json_t *describe(const Run *run, const Step *step, Error *err)
 {
     const ScriptRestore *r = run->request;
-    const PgConnSpec *spec = &r->fleet->nodes[step->stage == STAGE_SEGMENTS ? 0 : step->node].spec;
+    const PgConnSpec *spec =
+        &r->fleet->nodes[step->stage == RESTORE_SEGMENTS ? 0 : step->node].spec;
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "job");
     RestoreNodeJob job = {.dir = r->dir,
                           .status_dir = r->status_dir,
@@ -106,9 +85,9 @@ static json_t *describe(const Run *run, const Step *step, Error *err)
                           .node = {.number = step->script->content,
                                    .dbid = step->script->dbid,
                                    .segment = is_segment(run, step->node)},
-                          .definitions = r->definitions && step->stage == STAGE_FIRST,
-                          .rows = r->rows && step->stage == STAGE_FIRST,
-                          .post_data = step->stage == STAGE_POST_DATA,
+                          .definitions = r->definitions && step->stage == RESTORE_FIRST,
+                          .rows = r->rows && step->stage == RESTORE_FIRST,
+                          .post_data = step->stage == RESTORE_POST_DATA,
                           .go_on = r->go_on};
     AUTO(pg_conn_close)
     PgConn *conn = pg_conn_open(spec, NULL, "pgark gp_restore", run->cancel, err);
@@ -118,7 +97,7 @@ static json_t *describe(const Run *run, const Step *step, Error *err)
     job.identity = pg_server_identity(conn, tmp, err);
     if (job.identity == NULL)
         return NULL;
-    if (step->stage == STAGE_SEGMENTS)
+    if (step->stage == RESTORE_SEGMENTS)
     {
         job.host = PQhost(conn->raw);
         job.port = atoi(PQport(conn->raw));
@@ -142,7 +121,7 @@ static bool take(const Run *run, Step *step, json_t *answer, Error *err)
            error_set(err, ERR_INTERNAL, "the agent's result cannot be understood");
 }
 
-static bool run_stage(Run *run, Stage stage, Error *err)
+static bool run_stage(Run *run, RestoreStage stage, Error *err)
 {
     AgentTour tour = {.kind = RESTORE_AGENT,
                       .key = run->request->key,
@@ -178,9 +157,9 @@ static bool restore_work(void *arg, Error *err)
     run->cancel = supervise_attempt(run->supervisor, err);
     if (run->cancel == NULL)
         return false;
-    for (int stage = 0; stage < STAGE_COUNT; stage++)
+    for (int stage = 0; stage < RESTORE_STAGES; stage++)
     {
-        if (!run_stage(run, (Stage) stage, err))
+        if (!run_stage(run, (RestoreStage) stage, err))
             return false;
     }
     return true;
@@ -204,16 +183,16 @@ static bool check_nodes(const Run *run, const char *dir, Error *err)
     const ScriptRestore *r = run->request;
     const char *text = dump_report_read(tmp, dir, r->prefix, r->key);
     size_t count = 0;
-    char **names = text == NULL ? NULL : dump_report_scripts(tmp, text, &count);
+    const ReportedScript *scripts = text == NULL
+                                        ? NULL
+                                        : dump_report_scripts(tmp, text, r->prefix, r->key, &count);
     for (size_t i = 0; i < count; i++)
     {
-        DumpName n;
-        if ((!dump_name_parse(names[i], r->prefix, r->key, false, &n) &&
-             !dump_name_parse(names[i], r->prefix, r->key, true, &n)) ||
-            has_dbid(r->fleet, n.dbid))
+        int dbid = scripts[i].parsed.dbid;
+        if (has_dbid(r->fleet, dbid))
             continue;
         error_set(err, ERR_USAGE,
-                  "the dump has scripts of dbid %d, and no node of the target has it", n.dbid);
+                  "the dump has scripts of dbid %d, and no node of the target has it", dbid);
         return error_hint(err, "Bring all files into one directory, and restore with --agent=no.");
     }
     return true;

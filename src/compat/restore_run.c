@@ -14,21 +14,11 @@
 #define COORDINATOR (-1)
 #define APPLICATION "pgark gp_restore"
 
-/* A step: scripts that run at the same time. */
-typedef enum Stage
-{
-    STAGE_FIRST,
-    STAGE_SEGMENTS,
-    STAGE_POST_DATA,
-    STAGE_COUNT,
-} Stage;
-
 typedef struct Script
 {
     const char *name;
     DumpName parsed;
-    bool post_data;
-    Stage stage;
+    RestoreStage stage;
     RestoredScript *result;
     const char *dsn;
     const char *password;
@@ -60,12 +50,8 @@ static bool take_name(void *arg, const char *name, const StorageInfo *info, Erro
     Script s = {.name = NULL, .errors = -1};
     if (info->kind != STORAGE_FILE)
         return true;
-    if (!dump_name_parse(name, r->prefix, r->key, false, &s.parsed))
-    {
-        s.post_data = dump_name_parse(name, r->prefix, r->key, true, &s.parsed);
-        if (!s.post_data)
-            return true;
-    }
+    if (!dump_name_parse_script(name, r->prefix, r->key, &s.parsed))
+        return true;
     if (r->only != NULL && s.parsed.dbid != r->only->dbid)
         return true;
     if (r->only != NULL)
@@ -81,7 +67,7 @@ static int by_place(const void *a, const void *b)
     const Script *y = b;
     if (x->parsed.node != y->parsed.node)
         return x->parsed.node - y->parsed.node;
-    return x->post_data - y->post_data;
+    return x->parsed.post_data - y->parsed.post_data;
 }
 
 /* The servers of a fleet of shards are numbered from 0 and 1 on. By role a coordinator is 1, and its dbid
@@ -141,10 +127,10 @@ static void take_file(Run *run)
     size_t len = strlen(r->file);
     size_t suffix = strlen(DUMP_GZIP_SUFFIX);
     const char *slash = strrchr(r->file, '/');
-    Script s = {.name = slash == NULL ? r->file : slash + 1,
-                .parsed = {.node = COORDINATOR, .dbid = 1},
-                .post_data = r->post_data && !r->definitions,
-                .errors = -1};
+    Script s = {
+        .name = slash == NULL ? r->file : slash + 1,
+        .parsed = {.node = COORDINATOR, .dbid = 1, .post_data = r->post_data && !r->definitions},
+        .errors = -1};
     s.parsed.gzip = len > suffix && strcmp(r->file + len - suffix, DUMP_GZIP_SUFFIX) == 0;
     *mem_push(run->ctx, run->scripts, run->count, run->capacity, Script) = s;
 }
@@ -195,16 +181,21 @@ static bool is_segment(const Run *run, const Script *s)
     return only != NULL ? only->segment : !run->shards && s->parsed.node != COORDINATOR;
 }
 
-static bool is_wanted(const Run *run, const Script *s)
+bool restore_wants(const ScriptRestore *r, int dbid, RestoreStage stage)
 {
-    const ScriptRestore *r = run->request;
-    bool segment = is_segment(run, s);
     bool only_post = r->post_data && !r->definitions;
-    if (!is_listed(r, s->parsed.dbid))
+    if (!is_listed(r, dbid))
         return false;
-    if (s->post_data)
+    if (stage == RESTORE_POST_DATA)
         return !r->rows && !r->no_post_data && !(r->definitions && r->post_data);
-    return !only_post && !(segment && r->definitions);
+    return !only_post && !(stage == RESTORE_SEGMENTS && r->definitions);
+}
+
+static RestoreStage stage_of(const Run *run, const Script *s)
+{
+    return s->parsed.post_data  ? RESTORE_POST_DATA
+           : is_segment(run, s) ? RESTORE_SEGMENTS
+                                : RESTORE_FIRST;
 }
 
 /* Whether a script is there, compressed or not: people unpack them. */
@@ -214,7 +205,8 @@ static bool is_there(const Run *run, const Script *s)
     for (size_t i = 0; i < run->count; i++)
     {
         const Script *x = &run->scripts[i];
-        found = found || (x->parsed.dbid == s->parsed.dbid && x->post_data == s->post_data);
+        found = found ||
+                (x->parsed.dbid == s->parsed.dbid && x->parsed.post_data == s->parsed.post_data);
     }
     return found;
 }
@@ -228,14 +220,14 @@ static bool check_whole(const Run *run, Error *err)
     if (text == NULL && r->file == NULL && r->report_dir != NULL)
         text = dump_report_read(tmp, r->report_dir, r->prefix, r->key);
     size_t count = 0;
-    char **names = text == NULL ? NULL : dump_report_scripts(tmp, text, &count);
+    const ReportedScript *scripts = text == NULL
+                                        ? NULL
+                                        : dump_report_scripts(tmp, text, r->prefix, r->key, &count);
     for (size_t i = 0; i < count; i++)
     {
-        Script s = {.name = names[i]};
-        s.post_data = dump_name_parse(names[i], r->prefix, r->key, true, &s.parsed);
-        if ((!s.post_data && !dump_name_parse(names[i], r->prefix, r->key, false, &s.parsed)) ||
-            (r->only != NULL && s.parsed.dbid != r->only->dbid) || !is_wanted(run, &s) ||
-            is_there(run, &s))
+        const Script s = {.name = scripts[i].name, .parsed = scripts[i].parsed};
+        if ((r->only != NULL && s.parsed.dbid != r->only->dbid) ||
+            !restore_wants(r, s.parsed.dbid, stage_of(run, &s)) || is_there(run, &s))
             continue;
         error_set(err, ERR_NOT_FOUND, "\"%s\" is not in \"%s\", and the dump wrote it", s.name,
                   r->dir);
@@ -254,9 +246,8 @@ static void choose(Run *run)
     for (size_t i = 0; i < run->count; i++)
     {
         Script s = run->scripts[i];
-        bool segment = is_segment(run, &s);
-        s.stage = s.post_data ? STAGE_POST_DATA : segment ? STAGE_SEGMENTS : STAGE_FIRST;
-        if (is_wanted(run, &s))
+        s.stage = stage_of(run, &s);
+        if (restore_wants(run->request, s.parsed.dbid, s.stage))
             run->scripts[kept++] = s;
     }
     run->count = kept;
@@ -346,10 +337,10 @@ static bool run_script(void *arg, size_t i, Error *err)
                           .password = s->password,
                           .path = s->result->path,
                           .gzip = s->parsed.gzip,
-                          .half = s->post_data     ? SCRIPT_WHOLE
-                                  : r->definitions ? SCRIPT_DEFINITIONS
-                                  : r->rows        ? SCRIPT_ROWS
-                                                   : SCRIPT_WHOLE,
+                          .half = s->parsed.post_data ? SCRIPT_WHOLE
+                                  : r->definitions    ? SCRIPT_DEFINITIONS
+                                  : r->rows           ? SCRIPT_ROWS
+                                                      : SCRIPT_WHOLE,
                           .go_on = r->go_on,
                           .errors = s->errors,
                           .cancel = run->cancel};
@@ -371,7 +362,7 @@ static bool run_on(void *arg, size_t i, Error *err)
     return false;
 }
 
-static bool run_stage(Run *run, Stage stage, Error *err)
+static bool run_stage(Run *run, RestoreStage stage, Error *err)
 {
     run->together_count = 0;
     for (size_t i = 0; i < run->count; i++)
@@ -404,9 +395,9 @@ static bool restore_work(void *arg, Error *err)
         if (!find_target(run, &run->scripts[i], err) || !open_status(run, &run->scripts[i], err))
             return false;
     }
-    for (int stage = 0; stage < STAGE_COUNT; stage++)
+    for (int stage = 0; stage < RESTORE_STAGES; stage++)
     {
-        if (!run_stage(run, (Stage) stage, err))
+        if (!run_stage(run, (RestoreStage) stage, err))
             return false;
     }
     return restore_all_ran_well(run->result, err);

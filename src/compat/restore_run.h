@@ -47,6 +47,18 @@ typedef struct ScriptRestore
     const char *line; /* command line, for the report */
 } ScriptRestore;
 
+/* A step: scripts that run at the same time. */
+typedef enum RestoreStage
+{
+    RESTORE_FIRST,
+    RESTORE_SEGMENTS,
+    RESTORE_POST_DATA,
+    RESTORE_STAGES,
+} RestoreStage;
+
+/* restore_wants tells whether the options want what a node with that dbid has for a stage. */
+bool restore_wants(const ScriptRestore *r, int dbid, RestoreStage stage);
+
 typedef struct RestoredScript
 {
     int content; /* -1: the coordinator's, or the only server's */
