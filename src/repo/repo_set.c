@@ -490,17 +490,6 @@ void repo_set_end(RepoSet *set)
 
 /* ---- finding ---- */
 
-/* The series of a set, below ctx; false: nobody knows. */
-static bool series_of(Repo *repo, void *ctx, const char *dir, const char **ret_prefix)
-{
-    SetRecord set;
-
-    if (!manifest_peek(repo->storage, ctx, dir, &set, NULL))
-        return false;
-    *ret_prefix = set.prefix;
-    return true;
-}
-
 /* What find_latest passed over. */
 typedef struct PassedOver
 {
@@ -578,14 +567,15 @@ static bool check_series(Repo *repo, const char *dir, const char *key, const cha
                          Error *err)
 {
     AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "series");
-    const char *series = NULL;
+    SetRecord set;
 
-    if (prefix == NULL || !series_of(repo, ctx, dir, &series) || str_equal(series, prefix))
+    if (prefix == NULL || !manifest_peek(repo->storage, ctx, dir, &set, NULL) ||
+        str_equal(set.prefix, prefix))
         return true;
-    if (series == NULL)
+    if (set.prefix == NULL)
         return error_set(err, ERR_NOT_FOUND, "set %s has no prefix, and not \"%s\"", key, prefix);
     return error_set(err, ERR_NOT_FOUND, "set %s has the prefix \"%s\", and not \"%s\"", key,
-                     series, prefix);
+                     set.prefix, prefix);
 }
 
 /* check_finished tells an unfinished set from none at all. */
