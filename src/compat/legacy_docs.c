@@ -213,19 +213,11 @@ bool legacy_docs_man(const LegacyProgram *program, const char *const *see_also, 
 
 /* ---- bash ---- */
 
-/* Called with the name of the program; "--table=x" arrives as "--table" "=" "x". */
-static const char bash_head[] = LEGACY_COMPLETION
-    "()\n"
-    "{\n"
-    "    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}\n"
-    "    local program=${1##*/} options=\n"
-    "    COMPREPLY=()\n"
-    "    if [[ $cur == = ]]; then\n"
-    "        cur=\n"
-    "    elif [[ $prev == = && $COMP_CWORD -ge 2 ]]; then\n"
-    "        prev=${COMP_WORDS[COMP_CWORD-2]}\n"
-    "    fi\n"
-    "    case \"$program $prev\" in\n";
+/* Called with the name of the program. */
+static const char bash_head[] = LEGACY_COMPLETION "()\n"
+                                                  "{\n" DOC_TEXT_BASH_WORDS
+                                                  "    local program=${1##*/} options=\n"
+                                                  "    case \"$program $prev\" in\n";
 
 static void put_bash_pattern(FILE *out, const LegacyProgram *program, const LegacyOption *o)
 {

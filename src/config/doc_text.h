@@ -24,4 +24,15 @@ char doc_text_upper(char c);
 /* doc_text_zsh: text inside '...' and inside [...] of a specification of _arguments. */
 void doc_text_zsh(FILE *out, const char *text);
 
+/* DOC_TEXT_BASH_WORDS begins a completion for bash: the word that is completed in cur, the one before it in prev. "=" is a
+ * word of its own in bash's eyes: "--format=te" arrives as "--format" "=" "te". */
+#define DOC_TEXT_BASH_WORDS                                                                        \
+    "    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}\n"                   \
+    "    COMPREPLY=()\n"                                                                           \
+    "    if [[ $cur == = ]]; then\n"                                                               \
+    "        cur=\n"                                                                               \
+    "    elif [[ $prev == = && $COMP_CWORD -ge 2 ]]; then\n"                                       \
+    "        prev=${COMP_WORDS[COMP_CWORD-2]}\n"                                                   \
+    "    fi\n"
+
 #endif

@@ -25,19 +25,10 @@ static void put_command_names(FILE *out)
 
 /* ---- bash ---- */
 
-/* "=" is a word of its own in bash's eyes: "--format=te" arrives as "--format" "=" "te". */
 static const char bash_head[] =
     "# bash completion for pgark; source it, or put it into a bash-completion directory.\n"
     "_pgark()\n"
-    "{\n"
-    "    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}\n"
-    "    local command= options=\n"
-    "    COMPREPLY=()\n"
-    "    if [[ $cur == = ]]; then\n"
-    "        cur=\n"
-    "    elif [[ $prev == = && $COMP_CWORD -ge 2 ]]; then\n"
-    "        prev=${COMP_WORDS[COMP_CWORD-2]}\n"
-    "    fi\n"
+    "{\n" DOC_TEXT_BASH_WORDS "    local command= options=\n"
     "    [[ $COMP_CWORD -gt 1 ]] && command=${COMP_WORDS[1]}\n";
 
 static const char bash_tail[] = "    if [[ $cur == -* ]]; then\n"
