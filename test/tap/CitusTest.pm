@@ -8,7 +8,8 @@ use PgarkTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-our @EXPORT = qw(needs_citus has_columnar make_cluster drop_cluster make_cluster_database nodes sql same_cluster distribution);
+our @EXPORT = qw(needs_citus has_columnar make_cluster drop_cluster make_cluster_database nodes sql same_cluster distribution
+  make_bank bank_transfer);
 
 sub extension_dir
 {
@@ -117,6 +118,33 @@ sub same_cluster
     is_deeply(rows_of($node, $copy), $want, "$name: the rows of all tables are equal");
     same_text(dump_text($node, $copy, '-s', @more), dump_text($source, $db, '-s', @more), "$name: pg_dump of both sides is equal");
     return;
+}
+
+# make_bank CLUSTER, DB - accounts in shards, and a reference table; the money that there is.
+sub make_bank
+{
+    my ($cluster, $db) = @_;
+    sql($cluster, $db, <<'SQL');
+CREATE TABLE account (id int PRIMARY KEY, amount bigint NOT NULL);
+SELECT create_distributed_table('account', 'id', shard_count := 8);
+INSERT INTO account SELECT g, 100 FROM generate_series(1, 400) g;
+CREATE TABLE rate (id int PRIMARY KEY, n bigint NOT NULL);
+SELECT create_reference_table('rate');
+SQL
+    return 400 * 100;
+}
+
+# bank_transfer - a script for pgbench: money goes from one account to another, mostly of another node.
+sub bank_transfer
+{
+    return <<'SQL';
+\set a random(1, 400)
+\set b random(1, 400)
+BEGIN;
+UPDATE account SET amount = amount - 1 WHERE id = least(:a, :b);
+UPDATE account SET amount = amount + 1 WHERE id = greatest(:a, :b);
+COMMIT;
+SQL
 }
 
 1;

@@ -31,7 +31,7 @@ our @EXPORT = qw(
   new_repo backup set_dir set_files repo_sets manifest chunks slurp_bytes spew_bytes
   dump_text digests same_database same_rows round_trip
   no_traces no_set_added wait_for wait_for_query watch watch_end tree_of
-  money_setup money_start money_stop money_total set_rows json_lines same_text
+  money_setup money_start money_stop money_total money_of_scripts set_rows json_lines same_text
   cut_start cut_finish globals_text
   needs_agents agent_server
   gp_tool gp_tool_ok gp_tool_fails gp_files run_script
@@ -799,6 +799,25 @@ INSERT INTO chain SELECT i, 0 FROM generate_series(1, $chains) i;
 SQL
     }
     return $initial * $accounts * @$nodes;
+}
+
+# copied FILE, TABLE - the rows of a script.
+sub copied
+{
+    my ($file, $table) = @_;
+    return slurp_bytes($file) =~ /^COPY "public"\."$table" [^\n]*;\n(.*?)^\\\.\n/ms ? map { [ split /\t/ ] } split /\n/, $1 : ();
+}
+
+# money_of_scripts FILE, FILE - the sum over the scripts of two nodes, and how many chains are seen backwards in them.
+sub money_of_scripts
+{
+    my ($sum, @chain) = (0);
+    for my $file (@_)
+    {
+        $sum += $_->[1] for copied($file, 'account');
+        push @chain, { map { $_->[0] => $_->[1] } copied($file, 'chain') };
+    }
+    return ($sum, scalar grep { $chain[1]{$_} > $chain[0]{$_} } keys %{ $chain[0] });
 }
 
 # money_start NODES, DB, ARG... - writers that run until money_stop.

@@ -18,14 +18,9 @@ my ($coordinator, @workers) = nodes($cluster);
 my $repo    = new_repo();
 my $from    = conninfo($coordinator, 'bank');
 my $backups = $ENV{PGARK_TEST_FULL} ? 50 : 20;
-my $total   = 400 * 100;
+my $total   = make_bank($cluster, 'bank');
 
 sql($cluster, 'bank', <<'SQL');
-CREATE TABLE account (id int PRIMARY KEY, amount bigint NOT NULL);
-SELECT create_distributed_table('account', 'id', shard_count := 8);
-INSERT INTO account SELECT g, 100 FROM generate_series(1, 400) g;
-CREATE TABLE rate (id int PRIMARY KEY, n bigint NOT NULL);
-SELECT create_reference_table('rate');
 INSERT INTO rate VALUES (1, 0);
 CREATE TABLE note (id bigserial, n bigint);
 SELECT create_distributed_table('note', 'id', colocate_with := 'none', shard_count := 4);
@@ -35,14 +30,7 @@ SQL
 
 # ---- writers: clients of pgbench, four through the coordinator and two through each worker
 my $dir = PostgreSQL::Test::Utils::tempdir('writers');
-spew_bytes("$dir/transfer", <<'SQL');
-\set a random(1, 400)
-\set b random(1, 400)
-BEGIN;
-UPDATE account SET amount = amount - 1 WHERE id = least(:a, :b);
-UPDATE account SET amount = amount + 1 WHERE id = greatest(:a, :b);
-COMMIT;
-SQL
+spew_bytes("$dir/transfer", bank_transfer());
 spew_bytes("$dir/single", "INSERT INTO note (n) VALUES (1);\n");
 spew_bytes("$dir/reference", "UPDATE rate SET n = n + 1 WHERE id = 1;\n");
 # One shard and a table that Citus does not know: two plain commits.

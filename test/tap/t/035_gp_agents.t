@@ -17,13 +17,6 @@ $_->safe_psql('bank', 'CREATE EXTENSION pgark') for @servers;
 my $rounds = $ENV{PGARK_TEST_FULL} ? 40 : 4;
 my @data   = map { $_->data_dir } @servers;
 
-# copied FILE, TABLE - the rows of a script.
-sub copied
-{
-    my ($file, $table) = @_;
-    return slurp_bytes($file) =~ /^COPY "public"\."$table" [^\n]*;\n(.*?)^\\\.\n/ms ? map { [ split /\t/ ] } split /\n/, $1 : ();
-}
-
 # ---- one instant, while money moves; a relative directory is below each data directory ------------------------
 
 my $money = money_start(\@servers, 'bank');
@@ -32,15 +25,9 @@ for (1 .. $rounds)
 {
     $key++;
     gp_tool_ok('gp_dump', [ '--gp-d', 'db_dumps/today', '--gp-r', "$base/reports", '--gp-k', $key, '--gp-c=none', '-j1', @from ], "gp_dump $_");
-    my ($sum, @chain) = (0);
-    for my $content (0, 1)
-    {
-        my $file = "$data[$content]/db_dumps/today/gp_dump_${content}_" . ($content + 1) . "_$key";
-        $sum += $_->[1] for copied($file, 'account');
-        push @chain, { map { $_->[0] => $_->[1] } copied($file, 'chain') };
-    }
+    my ($sum, $early) = money_of_scripts(map { "$data[$_]/db_dumps/today/gp_dump_${_}_" . ($_ + 1) . "_$key" } 0, 1);
     $torn++ if $sum != $total;
-    $backwards += grep { $chain[1]{$_} > $chain[0]{$_} } keys %{ $chain[0] };
+    $backwards += $early;
 }
 money_stop($money);
 is("$torn $backwards", '0 0', 'no script of a dump is of another instant');

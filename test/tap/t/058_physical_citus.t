@@ -21,30 +21,16 @@ for my $node (nodes($cluster))
 my $repo   = new_repo();
 my $from   = conninfo($coordinator, 'bank');
 my $rounds = $ENV{PGARK_TEST_FULL} ? 10 : 1;
-my $total  = 400 * 100;
+my $total  = make_bank($cluster, 'bank');
 my $nodes  = 'SELECT string_agg(nodeport::text, \' \' ORDER BY groupid) FROM pg_dist_node';
 
-sql($cluster, 'bank', <<'SQL');
-CREATE TABLE account (id int PRIMARY KEY, amount bigint NOT NULL);
-SELECT create_distributed_table('account', 'id', shard_count := 8);
-INSERT INTO account SELECT g, 100 FROM generate_series(1, 400) g;
-CREATE TABLE rate (id int PRIMARY KEY, n bigint NOT NULL);
-SELECT create_reference_table('rate');
-INSERT INTO rate VALUES (1, 5);
-SQL
+sql($cluster, 'bank', 'INSERT INTO rate VALUES (1, 5)');
 sql($cluster, 'second', "CREATE TABLE t (i int); SELECT create_distributed_table('t', 'i'); INSERT INTO t SELECT generate_series(1, 50)");
 # What somebody has prepared elsewhere on a server comes back prepared.
 $workers[0]->safe_psql('postgres', q{CREATE TABLE mine (i int); BEGIN; INSERT INTO mine VALUES (42); PREPARE TRANSACTION 'mine'});
 
 my $script = PostgreSQL::Test::Utils::tempdir('writers') . '/transfer';
-spew_bytes($script, <<'SQL');
-\set a random(1, 400)
-\set b random(1, 400)
-BEGIN;
-UPDATE account SET amount = amount - 1 WHERE id = least(:a, :b);
-UPDATE account SET amount = amount + 1 WHERE id = greatest(:a, :b);
-COMMIT;
-SQL
+spew_bytes($script, bank_transfer());
 
 sub write_to
 {
