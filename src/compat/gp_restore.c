@@ -6,6 +6,7 @@
 #include "cli/cli.h"
 #include "compat/dump_options.h"
 #include "compat/restore_agents.h"
+#include "compat/script_tables.h"
 
 enum
 {
@@ -16,6 +17,7 @@ enum
     GR_REPORT_DIR,
     GR_STATUS_DIR,
     GR_SEGMENTS,
+    GR_TABLES,
     GR_NODE,
     GR_FLEET,
 };
@@ -69,10 +71,12 @@ enum
          .arg = "gunzip",                                                                          \
          .words = "gunzip|gzip",                                                                   \
          .help = "accepted: scripts whose names end in .gz are decompressed anyway"},              \
-        {.name = "gp-f",                                                                           \
-         .type = LEGACY_REFUSED,                                                                   \
-         .help = "a script is run as a whole, or by its halves",                                   \
-         .hint = "Dump the tables only, or restore a set: \"pgark restore --table\"."},            \
+        {.id = GR_TABLES,                                                                          \
+         .name = "gp-f",                                                                           \
+         .type = LEGACY_VALUE,                                                                     \
+         .arg = "FILE",                                                                            \
+         .help = "only the tables that are listed in this file, one SCHEMA.TABLE or SCHEMA.* a "   \
+                 "line"},                                                                          \
         {.name = "ignore-version",                                                                 \
          .letter = 'i',                                                                            \
          .type = LEGACY_IGNORED,                                                                   \
@@ -188,6 +192,15 @@ static bool read_key(void *ctx, const LegacyOptions *o, bool agent, ScriptRestor
     return dump_prefix_check(r->prefix, err);
 }
 
+static bool read_tables(void *ctx, const LegacyOptions *o, ScriptRestore *r, Error *err)
+{
+    const char *path = legacy_options_string(o, GR_TABLES);
+    LegacyNames *tables = path == NULL ? NULL : mem_new(ctx, LegacyNames);
+    r->tables = tables;
+    return path == NULL ||
+           script_tables_load(tables, ctx, legacy_options_called(o, GR_TABLES), path, err);
+}
+
 static bool make_request(void *ctx, const LegacyOptions *o, bool agent, ScriptRestore *r,
                          Error *err)
 {
@@ -206,7 +219,7 @@ static bool make_request(void *ctx, const LegacyOptions *o, bool agent, ScriptRe
     r->line = legacy_options_line(o, ctx);
     if (legacy_options_given(o, DUMP_VERBOSE))
         log_setup(LOG_DEBUG, false);
-    if (!read_key(ctx, o, agent, r, err) ||
+    if (!read_key(ctx, o, agent, r, err) || !read_tables(ctx, o, r, err) ||
         !dump_options_segments(ctx, o, GR_SEGMENTS, &r->dbids, &r->dbid_count, err))
         return false;
     r->fleet = dump_options_fleet(ctx, o, legacy_options_string(o, GR_DATABASE), &more, err);

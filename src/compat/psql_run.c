@@ -151,7 +151,8 @@ static bool pump(const Feed *f, StorageReader *reader, IoStage *chain, void *blo
 static bool send_script(Feed *f, Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "script");
-    ScriptFilter filter = {.half = f->run->half, .sink = send_bytes, .arg = f};
+    ScriptFilter filter = {
+        .half = f->run->half, .tables = f->run->tables, .ctx = tmp, .sink = send_bytes, .arg = f};
     AUTO(storage_reader_free) StorageReader *reader = open_script(tmp, f->run, err);
     if (reader == NULL)
         return false;

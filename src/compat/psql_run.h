@@ -28,13 +28,14 @@ typedef struct PsqlRun
     const char *path;     /* of the script */
     bool gzip;
     ScriptHalf half;
-    bool go_on; /* over errors; else the first one ends it */
-    int errors; /* descriptor that all it says goes to */
+    const LegacyNames *tables; /* those only, NULL: all */
+    bool go_on;                /* over errors; else the first one ends it */
+    int errors;                /* descriptor that all it says goes to */
     Cancel *cancel;
 } PsqlRun;
 
 /* psql_run runs a script to its end. ERR_QUERY: statements failed (with go_on after all others were run);
- * ERR_CORRUPT: the script is damaged or ends too early; ERR_CANCELLED. Blocks. */
+ * ERR_CORRUPT: the script is damaged or ends too early; as script_filter.h; ERR_CANCELLED. Blocks. */
 bool psql_run(const PsqlRun *run, Error *err) MUST_CHECK;
 
 #endif

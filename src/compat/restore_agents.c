@@ -88,7 +88,8 @@ static json_t *describe(const Run *run, const Step *step, Error *err)
                           .definitions = r->definitions && step->stage == RESTORE_FIRST,
                           .rows = r->rows && step->stage == RESTORE_FIRST,
                           .post_data = step->stage == RESTORE_POST_DATA,
-                          .go_on = r->go_on};
+                          .go_on = r->go_on,
+                          .tables = r->tables};
     AUTO(pg_conn_close)
     PgConn *conn = pg_conn_open(spec, NULL, "pgark gp_restore", run->cancel, err);
     if (conn == NULL)

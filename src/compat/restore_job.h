@@ -18,6 +18,7 @@ typedef struct RestoreNodeJob
     bool rows;
     bool post_data;
     bool go_on;
+    const LegacyNames *tables; /* NULL: all */
     const char
         *database; /* the target's; on the agent's own server unless host names the coordinator */
     const char *host;
@@ -26,7 +27,7 @@ typedef struct RestoreNodeJob
 } RestoreNodeJob;
 
 json_t *restore_job_json(const RestoreNodeJob *job, Error *err);
-/* restore_job_parse: ERR_USAGE names what is wrong. Strings live with more. */
-bool restore_job_parse(json_t *more, RestoreNodeJob *ret, Error *err) MUST_CHECK;
+/* restore_job_parse: ERR_USAGE names what is wrong. Strings live with more, lists below ctx. */
+bool restore_job_parse(void *ctx, json_t *more, RestoreNodeJob *ret, Error *err) MUST_CHECK;
 
 #endif

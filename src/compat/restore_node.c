@@ -42,7 +42,7 @@ bool restore_node(AgentProcess *p, const Options *o UNUSED, json_t **ret, Error 
     RestoreNodeJob job;
     ScriptRestoreResult result;
     Error failure = ERROR_INIT;
-    if (!restore_job_parse(p->job.more, &job, err))
+    if (!restore_job_parse(p->ctx, p->job.more, &job, err))
         return false;
     const char *dir = dump_node_dir(p->ctx, p, job.dir, err);
     const char *status = job.status_dir == NULL ? dir
@@ -59,6 +59,7 @@ bool restore_node(AgentProcess *p, const Options *o UNUSED, json_t **ret, Error 
                              .definitions = job.definitions,
                              .rows = job.rows,
                              .post_data = job.post_data,
+                             .tables = job.tables,
                              .no_post_data = !job.post_data,
                              .may_have_none = job.post_data,
                              .go_on = job.go_on,

@@ -341,6 +341,7 @@ static bool run_script(void *arg, size_t i, Error *err)
                                   : r->definitions    ? SCRIPT_DEFINITIONS
                                   : r->rows           ? SCRIPT_ROWS
                                                       : SCRIPT_WHOLE,
+                          .tables = r->tables,
                           .go_on = r->go_on,
                           .errors = s->errors,
                           .cancel = run->cancel};

@@ -33,13 +33,14 @@ typedef struct ScriptRestore
     bool definitions; /* -s */
     bool rows;        /* -a */
     bool post_data; /* -P: with definitions, all but what comes behind the rows; alone, that only */
-    const char *identity;   /* of the only server; NULL: whichever answers */
-    const ScriptNode *only; /* scripts with its dbid, by whatever number; NULL: of all nodes */
-    bool may_have_none;     /* that no script is wanted of those that are there is no failure */
-    bool no_post_data;      /* what comes behind the rows stays away */
-    bool by_agents;         /* on the hosts that have the scripts: restore_agents.h */
-    bool go_on;             /* --gp-i */
-    bool by_role;           /* status files are named by role */
+    const LegacyNames *tables; /* --gp-f; NULL: all */
+    const char *identity;      /* of the only server; NULL: whichever answers */
+    const ScriptNode *only;    /* scripts with its dbid, by whatever number; NULL: of all nodes */
+    bool may_have_none;        /* that no script is wanted of those that are there is no failure */
+    bool no_post_data;         /* what comes behind the rows stays away */
+    bool by_agents;            /* on the hosts that have the scripts: restore_agents.h */
+    bool go_on;                /* --gp-i */
+    bool by_role;              /* status files are named by role */
     bool no_report;
     bool must_restrict; /* psql must not run commands of scripts */
     const int *dbids;   /* whose scripts; dbid_count 0: all */

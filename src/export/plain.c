@@ -4,6 +4,7 @@
 #include <openssl/rand.h>
 
 #include "base/str.h"
+#include "export/belongs.h"
 #include "export/large_objects.h"
 #include "export/rows.h"
 #include "restore/clean.h"
@@ -34,6 +35,7 @@ typedef struct Plain
     uint64_t pieces;            /* of large objects, so far */
     char mark[EXPORT_MARK_LEN]; /* "": none are asked for */
     bool in_rows;
+    Str *about; /* the line in force that says whose the next statements are; with marks only */
     StringPool pool; /* of the entry's text */
     DdlText text;
     /* What the reader's session has been set to: */
@@ -68,14 +70,70 @@ static bool write_comment(Plain *p, const TocEntry *e, bool rows, Error *err)
     return output_text(p->out, text, err);
 }
 
-/* Writes a SET where it is not in force; current keeps its text. */
+/* ---- whose it is ---- */
+
+static bool write_mark(Plain *p, const char *word, Error *err)
+{
+    char line[EXPORT_MARK_LEN + 32];
+    snprintf(line, sizeof(line), "-- %s %s\n", p->mark, word);
+    return p->mark[0] == '\0' || output_text(p->out, line, err);
+}
+
+/* Where it is not said yet. e NULL: what follows is about something else. */
+static bool write_about(Plain *p, const ExportEntry *e, Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "about");
+    if (p->mark[0] == '\0')
+        return true;
+    Str *line = str_new(tmp);
+    bool schema = e != NULL && e->kind == EXPORT_DEFINITION && entry_is(&e->toc, "SCHEMA");
+    str_addf(line, "-- %s %s", p->mark, schema ? EXPORT_MARK_SCHEMA : EXPORT_MARK_OF);
+    if (schema)
+        mark_add_name(line, e->toc.tag);
+    Belongs to = e == NULL || schema ? (Belongs){.count = 0} : belongs_find(p->plan->toc, e);
+    for (size_t i = 0; i < to.count; i++)
+    {
+        mark_add_name(line, to.relations[i]->schema);
+        mark_add_name(line, to.relations[i]->tag);
+    }
+    str_addc(line, '\n');
+    if (strcmp(p->about->data, line->data) == 0)
+        return true;
+    str_clear(p->about);
+    str_add(p->about, line->data);
+    return output_text(p->out, line->data, err);
+}
+
+/* What the script has, so that who wants something else learns of it before anything is done. */
+static bool write_contents_list(Plain *p, Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "contents");
+    Str *line = str_new(tmp);
+    for (size_t i = 0; p->mark[0] != '\0' && i < p->plan->entry_count; i++)
+    {
+        const ExportEntry *e = &p->plan->entries[i];
+        if (e->toc.schema == NULL || !belongs_is_listed(p->plan->toc, e))
+            continue;
+        str_clear(line);
+        str_addf(line, "-- %s %s", p->mark, EXPORT_MARK_HAS);
+        mark_add_name(line, e->toc.schema);
+        mark_add_name(line, e->toc.tag);
+        str_addc(line, '\n');
+        if (!output_text(p->out, line->data, err))
+            return false;
+    }
+    return true;
+}
+
+/* Writes a SET where it is not in force; current keeps its text. It is for whatever follows. */
 static bool write_setting(Plain *p, Str *current, const char *wanted, Error *err)
 {
     if (wanted == NULL || strcmp(current->data, wanted) == 0)
         return true;
     str_clear(current);
     str_add(current, wanted);
-    return output_text(p->out, wanted, err) && output_text(p->out, "\n\n", err);
+    return write_mark(p, EXPORT_MARK_ALL, err) && output_text(p->out, wanted, err) &&
+           output_text(p->out, "\n\n", err) && output_text(p->out, p->about->data, err);
 }
 
 static bool write_owner(Plain *p, const TocEntry *e, Error *err)
@@ -207,15 +265,10 @@ static bool write_entry(Plain *p, const ExportEntry *e, Error *err)
     return write_definition(p, e, err);
 }
 
-static bool write_mark(Plain *p, bool rows, Error *err)
+static bool write_part(Plain *p, bool rows, Error *err)
 {
-    char line[EXPORT_MARK_LEN + 32];
-    if (p->mark[0] == '\0')
-        return true;
     p->in_rows = rows;
-    snprintf(line, sizeof(line), "-- %s %s\n", p->mark,
-             rows ? EXPORT_MARK_ROWS : EXPORT_MARK_DEFINITIONS);
-    return output_text(p->out, line, err);
+    return write_mark(p, rows ? EXPORT_MARK_ROWS : EXPORT_MARK_DEFINITIONS, err);
 }
 
 /* An entry of no section belongs to what it stands behind. */
@@ -254,8 +307,8 @@ static bool write_pass(Plain *p, PlainPass pass, Error *err)
         bool rows = section == TOC_SECTION_DATA;
         if (pass_of(&e->toc) != pass && !privileges)
             continue;
-        if ((rows != p->in_rows && !write_mark(p, rows, err)) || !cancel_check(p->cancel, err) ||
-            !write_entry(p, e, err))
+        if ((rows != p->in_rows && !write_part(p, rows, err)) || !cancel_check(p->cancel, err) ||
+            !write_about(p, e, err) || !write_entry(p, e, err))
             return false;
     }
     return true;
@@ -351,9 +404,13 @@ static bool write_drops(Plain *p, Error *err)
     for (size_t i = p->plan->entry_count; i > 0; i--)
     {
         const ExportEntry *e = &p->plan->entries[i - 1];
-        bool ok = e->kind == EXPORT_OBJECTS
-                      ? large_objects_each(p->data, e, e->toc.dump_id, write_drop, p, err)
-                      : e->kind != EXPORT_DEFINITION || write_drop(p, &e->toc, err);
+        if (e->kind != EXPORT_DEFINITION && e->kind != EXPORT_OBJECTS)
+            continue;
+        /* A schema has more in it than what is of this script. */
+        bool ok = write_about(p, entry_is(&e->toc, "SCHEMA") ? NULL : e, err) &&
+                  (e->kind == EXPORT_OBJECTS
+                       ? large_objects_each(p->data, e, e->toc.dump_id, write_drop, p, err)
+                       : write_drop(p, &e->toc, err));
         if (!ok)
             return false;
     }
@@ -390,8 +447,9 @@ static bool write_head(Plain *p, const Manifest *m, Error *err)
                                   "-- Backed up from server version %s\n",
                                   m->set.key, p->plan->node->content, version),
                        err) &&
-           write_mark_line(p, err) && output_text(p->out, p->ddl->session_setup, err) &&
-           output_text(p->out, "\n", err) && write_mark(p, false, err);
+           write_mark_line(p, err) && write_contents_list(p, err) &&
+           output_text(p->out, p->ddl->session_setup, err) && output_text(p->out, "\n", err) &&
+           write_part(p, false, err);
 }
 
 static bool has_search_path(const ArchiveToc *toc)
@@ -426,6 +484,7 @@ bool export_plain(const ExportSource *source, const ExportPlan *plan, const Expo
                .request = request,
                .cancel = cancel,
                .out = out,
+               .about = str_new(ctx),
                .owner = str_new(ctx),
                .tablespace = str_new(ctx),
                .table_am = str_new(ctx)};
@@ -439,7 +498,7 @@ bool export_plain(const ExportSource *source, const ExportPlan *plan, const Expo
     return p.ddl != NULL && make_mark(&p, err) && write_head(&p, source->manifest, err) &&
            write_create(&p, err) && write_drops(&p, err) && write_pass(&p, PASS_MAIN, err) &&
            write_pass(&p, PASS_ACL, err) && write_pass(&p, PASS_LAST, err) &&
-           write_properties(&p, err) &&
+           write_about(&p, NULL, err) && write_properties(&p, err) &&
            output_text(out, "--\n" EXPORT_END "\n" EXPORT_END_FRAME "\n", err) &&
            output_commit(out, err);
 }

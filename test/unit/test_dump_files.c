@@ -110,20 +110,29 @@ static bool keep(void *arg, const void *data, size_t len, Error *err)
     return true;
 }
 
-/* The half of a script, in pieces of so many bytes; NULL: it has no marks, or with them no end. */
-static const char *half_of(const char *script, ScriptHalf half, size_t piece)
+/* What of a script is wanted, in pieces of so many bytes; NULL: it fails, as code says. */
+static const char *part_of(const char *script, ScriptFilter f, size_t piece, ErrorCode code)
 {
     Error err = ERROR_INIT;
     Str *out = str_new(ctx);
     size_t len = strlen(script);
-    ScriptFilter f = {.half = half, .sink = keep, .arg = out};
-    for (size_t i = 0; i < len; i += piece)
-        assert_true(script_filter_write(&f, script + i, len - i < piece ? len - i : piece, &err));
-    if (script_filter_finish(&f, &err))
+    bool ok = true;
+    f.ctx = ctx;
+    f.sink = keep;
+    f.arg = out;
+    for (size_t i = 0; ok && i < len; i += piece)
+        ok = script_filter_write(&f, script + i, len - i < piece ? len - i : piece, &err);
+    if (ok && script_filter_finish(&f, &err))
         return out->data;
-    bool unmarked = script[0] != '\0' && strstr(script, MARK) == NULL;
-    assert_int_equal(err.code, unmarked ? ERR_USAGE : ERR_CORRUPT);
+    assert_int_equal(err.code, code);
     return NULL;
+}
+
+/* NULL: it has no marks, or with them no end. */
+static const char *half_of(const char *script, ScriptHalf half, size_t piece)
+{
+    bool unmarked = script[0] != '\0' && strstr(script, MARK) == NULL;
+    return part_of(script, (ScriptFilter){.half = half}, piece, unmarked ? ERR_USAGE : ERR_CORRUPT);
 }
 
 static void test_halves(void **state)
@@ -163,6 +172,82 @@ static void test_long_lines(void **state)
     str_add(script, "\nx\n" END);
     assert_string_equal(half_of(script->data, SCRIPT_WHOLE, 4096), script->data);
     assert_string_equal(half_of(script->data, SCRIPT_ROWS, 100), script->data);
+}
+
+#define LINE(words) "-- " MARK " " words "\n"
+
+/* Whatever is joined to a relation needs both; of something else nothing comes. */
+static void test_tables(void **state)
+{
+    static const char script[] = "--\n" EXPORT_MARK_HEAD MARK "\n" LINE("has") LINE("has s t")
+        LINE("has s u%20%25") "SET x;\n" LINE("definitions")
+            LINE("schema s") "CREATE SCHEMA s;\n" LINE("schema r") "CREATE SCHEMA r;\n" LINE("of") "CREATE FUNCTION f;\n" LINE("of s t") "CREATE TABLE t;\n" LINE(
+                "all") "SET y;\n" LINE("of s u%20%25") "CREATE TABLE u;\n" LINE("rows")
+                LINE("of s u%20%25") "COPY u;\n-- " MARK "\n\n--\n\\.\n" LINE(
+                    "of s t") "COPY t;\n\\.\n" LINE("definitions")
+                    LINE("of s t s u%20%25") "ADD FOREIGN KEY;\n" END;
+    static const size_t pieces[] = {1, 7, 40, 10000};
+    LegacyName one[] = {{"s", "u %"}};
+    LegacyName all[] = {{"s", "*"}};
+    LegacyName more[] = {{"s", "nosuch"}, {"s", "t"}};
+    const LegacyNames only = {.items = one, .count = 1};
+    const LegacyNames both = {.items = all, .count = 1};
+    const LegacyNames wrong = {.items = more, .count = 2};
+    (void) state;
+    for (size_t i = 0; i < LENGTH_OF(pieces); i++)
+    {
+        assert_string_equal(
+            part_of(script, (ScriptFilter){.tables = &only}, pieces[i], ERR_NONE),
+            "--\n" EXPORT_MARK_HEAD MARK
+            "\nSET x;\nCREATE SCHEMA IF NOT EXISTS \"s\";\n\nSET y;\nCREATE TABLE u;\n"
+            "COPY u;\n-- " MARK "\n\n--\n\\.\n");
+        assert_string_equal(part_of(script, (ScriptFilter){.tables = &only, .half = SCRIPT_ROWS},
+                                    pieces[i], ERR_NONE),
+                            "--\n" EXPORT_MARK_HEAD MARK "\nSET x;\nCOPY u;\n-- " MARK
+                            "\n\n--\n\\.\n");
+        assert_string_equal(
+            part_of(script, (ScriptFilter){.tables = &both, .half = SCRIPT_DEFINITIONS}, pieces[i],
+                    ERR_NONE),
+            "--\n" EXPORT_MARK_HEAD MARK
+            "\nSET x;\nCREATE SCHEMA IF NOT EXISTS \"s\";\n\nCREATE TABLE t;\nSET y;\n"
+            "CREATE TABLE u;\nADD FOREIGN KEY;\n" END);
+        assert_null(part_of(script, (ScriptFilter){.tables = &wrong}, pieces[i], ERR_NOT_FOUND));
+        assert_null(part_of("SELECT 1;\n", (ScriptFilter){.tables = &only}, pieces[i], ERR_USAGE));
+        assert_null(part_of("--\n\n", (ScriptFilter){.tables = &only}, pieces[i], ERR_USAGE));
+    }
+}
+
+/* Of what nobody can take apart, nothing comes. */
+static void test_nothing_unmarked(void **state)
+{
+    Error err = ERROR_INIT;
+    Str *out = str_new(ctx);
+    ScriptFilter f = {.half = SCRIPT_ROWS, .sink = keep, .arg = out};
+    (void) state;
+    assert_false(script_filter_write(&f, "-- x\n\nSELECT 1;\n", 16, &err));
+    assert_int_equal(err.code, ERR_USAGE);
+    assert_null(strstr(out->data, "SELECT"));
+}
+
+/* What a name is made of stays in its word. */
+static void test_names_in_marks(void **state)
+{
+    static const char *const names[] = {"a",        "a b",          "%", "%41", "\n",
+                                        "-- x\r\n", "\x7f\xc3\xa4", "."};
+    Str *line = str_new(ctx);
+    Str *name = str_new(ctx);
+    (void) state;
+    for (size_t i = 0; i < LENGTH_OF(names); i++)
+        mark_add_name(line, names[i]);
+    assert_null(strpbrk(line->data, "\r\n"));
+    const char *at = line->data;
+    size_t len = line->len;
+    for (size_t i = 0; i < LENGTH_OF(names); i++)
+    {
+        assert_true(mark_next_name(&at, &len, name));
+        assert_string_equal(name->data, names[i]);
+    }
+    assert_false(mark_next_name(&at, &len, name));
 }
 
 /* Where a line ends psql misses nothing; nor do we, of a script that nobody marked. */
@@ -282,13 +367,11 @@ static void test_bad_statistics(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names),
-        cmocka_unit_test(test_keys),
-        cmocka_unit_test(test_halves),
-        cmocka_unit_test(test_long_lines),
-        cmocka_unit_test(test_end),
-        cmocka_unit_test(test_statistics),
-        cmocka_unit_test(test_bad_statistics),
+        cmocka_unit_test(test_names),          cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_halves),         cmocka_unit_test(test_long_lines),
+        cmocka_unit_test(test_tables),         cmocka_unit_test(test_nothing_unmarked),
+        cmocka_unit_test(test_names_in_marks), cmocka_unit_test(test_end),
+        cmocka_unit_test(test_statistics),     cmocka_unit_test(test_bad_statistics),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -127,8 +127,16 @@ static void test_restore_job(void **state)
                  {"status_dir", "[]"},
                  {"database", "null"},
                  {"identity", "7"},
+                 {"tables", "[]"},
+                 {"tables", "\"a\""},
+                 {"tables", "[[\"s\"]]"},
+                 {"tables", "[[\"s\", null]]"},
+                 {"tables", "[[\"s\", \"t\"], \"u\"]"},
                  {"conninfo", "\"sslkey=/etc/x\""}};
+    LegacyName names[] = {{"s", "*"}, {"s", "t\"u"}};
+    const LegacyNames tables = {.items = names, .count = LENGTH_OF(names)};
     const RestoreNodeJob job = {.dir = "/d",
+                                .tables = &tables,
                                 .node = {.number = 1, .dbid = 3, .segment = true},
                                 .rows = true,
                                 .database = "copy \"x\"",
@@ -141,13 +149,15 @@ static void test_restore_job(void **state)
         Error err = ERROR_INIT;
         RestoreNodeJob got;
         json_t *more = restore_job_json(&job, &err);
-        assert_true(restore_job_parse(more, &got, &err));
+        assert_true(restore_job_parse(ctx, more, &got, &err));
         assert_true(got.node.segment && got.rows && !got.go_on && !got.definitions);
         assert_string_equal(got.database, job.database);
         assert_null(got.status_dir);
+        assert_int_equal(got.tables->count, 2);
+        assert_string_equal(got.tables->items[1].name, "t\"u");
         json_object_set_new(more, cases[i].field,
                             json_loads(cases[i].value, JSON_DECODE_ANY, NULL));
-        assert_false(restore_job_parse(more, &got, &err));
+        assert_false(restore_job_parse(ctx, more, &got, &err));
         assert_int_equal(err.code, ERR_USAGE);
         json_decref(more);
     }

@@ -110,6 +110,32 @@ $node->safe_psql('copy', "CREATE FUNCTION f() RETURNS text LANGUAGE sql AS 'SELE
 gp_tool_fails('gp_restore', [ @restore, '--gp-i', '--status', "$base/status" ], qr/statements of \d scripts? failed/, 'gp_restore --gp-i');
 is($node->safe_psql('copy', 'SELECT count(*) FROM p'), 200, 'it went on');
 like(slurp_bytes("$base/status/gp_restore_status_-1_1_20160903170320"), qr/ERROR: .*function "f" already exists/, 'and says what failed');
+# --gp-f: of some tables, all that is theirs, and nothing else.
+my $listed = sub { my (@lines) = @_; spew_bytes("$base/tables", join '', map { "$_\n" } @lines); return ('--gp-f', "$base/tables"); };
+my $relations = q{SELECT string_agg(n.nspname || '.' || relname, ' ' ORDER BY n.nspname, relname) FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+    WHERE n.nspname IN ('public', 's') AND relkind <> 't'};
+$new->('copy');
+gp_tool_ok('gp_restore', [ @restore, $listed->('public.b', 's."x y"') ], 'gp_restore --gp-f');
+is($node->safe_psql('copy', $relations), 'public.b public.b_id_seq s.x y', 'these tables, and the sequence of one');
+is($node->safe_psql('copy', 'SELECT count(*), nextval($$b_id_seq$$), (SELECT count(*) FROM s."x y") FROM b'), '50|51|3', 'with their rows and values');
+is($node->safe_psql('copy', 'SELECT count(*) FROM pg_constraint WHERE contype = $$f$$'), '0', 'a foreign key to another table stays away');
+gp_tool_ok('gp_restore', [ @restore, '-s', $listed->('public.a') ], 'gp_restore -s --gp-f');
+is($node->safe_psql('copy', 'SELECT (SELECT count(*) FROM a), (SELECT string_agg(indexname, $$ $$ ORDER BY 1) FROM pg_indexes WHERE tablename = $$a$$)'), '0|a_pkey a_v_idx', 'its indexes, and no row');
+gp_tool_ok('gp_restore', [ @restore, '-a', $listed->('public.a', 'public.a') ], 'gp_restore -a --gp-f');
+is($node->safe_psql('copy', 'SELECT count(*) FROM a'), '300', 'its rows');
+same_text(dump_text($node, 'copy', '-t', 'a'), dump_text($node, 'test', '-t', 'a'), 'the table is as it was');
+is($node->safe_psql('copy', "SELECT count(*) FROM pg_proc WHERE proname = 'f'"), '0', 'a function is no table');
+$new->('copy');
+gp_tool_ok('gp_restore', [ @restore, $listed->('public.*') ], 'gp_restore --gp-f with a whole schema');
+is($node->safe_psql('copy', "$relations AND n.nspname = 's'"), '', 'only it');
+same_text(dump_text($node, 'copy', '-t', 'public.*'), dump_text($node, 'test', '-t', 'public.*'), 'and all of it, with keys, partitions and views');
+$new->('copy');
+gp_tool_fails('gp_restore', [ @restore, $listed->('public.a', 'public.nosuch') ], qr/the script has no public\.nosuch\n/, 'a table that is not there');
+gp_tool_fails('gp_restore', [ @restore, $listed->('public.a', 'pg_catalog.pg_class') ], qr/schema pg_catalog is the system's/, 'a table of the system');
+gp_tool_fails('gp_restore', [ @restore, $listed->('a') ], qr/--gp-f: .*tables, line 1: expected "schema\.table"/, 'no schema');
+gp_tool_fails('gp_restore', [ @restore, $listed->() ], qr/there is no name in/, 'an empty list');
+gp_tool_fails('gp_restore', [ @restore, '--gp-f', "$base/none" ], qr/--gp-f: .*none/, 'no list');
+is($node->safe_psql('copy', $relations), '', 'nothing was restored by these');
 # gp_restore_agent runs one script, or what gp_dump_agent has made.
 $new->('copy');
 gp_tool_ok('gp_restore_agent', [ '--gp-k', '20161103091726_0_2_', '--gp-d', "$base/two", '--gp-c', 'gunzip', '--gp-e', '-p', $port, '-U', $user, @at, '-d', 'copy', "$base/two/gp_dump_0_2_20161103091726.gz" ], 'gp_restore_agent FILE');
@@ -189,7 +215,6 @@ like(slurp_bytes($failed), qr/: Failed \{.*nosuch.*\}\n.*\ngp_dump utility finis
 gp_tool_fails('gp_dump', [ '--gp-d', $dir, '--gp-k', $key, '-p', $port, @at, 'test' ], qr/has files with the key $key/, 'no file is ever replaced');
 gp_tool_fails('gp_restore', [ '--gp-d', $dir, '-d', 'copy', '-p', $port, @at ], qr/--gp-k names the dump/, 'gp_restore: no key');
 gp_tool_fails('gp_restore', [ '--gp-d', $dir, '--gp-k', '20200101000000', '-d', 'copy', '-p', $port, @at ], qr/has no scripts of key/, 'gp_restore: nothing of that key');
-gp_tool_fails('gp_restore', [ @restore, '--gp-f', 'x' ], qr/--gp-f is not taken/, 'gp_restore: no list of tables');
 gp_tool_fails('gp_restore', [ @restore, '-a', '-P' ], qr/exclude each other/, 'gp_restore -a -P');
 
 # ---- scripts that are damaged -------------------------------------------------------------------------------

@@ -57,6 +57,14 @@ like(slurp_bytes("$data[1]/db_dumps/today/gp_restore_status_1_2_$key"), qr/Finis
 gp_tool_fails('gp_restore', [ @where, @into ], qr/gp_dump_\d_\d_$key.*psql|already exists/s, 'over what is there');
 gp_tool_fails('gp_restore', [ @where, '--gp-i', '-s', @into ], qr/statements of \d scripts? failed/, 'going on over errors is a failure at the end');
 gp_tool_fails('gp_restore', [ '--gp-d', 'elsewhere', '--gp-r', "$base/reports", '--gp-k', $key, @into ], qr/elsewhere/, 'where no dump is');
+# Some tables only: the list is read here.
+spew_bytes("$base/tables", "public.account\n");
+$_->safe_psql('postgres', 'DROP DATABASE copy') for @servers;
+$_->safe_psql('postgres', 'CREATE DATABASE copy') for @servers;
+gp_tool_ok('gp_restore', [ @where, '--gp-f', "$base/tables", @into ], 'gp_restore --gp-f');
+same_text(dump_text($servers[$_], 'copy'), dump_text($servers[$_], 'bank', '-t', 'public.account'), "node $_ has this table") for 0, 1;
+spew_bytes("$base/tables", "public.nosuch\n");
+gp_tool_fails('gp_restore', [ @where, '--gp-f', "$base/tables", @into ], qr/the script has no public\.nosuch/, 'a table that is in no script');
 # A host's name that means another server where the agent is.
 {
     my $version = $servers[0]->safe_psql('postgres', q{SELECT substring(version FROM '[0-9.]+') FROM (SELECT '} . (pgark('--version'))[1] =~ s/\s+\z//r . q{'::text) v(version)});
