@@ -4,6 +4,9 @@
  * A segment counts once its record is written, which names its hashes; so after any interruption the next
  * segment is the one behind the newest record, and what is there of it is received again. The server keeps
  * it: its slot stands where something was not told to be durable.
+ *
+ * A node that cannot be received from any more (its WAL is gone, it is another server now) is said so, and tried again now
+ * and then; the others go on, as their slots would fill their disks. The end comes when nobody is left.
  */
 #include "fleet/receive_run.h"
 
@@ -22,6 +25,8 @@
 
 #define PAUSE_FIRST_MS 250
 #define PAUSE_MAX_MS   15000
+#define FAILED_MS      60000 /* between tries of a node that has failed */
+#define FAILED_SAID    30    /* of them, until it is said again */
 
 typedef struct ReceiveRun ReceiveRun;
 
@@ -37,6 +42,10 @@ typedef struct ReceiveNode
     bool lost; /* the last try has failed, and that was said */
     bool skip; /* what is missing has been told: go on behind it. Until a segment has come */
     int pause_ms;
+    bool begun;     /* has been received from */
+    bool failed;    /* does not count as one that works */
+    unsigned tries; /* since it was said that it has failed */
+    Error why;      /* it has */
 } ReceiveNode;
 
 struct ReceiveRun
@@ -48,6 +57,7 @@ struct ReceiveRun
     Cancel *cancel;
     Repo *repo;
     ReceiveNode *nodes;
+    atomic_size_t working; /* nodes that have not failed */
     atomic_ullong segments, bytes, stored;
 };
 
@@ -179,7 +189,13 @@ static void on_started(void *arg)
 {
     ReceiveNode *n = arg;
     n->lost = false;
+    n->begun = true;
     n->pause_ms = PAUSE_FIRST_MS;
+    if (!n->failed)
+        return;
+    n->failed = false;
+    atomic_fetch_add(&n->run->working, 1);
+    log_info("%s: its WAL is being received again", n->label);
 }
 
 static bool receive_once(ReceiveNode *n, Error *err)
@@ -234,15 +250,21 @@ static bool after_gap(ReceiveNode *n, const Error *why)
     return true;
 }
 
+static bool wait_a_while(const ReceiveNode *n, int ms, Error *err)
+{
+    struct pollfd fd = {.fd = cancel_fd(n->run->cancel), .events = POLLIN};
+    poll(&fd, 1, ms);
+    return cancel_check(n->run->cancel, err);
+}
+
 static bool pause_and_tell(ReceiveNode *n, const Error *why, Error *err)
 {
     if (!n->lost)
         log_message(LOG_WARNING, "%s: %s; trying again", n->label, why->message);
     n->lost = true;
-    struct pollfd fd = {.fd = cancel_fd(n->run->cancel), .events = POLLIN};
-    poll(&fd, 1, n->pause_ms);
+    int ms = n->pause_ms;
     n->pause_ms = n->pause_ms * 2 < PAUSE_MAX_MS ? n->pause_ms * 2 : PAUSE_MAX_MS;
-    return cancel_check(n->run->cancel, err);
+    return wait_a_while(n, ms, err);
 }
 
 static bool give_up(const ReceiveNode *n, const Error *why, Error *err)
@@ -257,6 +279,30 @@ static bool give_up(const ReceiveNode *n, const Error *why, Error *err)
     return error_node(err, n->label);
 }
 
+/* Whoever has just been told to begin is told of his mistake; what time has done to a node does not end the others. */
+static bool ends_all(ReceiveNode *n, const Error *why)
+{
+    bool mistake = !n->begun && why->code != ERR_NOT_FOUND;
+    if (n->run->request->no_loop || (mistake && !n->failed))
+        return true;
+    return !n->failed && atomic_fetch_sub(&n->run->working, 1) == 1;
+}
+
+static bool fail_and_tell(ReceiveNode *n, const Error *why, Error *err)
+{
+    bool again = n->failed && ++n->tries < FAILED_SAID;
+    n->failed = true;
+    (void) give_up(n, why, &n->why);
+    if (!again)
+    {
+        n->tries = 0;
+        log_error_value(&n->why);
+        log_warning("%s: no WAL of it is received until that is mended; the other nodes go on",
+                    n->label);
+    }
+    return wait_a_while(n, FAILED_MS, err);
+}
+
 static bool receive_node(void *arg, size_t i, Error *err)
 {
     ReceiveNode *n = &((ReceiveRun *) arg)->nodes[i];
@@ -267,9 +313,12 @@ static bool receive_node(void *arg, size_t i, Error *err)
             return error_set(err, ERR_INTERNAL, "the stream ended without a reason");
         if (after_gap(n, &why))
             continue;
-        if (!may_pass(&why) || n->run->request->no_loop)
+        if (why.code == ERR_CANCELLED)
+            return cancel_check(n->run->cancel, err) || give_up(n, &why, err);
+        bool passes = may_pass(&why) && !n->run->request->no_loop && !n->failed;
+        if (!passes && ends_all(n, &why))
             return give_up(n, &why, err);
-        if (!pause_and_tell(n, &why, err))
+        if (passes ? !pause_and_tell(n, &why, err) : !fail_and_tell(n, &why, err))
             return false;
     }
 }
@@ -298,6 +347,7 @@ static bool receive_work(void *arg, Error *err)
     if (run->repo == NULL)
         return false;
     make_nodes(run);
+    atomic_init(&run->working, run->fleet->node_count);
     bool ok = parallel_run(run->fleet->node_count, receive_node, run, run->cancel, err);
     for (size_t i = 0; i < run->fleet->node_count; i++)
     {

@@ -27,8 +27,9 @@ typedef struct ReceiveResult
 
 /* receive_run receives, from where each node's WAL in the repository ends - or where its slot begins - on: complete
  * segments, proven and compressed, the one at hand as it comes. Follows servers through restarts, lost connections and
- * new timelines. ERR_CANCELLED is the end that is asked for; ERR_NOT_FOUND: a server has removed WAL that is not in
- * the repository; ERR_LOCK: somebody else receives that server's. */
+ * new timelines. A node that fails is told, and tried again every minute; the others go on while there are any, but
+ * for what is wrong when it begins, and with no_loop. ERR_CANCELLED is the end that is asked for; ERR_NOT_FOUND: a server has
+ * removed WAL that is not in the repository; ERR_LOCK: somebody else receives that server's. */
 bool receive_run(void *ctx, const Fleet *fleet, const ReceiveRequest *request,
                  Supervisor *supervisor, ReceiveResult *ret, Error *err) MUST_CHECK;
 

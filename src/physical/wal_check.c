@@ -16,6 +16,7 @@ typedef struct WalCheck
     uint64_t system_identifier;
     uint64_t segment_size;
     uint32_t timeline;
+    uint32_t last_timeline; /* of the page before */
     uint64_t start;
     uint64_t at; /* bytes of the segment that have passed */
     uint32_t page_size;
@@ -93,9 +94,11 @@ static bool check_header(WalCheck *c, Error *err)
         return wrong(c, err, "this is no WAL");
     if (get64(c, 8) != c->start + c->at)
         return wrong(c, err, "it belongs elsewhere (address)");
+    /* A segment in which a timeline began has pages of the one before it, at its beginning. */
     uint32_t timeline = get32(c, 4);
-    if (timeline == 0 || timeline > c->timeline)
+    if (timeline == 0 || timeline > c->timeline || timeline < c->last_timeline)
         return wrong(c, err, "it is of another timeline");
+    c->last_timeline = timeline;
     return true;
 }
 
@@ -163,6 +166,7 @@ static void check_reset(IoStage *stage)
     c->at = 0;
     c->have = 0;
     c->page_size = 0;
+    c->last_timeline = 0;
     c->empty = false;
 }
 

@@ -94,6 +94,24 @@ static void test_pages(void **state)
     assert_non_null(strstr(err.message, "ends too early"));
 }
 
+/* The segment in which a timeline began has pages of the one before it first, and never again. */
+static void test_timelines(void **state)
+{
+    Error err = ERROR_INIT;
+    uint32_t before = 2;
+    uint32_t behind = 4;
+    (void) state;
+    make_segment(false);
+    for (size_t at = 0; at < (size_t) 5 * PAGE; at += PAGE)
+        put(at + 4, &before, 4, false);
+    assert_true(check(SEGMENT, SEGMENT, &err));
+    put((size_t) 9 * PAGE + 4, &before, 4, false);
+    wrong("another timeline");
+    make_segment(false);
+    put((size_t) 9 * PAGE + 4, &behind, 4, false);
+    wrong("another timeline");
+}
+
 static void test_damage(void **state)
 {
     (void) state;
@@ -313,6 +331,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pages),
+        cmocka_unit_test(test_timelines),
         cmocka_unit_test(test_damage),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_store),

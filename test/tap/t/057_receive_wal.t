@@ -152,6 +152,17 @@ my @now = ('-d', conninfo($standby));
 my $base = backup($repo, '--physical', @now);
 for (1 .. 3) { fill_segments($standby, 20); $standby->safe_psql('postgres', 'CHECKPOINT') }
 pgark_fails([ 'receive-wal', '--repo', $repo, @now, '--no-loop' ], qr/removed.*hint: --skip-gap/s, 'a gap');
+# Others do not suffer from it.
+my @with = ('--node', conninfo($node[1]), '--node', conninfo($standby));
+$run = receive_start($repo, @with);
+wait_for_query($node[1], 'postgres', q{SELECT active FROM pg_replication_slots WHERE slot_name = 'pgark'}, 'gap: the other node');
+wait_for(sub { $run->{harness}->pump_nb; $run->{err} =~ /node 1: .*the other nodes go on/ }, "gap: it is told");
+fill_segments($node[1], 2);
+received($repo, $node[1], 'gap: the other node goes on');
+kill 'TERM', $run->{pid};
+my ($ended, undef, $told) = pgark_finish($run);
+is($ended, 2, 'gap: with a warning');
+like($told, qr/error: .*removed.*hint: --skip-gap/s, 'gap: and the error');
 $run = receive_start($repo, @now, '--skip-gap');
 pgark_ok([ 'restore-point', 'behind', '--repo', $repo, @now ], 'gap: a point behind it');
 fill_segments($standby, 2);
