@@ -820,13 +820,14 @@ sub money_of_scripts
     return ($sum, scalar grep { $chain[1]{$_} > $chain[0]{$_} } keys %{ $chain[0] });
 }
 
-# money_start NODES, DB, ARG... - writers that run until money_stop.
+# money_start NODES, DB, ARG... - writers that run until money_stop. Between their transactions they leave the
+# processors to what is tested: hundreds in each second are enough for any cut to fall between two of them.
 sub money_start
 {
     my ($nodes, $db, @args) = @_;
     my $money = { out => '', err => '' };
     $money->{harness} = IPC::Run::start(
-        [ "$ENV{PGARK_TOOLS}/money", @args,
+        [ "$ENV{PGARK_TOOLS}/money", '--pause-us', 2000, @args,
             map { conninfo($_, $db, 'application_name=money') } @$nodes ],
         '<', \undef, '>', \$money->{out}, '2>', \$money->{err});
     wait_for(sub { $money->{harness}->pump_nb; $money->{out} =~ /ready/ || $money->{err} ne '' },
@@ -834,7 +835,7 @@ sub money_start
     return $money;
 }
 
-# money_stop - true when no writer failed; how many transactions each kind made is in ->{done}.
+# money_stop - true when no writer failed, and they were at work; how many transactions each kind made is in ->{done}.
 sub money_stop
 {
     my ($money) = @_;
@@ -842,6 +843,7 @@ sub money_stop
     $money->{harness}->finish;
     my $ok = is($?, 0, 'no writer failed') || diag($money->{err});
     $money->{done} = { $money->{out} =~ /^(\w+) (\d+)$/mg };
+    $ok &&= cmp_ok(eval { my $sum = 0; $sum += $_ for values %{ $money->{done} }; $sum }, '>', 0, 'writers were at work');
     return $ok;
 }
 

@@ -3,7 +3,7 @@
  *
  *   money [--prepared N] [--plain N] [--chain N] [--accounts N] [--pause-us N] CONNINFO CONNINFO...
  *
- * Every server has account (id int primary key, amount bigint) with rows 1..accounts, and
+ * There is at least one writer, and each waits --pause-us behind its transactions (0). Every server has account (id int primary key, amount bigint) with rows 1..accounts, and
  * chain (id int primary key, value bigint) with a row for each chain thread, 1..N. Threads:
  *
  *   prepared  move an amount between two servers in one two-phase transaction
@@ -232,7 +232,8 @@ static bool options_read(int argc, char **argv, long threads[MODE_COUNT])
     server_count = argc - optind;
     return server_count >= 2 && server_count <= SERVERS_MAX && accounts > 0 &&
            threads[0] <= THREADS_MAX && threads[1] <= THREADS_MAX && threads[2] <= THREADS_MAX &&
-           threads[0] + threads[1] + threads[2] <= THREADS_MAX;
+           threads[0] + threads[1] + threads[2] <= THREADS_MAX &&
+           threads[0] + threads[1] + threads[2] > 0;
 }
 
 static int writers_start(Writer *writers, const long threads[MODE_COUNT])

@@ -19,7 +19,7 @@ my @data   = map { $_->data_dir } @servers;
 
 # ---- one instant, while money moves; a relative directory is below each data directory ------------------------
 
-my $money = money_start(\@servers, 'bank');
+my $money = money_start(\@servers, 'bank', '--accounts', 50, '--prepared', 2, '--plain', 2, '--chain', 2);
 my ($key, $torn, $backwards) = (20260101000000, 0, 0);
 for (1 .. $rounds)
 {
@@ -31,6 +31,10 @@ for (1 .. $rounds)
 }
 money_stop($money);
 is("$torn $backwards", '0 0', 'no script of a dump is of another instant');
+
+# What follows is compared with what stands still.
+$key++;
+gp_tool_ok('gp_dump', [ '--gp-d', 'db_dumps/today', '--gp-r', "$base/reports", '--gp-k', $key, '--gp-c=none', '-j1', @from ], 'gp_dump behind them');
 for my $i (0, 1)
 {
     my $who = $i . '_' . ($i + 1);
