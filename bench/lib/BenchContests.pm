@@ -32,7 +32,7 @@ my %groups = (
     'large-objects' => ['large_object_contest'],
     catalogue       => ['catalogue_contest'],
     'one-table'     => ['one_table_contest'],
-    agents          => ['agent_contest'],
+    agents          => [qw(agent_contest agent_start)],
 );
 
 # groups TEXT - the groups that a list names, all of them without one.
@@ -315,6 +315,41 @@ sub agent_contest
     $self->{server}->sql('balanced', 'DROP EXTENSION pgark');
     $report->contest($contest);
     $report->at_most('agent', $what, times_of($contest, 'agent', 'local'), 1);
+    return;
+}
+
+# agent_start - on servers of their own: from the cut until all agents have taken its snapshots over and copy.
+sub agent_start
+{
+    my ($self, $report) = @_;
+    my ($count, $limit) = (8, 0.3);
+    my $what = "start of $count agents, behind the cut";
+    return $report->not_measured($what, 'the extension is not built', "< $limit s")
+      if !defined $ENV{PGARK_PG_AGENTS};
+    my @nodes = map { BenchServer->new("$self->{work}/a$_", $self->{runner}, shared_buffers => '16MB', max_wal_size => '256MB') } 1 .. $count;
+    my @times;
+    my $ok = eval {
+        for my $node (@nodes)
+        {
+            $node->start;
+            $node->sql('postgres', 'CREATE EXTENSION pgark', 'CREATE TABLE t AS SELECT generate_series(1, 10000) AS id');
+        }
+        for my $round (1 .. $self->{runs})
+        {
+            $self->{runner}->command($self->{pgark}, 'backup', '--agent', '--no-sync', '-v', '--repo', "$self->{work}/agents-%c",
+                map { ('--node', $_->conninfo('postgres')) } @nodes);
+            my ($ms) = $self->{runner}->errors =~ /$count agents at work, (\d+) ms after the cut/ or die "pgark does not tell when its agents were at work\n";
+            print STDERR "bench: $what, round $round of $self->{runs}: $ms ms\n";
+            push @times, $ms / 1000;
+        }
+        1;
+    };
+    my $why = $@;
+    $_->stop for @nodes;
+    remove_tree(map { $_->{dir} } @nodes);
+    remove_tree($_) for glob "$self->{work}/agents-*";
+    die $why unless $ok;
+    $report->seconds_below('start', $what, BenchRunner::summary(@times)->{median}, $limit);
     return;
 }
 

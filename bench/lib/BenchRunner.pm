@@ -61,6 +61,13 @@ sub command
     return slurp("$self->{dir}/stdout");
 }
 
+# errors - what the last command wrote to its standard error.
+sub errors
+{
+    my ($self) = @_;
+    return slurp("$self->{dir}/stderr");
+}
+
 # measure ARG... - run to the end; { wall, user, sys, maxrss_kb, sum_rss_kb } of it.
 sub measure
 {

@@ -23,12 +23,13 @@ sub program
     return defined $ENV{PGARK_PG_AGENTS} ? "$ENV{PGARK_PG_AGENTS}/bin/$name" : $name;
 }
 
+# new DIR, RUNNER [, NAME => VALUE...] - settings in addition.
 sub new
 {
-    my ($class, $dir, $runner) = @_;
+    my ($class, $dir, $runner, %more) = @_;
     # The name of a socket has 107 bytes.
     die "$dir: too long for a socket\n" if length("$dir/.s.PGSQL.5432") > 107;
-    return bless { dir => $dir, runner => $runner }, $class;
+    return bless { dir => $dir, runner => $runner, more => \%more }, $class;
 }
 
 sub start
@@ -41,6 +42,7 @@ sub start
     open my $conf, '>>', "$dir/data/postgresql.conf" or die "$dir/data/postgresql.conf: $!\n";
     print $conf "listen_addresses = ''\nunix_socket_directories = '$dir'\nport = 5432\n";
     print $conf "$_->[0] = $_->[1]\n" for @settings;
+    print $conf "$_ = $self->{more}{$_}\n" for sort keys %{ $self->{more} };
     print $conf "pgark.program = '$ENV{PGARK}'\n";
     close $conf or die "$dir/data/postgresql.conf: $!\n";
     $runner->command(program('pg_ctl'), '-D', "$dir/data", '-l', "$dir/log", '-w', '-s', 'start');

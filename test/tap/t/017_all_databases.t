@@ -49,7 +49,7 @@ sub banking
     my ($name, $writers, @args) = @_;
     my %money   = (out => '', err => '');
     my $harness = IPC::Run::start(
-        [ "$ENV{PGARK_TOOLS}/money", '--accounts', 20, @$writers,
+        [ "$ENV{PGARK_TOOLS}/money", '--pause-us', 2000, '--accounts', 20, @$writers,
             map { conninfo($source, $_, 'application_name=money') } @banks ],
         '<', \undef, '>', \$money{out}, '2>', \$money{err});
     wait_for(sub { $harness->pump_nb; $money{out} =~ /ready/ || $money{err} ne '' },
