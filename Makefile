@@ -26,7 +26,7 @@ help:
 #: make check-unit | check-tap | check-fault | check-san      one part of them
 #: make check-versions   VERSIONS="13 17 18": unit tests and suites with these versions of PostgreSQL, in chroots
 #: make regress       the databases of PostgreSQL's own suites: backed up, restored, compared
-#: make bench         SCALE=1 RUNS=5 CONTESTS="tables empty indexes large-objects catalogue one-table agents":
+#: make bench         SCALE=1 RUNS=5 CONTESTS="tables empty indexes large-objects catalogue one-table agents agent-start":
 #:                    pgark against pg_dump and pg_restore
 #: make bench-cut     SECONDS_EACH=8 WRITERS=8: what writers wait for while the cut is made
 #: make bench-physical  SCALE=100 RUNS=5: base backups and their restore against pg_basebackup and tar

@@ -3,7 +3,7 @@
 #
 #   SCALE   1 = 18.5 million rows in eight tables; may be a fraction
 #   RUNS    rounds, in each of which every program runs once
-#   CONTESTS   of tables, empty, indexes, large-objects, catalogue, one-table and agents only these; all without it
+#   CONTESTS   of tables, empty, indexes, large-objects, catalogue, one-table, agents and agent-start only these; all without it
 #   PGARK_BENCH_PG_DUMP   one more pg_dump (16 or newer) to run against
 #   PGARK_BENCH_PGCOPYDB  pgcopydb, where it is not in PATH
 #

@@ -24,7 +24,7 @@ sub new
 }
 
 # What can be run by itself: the contests of a group need each other's outputs.
-my @groups = qw(tables empty indexes large-objects catalogue one-table agents);
+my @groups = qw(tables empty indexes large-objects catalogue one-table agents agent-start);
 my %groups = (
     tables          => [qw(dump_contest skew_contest restore_contest memory_contest)],
     empty           => ['empty_contest'],
@@ -32,7 +32,8 @@ my %groups = (
     'large-objects' => ['large_object_contest'],
     catalogue       => ['catalogue_contest'],
     'one-table'     => ['one_table_contest'],
-    agents          => [qw(agent_contest agent_start)],
+    agents          => ['agent_contest'],
+    'agent-start'   => ['agent_start'],
 );
 
 # groups TEXT - the groups that a list names, all of them without one.
@@ -338,7 +339,7 @@ sub agent_start
         {
             $self->{runner}->command($self->{pgark}, 'backup', '--agent', '--no-sync', '-v', '--repo', "$self->{work}/agents-%c",
                 map { ('--node', $_->conninfo('postgres')) } @nodes);
-            my ($ms) = $self->{runner}->errors =~ /$count agents at work, (\d+) ms after the cut/ or die "pgark does not tell when its agents were at work\n";
+            my ($ms) = $self->{runner}->errors =~ /$count agents are at work, (\d+) ms after the cut/ or die "pgark does not tell when its agents were at work\n";
             print STDERR "bench: $what, round $round of $self->{runs}: $ms ms\n";
             push @times, $ms / 1000;
         }

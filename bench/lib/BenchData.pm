@@ -77,7 +77,7 @@ sub load
         'one-table'     => sub { $self->load_wide },
         agents => sub { $self->load_tables('balanced') unless exists $self->{bytes}{balanced} },
     );
-    $loads{$_}->() for @groups;
+    $loads{$_}->() for grep { exists $loads{$_} } @groups;
     $self->{server}->checkpoint;
     return;
 }

@@ -69,7 +69,7 @@ sub judge
         shown  => sprintf($unit eq ' MB' ? '%.1f' : '%.2f', $value) . $unit,
     };
     push @{ $self->{targets} }, $target;
-    push @{ $self->{contests}[-1]{judged}{$id} }, $target;
+    push @{ $self->{contests}[-1]{judged}{$id} }, $target if @{ $self->{contests} };
     return;
 }
 
