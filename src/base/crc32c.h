@@ -8,7 +8,8 @@
 #include "base/build.h"
 
 /* crc32c_extend goes on with a checksum; that of nothing is 0. Uses the processor's instruction where it has
- * one. */
+ * one, on three places of the data at a time, as each waits for its last result (V. Gopal et al., Fast CRC Computation
+ * for iSCSI Polynomial Using CRC32 Instruction, Intel 2011). */
 uint32_t crc32c_extend(uint32_t crc, const void *data, size_t len);
 
 /* crc32c_plain: the same without it, for tests. */

@@ -32,7 +32,7 @@ static void make_bases(BackupRun *run)
                                    .progress = node->progress,
                                    .compress = request->compress,
                                    .rate_limit = request->rate_limit,
-                                   .alone = run->count == 1,
+                                   .nodes = run->count,
                                    .no_sync = request->no_sync,
                                    .incremental = request->incremental};
     }

@@ -256,7 +256,7 @@ static bool begin_store(BaseNode *node, Storage *st, const char *set_dir, Error 
                                        .dir = node->dir,
                                        .content = node->content,
                                        .compress = node->compress,
-                                       .alone = node->alone,
+                                       .nodes = node->nodes,
                                        .no_sync = node->no_sync,
                                        .part_size = node->request->part_size,
                                        .block_size = node->server.block_size,

@@ -53,12 +53,26 @@ static void bad_page(void *arg, const char *path, uint32_t segment, uint32_t blo
     (void) path; /* relative to its tablespace */
 }
 
+static long processors(void)
+{
+    long count = sysconf(_SC_NPROCESSORS_ONLN);
+    return count < 1 ? 1 : count;
+}
+
 /* Of a node that is the whole fleet the codec is what all wait for, where there are processors for more of it: one is
  * the server's, one receives and compares. */
-static int spare_threads(void)
+static int spare_threads(const BaseStoreSpec *spec)
 {
-    long spare = sysconf(_SC_NPROCESSORS_ONLN) - 2;
+    long spare = spec->nodes == 1 ? processors() - 2 : 0;
     return spare < 0 ? 0 : spare > THREADS_MAX ? THREADS_MAX : (int) spare;
+}
+
+/* A thread for the second half costs a copy of all bytes, and gains nothing where the nodes' own threads fill the
+ * processors. */
+static IoStage *divide(const BaseStoreSpec *spec, IoStage *second_half, Error *err)
+{
+    bool shared = spec->nodes >= (size_t) processors();
+    return shared ? second_half : io_worker_new(RING_BLOCKS, second_half, err);
 }
 
 BaseStore *base_store_new(const BaseStoreSpec *spec, Error *err)
@@ -69,10 +83,9 @@ BaseStore *base_store_new(const BaseStoreSpec *spec, Error *err)
     if (spec->check_pages)
         s->pages = page_check_new(s, spec->block_size, spec->segment_blocks, bad_page, s);
     s->sha256 = io_tap_new(TAP_SHA256, io_sink_new(write_object, s));
-    IoStage *compressor = io_compress_threads_new(spec->compress, spec->alone ? spare_threads() : 0,
-                                                  s->sha256);
+    IoStage *compressor = io_compress_threads_new(spec->compress, spare_threads(spec), s->sha256);
     s->xxh3 = io_tap_new(TAP_XXH3_128, compressor);
-    s->chain = io_worker_new(RING_BLOCKS, s->xxh3, err);
+    s->chain = divide(spec, s->xxh3, err);
     if (s->chain != NULL)
         return s;
     base_store_free(s);

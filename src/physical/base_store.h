@@ -7,7 +7,7 @@
  *
  * A part ends where a member of the tar archive ends, once it has its size; in the middle of a member where it
  * would have PART_SIZES times as much. A BaseStore belongs to one thread, and has threads of its own for the
- * second half.
+ * second half where there are more processors than nodes.
  */
 #ifndef PGARK_PHYSICAL_BASE_STORE_H
 #define PGARK_PHYSICAL_BASE_STORE_H
@@ -30,7 +30,7 @@ typedef struct BaseStoreSpec
     const char *dir;     /* of the node, within the set: exists */
     int content;
     Compress compress;
-    bool alone; /* the only node of its run: compress with several threads */
+    size_t nodes; /* of its run: they share the processors */
     bool no_sync;
     uint64_t part_size;
     uint32_t block_size;
