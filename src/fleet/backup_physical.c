@@ -204,13 +204,21 @@ static void add_node(Manifest *m, const BaseNode *base)
     for (size_t i = 0; i < stored->start.count; i++)
     {
         const BaseBackupTablespace *space = &stored->start.tablespaces[i];
-        if (space->oid == 0)
-            continue;
-        *mem_push(m, m->tablespaces, m->tablespace_count, m->tablespace_capacity,
-                  TablespaceRecord) = (TablespaceRecord){
-            .content = base->content,
-            .oid = space->oid,
-            .location = mem_strdup(m, space->location)};
+        const BaseStreamBytes *bytes = &stored->bytes[i];
+        const bool noted = base->earlier != NULL && !bytes->unknown;
+        TablespaceRecord record = {.content = base->content,
+                                   .oid = space->oid,
+                                   .location = mem_strdup(m, space->location),
+                                   .restored_bytes = noted ? bytes->restored : 0,
+                                   .added_bytes = noted ? bytes->added : 0};
+        if (space->oid != 0)
+            *mem_push(m, m->tablespaces, m->tablespace_count, m->tablespace_capacity,
+                      TablespaceRecord) = record;
+        else
+        {
+            p->restored_bytes = record.restored_bytes;
+            p->added_bytes = record.added_bytes;
+        }
     }
     for (size_t i = 0; i < stored->part_count; i++)
         add_part(m, &stored->parts[i]);
