@@ -177,6 +177,8 @@ bool restore_dir_space(const RestoreDir *dir, uint64_t *ret_free, uint64_t *ret_
     return true;
 }
 
+/* It waits for what others write to the file system as well. To fsync(2) every file and directory instead, with all their
+ * data on its way before, takes a third longer where nobody else writes: a data directory has thousands of small ones. */
 bool restore_dir_sync(const RestoreDir *dir, Error *err)
 {
     return syncfs(dir->fd) == 0 || error_errno(err, ERR_STORAGE, "cannot sync %s", dir->path);
