@@ -72,30 +72,51 @@ static bool make_request(void *ctx, const Options *o, PhysicalRestoreRequest *r,
 
 /* ---- report ---- */
 
-/* What is to be done now. */
-static void print_next(const PhysicalRestoreResult *r, const Options *o)
+static int major_of(const PhysicalRestoreResult *r, size_t node)
 {
-    const int major = r->manifest->nodes[0].server_version_num / 10000;
+    return manifest_node(r->manifest, r->nodes[node].content)->server_version_num / 10000;
+}
+
+/* Which programs start the servers: "PostgreSQL 15"; "PostgreSQL 15 (node 0), 16 (node 1)". */
+static const char *programs_text(void *ctx, const PhysicalRestoreResult *r)
+{
+    Str *s = str_new(ctx);
+    bool same = true;
+    for (size_t i = 1; i < r->node_count; i++)
+        same = same && major_of(r, i) == major_of(r, 0);
+    str_add(s, "PostgreSQL");
+    for (size_t i = 0; i < (same ? 1 : r->node_count); i++)
+    {
+        str_addf(s, "%s %d", i > 0 ? "," : "", major_of(r, i));
+        if (!same)
+            str_addf(s, " (node %d)", r->nodes[i].content);
+    }
+    return s->data;
+}
+
+/* What is to be done now. */
+static void print_next(void *ctx, const PhysicalRestoreResult *r, const Options *o)
+{
+    const char *programs = programs_text(ctx, r);
     const char *kind = r->target.name != NULL ? "restore point" : "the time";
     const char *target = r->target.name != NULL ? r->target.name : r->target.time;
     if (options_flag(o, OPT_STANDBY))
-        printf("next        start the servers by PostgreSQL %d: they are standbys, and reach what "
-               "their primary_conninfo gives them\n",
-               major);
+        printf("next        start the servers by %s: they are standbys, and reach what their "
+               "primary_conninfo gives them\n",
+               programs);
     else if (options_given(o, OPT_HOST_MAP))
-        printf(
-            "next        start the servers by PostgreSQL %d: they are recovered up to %s %s, and "
-            "look for each other where --host-map says\n",
-            major, kind, target);
+        printf("next        start the servers by %s: they are recovered up to %s %s, and look for "
+               "each other where --host-map says\n",
+               programs, kind, target);
     else
-        printf("next        start the servers by PostgreSQL %d: each recovers up to %s %s\n", major,
-               kind, target);
+        printf("next        start the servers by %s: each recovers up to %s %s\n", programs, kind,
+               target);
     if (strcmp(r->manifest->set.topology, "citus") == 0 && !options_given(o, OPT_HOST_MAP))
         printf("nodes       the servers look for each other where the nodes of the cluster were; "
                "--host-map=OLD=NEW tells of new places\n");
 }
 
-static void print_text(const PhysicalRestoreResult *r, const Options *o)
+static void print_text(void *ctx, const PhysicalRestoreResult *r, const Options *o)
 {
     char bytes[STR_BYTES_LEN];
     char duration[STR_BYTES_LEN];
@@ -110,7 +131,7 @@ static void print_text(const PhysicalRestoreResult *r, const Options *o)
     }
     printf("restored    %s in %s, every byte verified\n", str_format_bytes(bytes, all),
            str_format_duration(duration, r->elapsed_ms));
-    print_next(r, o);
+    print_next(ctx, r, o);
 }
 
 static void print_json(const PhysicalRestoreResult *r)
@@ -119,10 +140,10 @@ static void print_json(const PhysicalRestoreResult *r)
     for (size_t i = 0; i < r->node_count; i++)
     {
         const PhysicalRestored *n = &r->nodes[i];
-        json_array_append_new(nodes,
-                              json_pack("{s:i, s:o, s:I, s:I}", "content", n->content, "directory",
-                                        set_report_string(n->directory), "files",
-                                        (json_int_t) n->files, "bytes", (json_int_t) n->bytes));
+        json_array_append_new(
+            nodes, json_pack("{s:i, s:i, s:o, s:I, s:I}", "content", n->content, "postgresql",
+                             major_of(r, i), "directory", set_report_string(n->directory), "files",
+                             (json_int_t) n->files, "bytes", (json_int_t) n->bytes));
     }
     set_report_print(stdout,
                      json_pack("{s:s, s:o, s:s?, s:s?, s:I, s:o}", "key", r->manifest->set.key,
@@ -145,7 +166,7 @@ int cmd_restore_physical(void *ctx, const Options *o, Supervisor *supervisor, Er
     if (cli_json(o))
         print_json(&result);
     else
-        print_text(&result, o);
+        print_text(ctx, &result, o);
     return cli_exit();
 }
 

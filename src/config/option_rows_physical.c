@@ -12,7 +12,7 @@ static const OptionSpec rows[] = {
         .help = "base backups of whole servers instead of rows",
         .more = "Of all nodes at once, by the replication protocol: the role needs REPLICATION, "
                 "every server two free walsenders, and pg_create_restore_point must be allowed. "
-                "All end at one restore point, pgark_KEY, and WAL up to it is in the set, which "
+                "All end at one restore point, and WAL up to it is in the set, which "
                 "needs no archive.",
     },
     {
@@ -83,7 +83,7 @@ static const OptionSpec rows[] = {
         .commands = CMD_RESTORE,
         .arg = "NAME",
         .help = "recover up to that restore point, not the set's own",
-        .more = "One that restore-point has made, or that of a later set, pgark_KEY. WAL up to it "
+        .more = "One that restore-point has made, or pgark_KEY, that of a later set. WAL up to it "
                 "must have been received by receive-wal.",
     },
     {

@@ -7,9 +7,15 @@
  * cut.c, 4. WAL is received from before the start of each backup up to its restore point, so the set needs no
  * archive.
  */
+#include <openssl/rand.h>
+
 #include "base/clock.h"
+#include "base/str.h"
 #include "fleet/backup_run_parts.h"
 #include "fleet/cut.h"
+#include "repo/point.h"
+
+#define POINT_RANDOM_BYTES 4
 
 static void make_bases(BackupRun *run)
 {
@@ -131,6 +137,21 @@ static bool make_points(BackupRun *run, const Points *points, Error *err)
     return ok;
 }
 
+/* A server recovers to the first restore point of a name that is in its WAL. A key may come a second time - in another
+ * repository, behind a run that has failed, of a set that has expired -, so it is not enough for a name. */
+static char *point_name(void *ctx, const char *key, Error *err)
+{
+    unsigned char bytes[POINT_RANDOM_BYTES];
+    char hex[2 * POINT_RANDOM_BYTES + 1];
+    if (RAND_bytes(bytes, sizeof(bytes)) != 1)
+    {
+        error_set(err, ERR_INTERNAL, "no random bytes are to be had");
+        return NULL;
+    }
+    str_hex(hex, bytes, sizeof(bytes));
+    return mem_printf(ctx, POINT_OF_SET "%s_%s", key, hex);
+}
+
 bool backup_physical(BackupRun *run, Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "physical");
@@ -140,7 +161,9 @@ bool backup_physical(BackupRun *run, Error *err)
         !backup_run_begin_set(run, err) || !backup_base_open(run, err))
         return false;
     give_base(run);
-    points.name = mem_printf(tmp, "pgark_%s", run->set->key);
+    points.name = point_name(tmp, run->set->key, err);
+    if (points.name == NULL)
+        return false;
     progress_phase(run->progress, "base backups");
     if (!backup_run_each(run, copy_one, err))
         return false;
@@ -204,13 +227,21 @@ static void add_node(Manifest *m, const BaseNode *base)
     for (size_t i = 0; i < stored->start.count; i++)
     {
         const BaseBackupTablespace *space = &stored->start.tablespaces[i];
-        if (space->oid == 0)
-            continue;
-        *mem_push(m, m->tablespaces, m->tablespace_count, m->tablespace_capacity,
-                  TablespaceRecord) = (TablespaceRecord){
-            .content = base->content,
-            .oid = space->oid,
-            .location = mem_strdup(m, space->location)};
+        const BaseStreamBytes *bytes = &stored->bytes[i];
+        const bool noted = base->earlier != NULL && !bytes->unknown;
+        TablespaceRecord record = {.content = base->content,
+                                   .oid = space->oid,
+                                   .location = mem_strdup(m, space->location),
+                                   .restored_bytes = noted ? bytes->restored : 0,
+                                   .added_bytes = noted ? bytes->added : 0};
+        if (space->oid != 0)
+            *mem_push(m, m->tablespaces, m->tablespace_count, m->tablespace_capacity,
+                      TablespaceRecord) = record;
+        else
+        {
+            p->restored_bytes = record.restored_bytes;
+            p->added_bytes = record.added_bytes;
+        }
     }
     for (size_t i = 0; i < stored->part_count; i++)
         add_part(m, &stored->parts[i]);

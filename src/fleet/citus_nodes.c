@@ -254,12 +254,19 @@ bool citus_nodes_rewrite(const CitusNodes *nodes, const CitusDirectory *director
 
 const char *citus_nodes_program(void *ctx, int major, const Cancel *cancel, Error *err)
 {
+    static const char name[] = "postgres";
     PgProgram program;
-    if (!pg_program_find(ctx, "postgres", NULL, major, cancel, &program, err))
-        return NULL;
-    if (program.major == major)
+    Error why = ERROR_INIT;
+    bool found = pg_program_find(ctx, name, NULL, major, cancel, &program, &why);
+    if (found && program.major == major)
         return program.path;
-    error_set(err, ERR_PROGRAM, "\"%s\" is version %d, the servers of the set are %d", program.path,
-              program.major, major);
+    if (program.major != 0)
+        error_set(err, ERR_PROGRAM, "\"%s\" is version %d, the servers of the set are %d",
+                  found ? program.path : name, program.major, major);
+    else
+        error_set(err, why.code, "%s", why.message);
+    error_hint(err,
+               "--host-map needs the server programs of PostgreSQL %d on the host of the restore.",
+               major);
     return NULL;
 }

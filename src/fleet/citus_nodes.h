@@ -32,7 +32,8 @@ typedef struct CitusDirectory
 /* citus_nodes_check looks at what can be known of a map beforehand: ports. ERR_USAGE. */
 bool citus_nodes_check(const NameMap *host_map, size_t count, Error *err) MUST_CHECK;
 
-/* citus_nodes_program finds postgres of that major version on this host; below ctx. ERR_NOT_FOUND, ERR_PROGRAM. */
+/* citus_nodes_program finds postgres of that very major version on this host; below ctx. ERR_NOT_FOUND; ERR_PROGRAM: there is one of another
+ * version only. */
 const char *citus_nodes_program(void *ctx, int major, const Cancel *cancel, Error *err);
 
 /* citus_nodes_rewrite recovers the data directories and changes the addresses in all their databases. An entry of the

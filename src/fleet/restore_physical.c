@@ -52,48 +52,65 @@ static void say_left_out(const PhysicalRun *run, const Manifest *m)
 
 /* ---- addresses of nodes ---- */
 
-static const NodeRecord *find_node(const Manifest *m, int content)
-{
-    for (size_t i = 0; i < m->node_count; i++)
-        if (m->nodes[i].content == content)
-            return &m->nodes[i];
-    return NULL;
-}
-
 static bool rewrite_nodes(void *arg, const PhysicalDirectory *directories, size_t count, Error *err)
 {
     const PhysicalRun *run = arg;
     CitusDirectory *list = mem_array(run->ctx, CitusDirectory, count);
     for (size_t i = 0; i < count; i++)
     {
-        const NodeRecord *node = find_node(run->result->manifest, directories[i].content);
+        const NodeRecord *node = manifest_node(run->result->manifest, directories[i].content);
         list[i] = (CitusDirectory){.path = directories[i].path, .database = node->database};
     }
     return citus_nodes_rewrite(&run->nodes, list, count, err);
+}
+
+/* One server program recovers all of them. */
+static bool find_major(const PhysicalRestoreRequest *request, const Manifest *m, int *ret_major,
+                       Error *err)
+{
+    *ret_major = 0;
+    for (size_t i = 0; i < request->directory_count; i++)
+    {
+        const NodeRecord *node = manifest_node(m, request->directories[i].content);
+        const int major = node == NULL ? *ret_major : node->server_version_num / 10000;
+        if (*ret_major != 0 && major != *ret_major)
+        {
+            error_set(err, ERR_USAGE,
+                      "--host-map recovers servers of one major version, and node %d is of "
+                      "PostgreSQL %d, others of %d",
+                      node->content, major, *ret_major);
+            return error_hint(err, "Restore nodes of each version by a run of its own.");
+        }
+        *ret_major = major;
+    }
+    /* That the set has none of the nodes is told with the directories. */
+    if (*ret_major == 0)
+        *ret_major = m->nodes[0].server_version_num / 10000;
+    return true;
 }
 
 /* What is needed for it is looked for before anything is written. */
 static bool prepare_nodes(PhysicalRun *run, const Manifest *m, const Cancel *cancel,
                           PhysicalRestoreRequest *request, Error *err)
 {
+    int major;
     if (run->hosts.count == 0)
         return true;
     if (strcmp(m->set.topology, "citus") != 0)
         return error_set(err, ERR_USAGE,
                          "--host-map is for sets of a Citus cluster, and set %s is of topology %s",
                          m->set.key, m->set.topology);
-    if (!citus_nodes_check(run->hosts.map, run->hosts.count, err))
+    if (!citus_nodes_check(run->hosts.map, run->hosts.count, err) ||
+        !find_major(request, m, &major, err))
         return false;
     run->nodes = (CitusNodes){.host_map = run->hosts.map,
                               .host_map_count = run->hosts.count,
-                              .program = citus_nodes_program(
-                                  run->ctx, m->nodes[0].server_version_num / 10000, cancel, err),
+                              .program = citus_nodes_program(run->ctx, major, cancel, err),
                               .no_sync = request->no_sync,
                               .cancel = cancel};
     request->finish = rewrite_nodes;
     request->finish_arg = run;
-    return run->nodes.program != NULL ||
-           error_hint(err, "--host-map needs the server's programs on the host of the restore.");
+    return run->nodes.program != NULL;
 }
 
 static bool run_work(void *arg, Error *err)

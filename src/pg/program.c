@@ -104,10 +104,11 @@ bool pg_program_find(void *ctx, const char *name, const char *user_path, int ser
     for (int major = server_major + 1; user_path == NULL && major < NEWEST_MAJOR; major++)
     {
         ret->path = packaged(ctx, name, major);
+        if (ret->path == NULL)
+            continue;
         ret->major = major;
         ret->snapshots = true;
-        if (ret->path != NULL)
-            return true;
+        return true;
     }
     if (!error_is_set(&found))
         return too_old(candidate, ret->major, server_major, err);

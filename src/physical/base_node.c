@@ -328,7 +328,10 @@ static bool copy(BaseNode *node, Storage *st, const char *key, const char *set_d
     if (!take_backup(node, &options, &sink, &end, err) || !base_store_finish(node->store, err))
         return false;
     if (end.timeline != node->record.timeline)
-        return error_set(err, ERR_CHANGED, "the server changed its timeline during the backup");
+        return error_set(err, ERR_CHANGED,
+                         "the server went from timeline %" PRIu32 " to %" PRIu32
+                         " during the backup: it was promoted",
+                         node->record.timeline, end.timeline);
     node->record.stop_lsn = end.lsn;
     return judge_pages(node, err);
 }
@@ -336,7 +339,12 @@ static bool copy(BaseNode *node, Storage *st, const char *key, const char *set_d
 bool base_node_copy(BaseNode *node, Storage *st, const char *key, const char *set_dir, Error *err)
 {
     if (!copy(node, st, key, set_dir, err))
+    {
+        /* Who has taken over is on another timeline. */
+        if ((err->code == ERR_CONNECT || err->code == ERR_QUERY) && node->record.timeline != 0)
+            error_prefix(err, "base backup on timeline %" PRIu32, node->record.timeline);
         return error_node(err, node->label);
+    }
     atomic_store(&node->progress->finished, true);
     return true;
 }

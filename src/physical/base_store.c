@@ -31,7 +31,11 @@ struct BaseStore
     bool first_seen; /* first_member is known */
     PartRecord part; /* at hand, when object is */
     bool in_manifest;
-    uint32_t crc; /* of the file at hand */
+    uint32_t crc;             /* of the file at hand */
+    IncrementalFile *changes; /* walks through files of changed blocks */
+    bool in_changes;          /* the file at hand is one */
+    uint32_t kept, blocks;    /* of the whole file: that stay unless they come; that it has */
+    BaseStreamBytes *bytes;   /* of the stream at hand */
     char path[TAR_NAME_LEN + 32];
 };
 
@@ -51,6 +55,65 @@ static void bad_page(void *arg, const char *path, uint32_t segment, uint32_t blo
         *mem_push(s, r->pages, r->page_count, r->page_capacity, BasePage) = (BasePage){
             .path = mem_strdup(s, whole ? s->path : name), .segment = segment, .block = block};
     (void) path; /* relative to its tablespace */
+}
+
+/* ---- what a restore will make of it ---- */
+
+static bool on_kept(void *arg, uint32_t blocks, Error *err UNUSED)
+{
+    BaseStore *s = arg;
+    s->kept = s->blocks = blocks;
+    return true;
+}
+
+static bool on_block(void *arg, uint32_t block, const void *page UNUSED, Error *err UNUSED)
+{
+    BaseStore *s = arg;
+    if (block >= s->blocks)
+        s->blocks = block + 1;
+    return true;
+}
+
+static void count_begin(BaseStore *s, const TarMember *m)
+{
+    char whole[sizeof(s->path)];
+    s->bytes->restored += TAR_BLOCK;
+    s->kept = s->blocks = 0;
+    s->in_changes = m->kind == TAR_FILE && incremental_file_whole(s->path, whole, sizeof(whole));
+    if (s->in_changes)
+        incremental_file_begin(s->changes, m->size);
+}
+
+static void count_data(BaseStore *s, const void *data, size_t len)
+{
+    Error ignored = ERROR_INIT;
+    if (!s->in_changes || incremental_file_write(s->changes, data, len, &ignored))
+        return;
+    s->bytes->unknown = true;
+    s->in_changes = false;
+}
+
+static uint64_t in_tar(uint64_t size)
+{
+    return (size + TAR_BLOCK - 1) / TAR_BLOCK * TAR_BLOCK;
+}
+
+static void count_end(BaseStore *s, const TarMember *m)
+{
+    const uint64_t block_size = s->spec->block_size;
+    Error ignored = ERROR_INIT;
+    if (s->in_changes && !incremental_file_end(s->changes, &ignored))
+        s->bytes->unknown = true;
+    else if (s->in_changes)
+    {
+        s->bytes->restored += in_tar(s->blocks * block_size);
+        s->bytes->added += (s->blocks - s->kept) * block_size;
+    }
+    else if (m->kind == TAR_FILE)
+    {
+        s->bytes->restored += in_tar(m->size);
+        s->bytes->added += TAR_BLOCK + in_tar(m->size);
+    }
 }
 
 static long processors(void)
@@ -82,6 +145,8 @@ BaseStore *base_store_new(const BaseStoreSpec *spec, Error *err)
     s->manifest = manifest_check_new();
     if (spec->check_pages)
         s->pages = page_check_new(s, spec->block_size, spec->segment_blocks, bad_page, s);
+    const IncrementalEvents changes = {.keep = on_kept, .block = on_block, .arg = s};
+    s->changes = incremental_file_new(s, spec->block_size, &changes);
     s->sha256 = io_tap_new(TAP_SHA256, io_sink_new(write_object, s));
     IoStage *compressor = io_compress_threads_new(spec->compress, spare_threads(spec), s->sha256);
     s->xxh3 = io_tap_new(TAP_XXH3_128, compressor);
@@ -175,6 +240,7 @@ static bool begin_member(void *arg, const TarMember *m, Error *err UNUSED)
         snprintf(s->path, sizeof(s->path), "%s", m->name);
     else
         snprintf(s->path, sizeof(s->path), "pg_tblspc/%" PRIu32 "/%s", s->space->oid, m->name);
+    count_begin(s, m);
     if (s->pages != NULL)
         page_check_begin(s->pages, m->name, m->size);
     return true;
@@ -184,6 +250,7 @@ static bool member_data(void *arg, const void *data, size_t len, Error *err UNUS
 {
     BaseStore *s = arg;
     s->crc = crc32c_extend(s->crc, data, len);
+    count_data(s, data, len);
     if (s->pages != NULL)
         page_check_data(s->pages, data, len);
     return true;
@@ -192,6 +259,7 @@ static bool member_data(void *arg, const void *data, size_t len, Error *err UNUS
 static bool end_member(void *arg, const TarMember *m, Error *err UNUSED)
 {
     BaseStore *s = arg;
+    count_end(s, m);
     if (m->kind != TAR_FILE || !wal_name_is_listed(s->path))
         return true;
     s->stored.files++;
@@ -208,6 +276,7 @@ static bool on_begin(void *arg, const BaseBackupStart *start, Error *err UNUSED)
     uint64_t bytes = 0;
     *to = *start;
     to->tablespaces = mem_array(s, BaseBackupTablespace, start->count);
+    s->stored.bytes = mem_array(s, BaseStreamBytes, start->count);
     for (size_t i = 0; i < start->count; i++)
     {
         to->tablespaces[i] = start->tablespaces[i];
@@ -243,6 +312,7 @@ static bool on_archive(void *arg, size_t tablespace, Error *err)
     if (!end_archive(s, err))
         return false;
     s->space = &s->stored.start.tablespaces[tablespace];
+    s->bytes = &s->stored.bytes[tablespace];
     s->stream = s->space->oid == 0 ? PART_BASE : mem_printf(s, "%" PRIu32, s->space->oid);
     s->tar = tar_stream_new(s, &events);
     s->offset = 0;

@@ -50,10 +50,19 @@ typedef struct BasePage
 
 #define BASE_PAGES_MAX 1000
 
+/* Of a stream of an incremental backup, counted as a tar archive of the whole files would be. */
+typedef struct BaseStreamBytes
+{
+    uint64_t restored; /* files and directories that there are, restored with the backups before */
+    uint64_t added;    /* what of them the backups before surely have is left out */
+    bool unknown;      /* a file of changed blocks has another form than is known */
+} BaseStreamBytes;
+
 /* What was stored; below the store. */
 typedef struct BaseStored
 {
     BaseBackupStart start;
+    BaseStreamBytes *bytes; /* of each of its tablespaces */
     PartRecord *parts;
     size_t part_count, part_capacity;
     ObjectRecord manifest; /* path NULL: none came */

@@ -3,7 +3,6 @@
 
 #include <time.h>
 
-#include "base/log.h"
 #include "base/str.h"
 #include "physical/wal_name.h"
 #include "repo/point.h"
@@ -143,16 +142,31 @@ static void keep(Search *s, const Point *point)
     }
 }
 
-static bool consider(void *arg, const Point *point, Error *err)
+/* key: of the set that ends there, which is as good as its name; NULL: of none. */
+static bool is_named(const Search *s, const Point *point, const char *key)
 {
-    Search *s = arg;
-    (void) err;
-    if (s->name != NULL ? strcmp(point->nodes[0].name, s->name) != 0
-                        : point->nodes[0].at_us > s->time_us ||
-                              (s->best.count > 0 && point->nodes[0].at_us < s->best.nodes[0].at_us))
-        return true;
-    if (fits(s, point))
+    const size_t len = strlen(POINT_OF_SET);
+    return strcmp(point->nodes[0].name, s->name) == 0 ||
+           (key != NULL && strncmp(s->name, POINT_OF_SET, len) == 0 &&
+            strcmp(s->name + len, key) == 0);
+}
+
+static bool is_nearer(const Search *s, const Point *point)
+{
+    const int64_t at_us = point->nodes[0].at_us;
+    return at_us <= s->time_us && (s->best.count == 0 || at_us >= s->best.nodes[0].at_us);
+}
+
+static void consider(Search *s, const Point *point, const char *key)
+{
+    if ((s->name != NULL ? is_named(s, point, key) : is_nearer(s, point)) && fits(s, point))
         keep(s, point);
+}
+
+static bool consider_point(void *arg, const Point *point, Error *err)
+{
+    (void) err;
+    consider(arg, point, NULL);
     return true;
 }
 
@@ -176,8 +190,8 @@ static void consider_set(Search *s, const RepoSetInfo *info)
                                                .system_identifier = m->nodes[i].system_identifier,
                                                .lsn = m->physicals[i].restore_lsn};
     }
-    if (point.count > 0 && !consider(s, &point, &ignored))
-        log_debug("%s", ignored.message);
+    if (point.count > 0)
+        consider(s, &point, m->set.key);
 }
 
 static bool search(Search *s, Error *err)
@@ -185,7 +199,7 @@ static bool search(Search *s, Error *err)
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "sets");
     RepoSetInfo *sets;
     size_t count;
-    if (!point_each(s->repo, s->m->set.fleet, consider, s, err) ||
+    if (!point_each(s->repo, s->m->set.fleet, consider_point, s, err) ||
         !repo_list_sets(s->repo, tmp, &sets, &count, err))
         return false;
     for (size_t i = 0; i < count; i++)

@@ -3,7 +3,8 @@
  *
  * Without a wish at the set's own restore point, which its own WAL reaches. Anything later needs WAL that is
  * received all the time (repo/wal_archive.h); several servers can only come back to a point that is of one instant
- * on all of them: one that restore-point has made, or that of another set of the fleet.
+ * on all of them: one that restore-point has made, or that of another set of the fleet, which "pgark_KEY" means as
+ * well as its name.
  */
 #ifndef PGARK_PHYSICAL_RECOVERY_TARGET_H
 #define PGARK_PHYSICAL_RECOVERY_TARGET_H

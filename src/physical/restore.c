@@ -10,6 +10,7 @@
 #include "physical/chain.h"
 #include "physical/object_read.h"
 #include "physical/restore_files.h"
+#include "physical/restore_room.h"
 #include "physical/wal_read.h"
 
 /* Parts that one worker takes one behind the other, as a file may go on from one to the next; or a file of WAL, which
@@ -183,43 +184,26 @@ static int by_size(const void *a, const void *b)
     return x->bytes > y->bytes ? -1 : x->bytes < y->bytes;
 }
 
-/* What goes to a device, as far as directories lie on it. Of a chain of sets that is at most what all of them have. */
-static uint64_t bytes_of(const Manifest *m, const RestoreTree *tree, const RestoreDir *dir)
+static uint64_t bytes_for(const PhysicalRestore *r, const RestoreDir *dir)
 {
-    uint64_t bytes = 0;
-    for (size_t i = 0; i < m->part_count; i++)
-    {
-        const PartRecord *part = &m->parts[i];
-        const RestoreDir *goes = &tree->data;
-        for (size_t t = 0; t < tree->tablespace_count; t++)
-            if (strtoul(part->stream, NULL, 10) == tree->tablespaces[t].oid)
-                goes = &tree->tablespaces[t].dir;
-        bytes += part->content == tree->record->content && goes == dir ? part->logical : 0;
-    }
-    return bytes;
-}
-
-static uint64_t bytes_for(const PhysicalRestore *r, const RestoreTree *tree, const RestoreDir *dir)
-{
-    uint64_t bytes = 0;
-    for (size_t i = 0; i < r->chain.count; i++)
-        bytes += bytes_of(r->chain.sets[i].m, tree, dir);
-    return bytes;
-}
-
-static const RestoreTree *tree_of(const PhysicalRestore *r, const RestoreDir *dir)
-{
+    char stream[16];
     for (size_t t = 0; t < r->tree_count; t++)
     {
-        if (dir == &r->trees[t].data)
-            return &r->trees[t];
-        for (size_t i = 0; i < r->trees[t].tablespace_count; i++)
-            if (dir == &r->trees[t].tablespaces[i].dir)
-                return &r->trees[t];
+        const RestoreTree *tree = &r->trees[t];
+        if (dir == &tree->data)
+            return restore_room_need(&r->chain, tree->record->content, PART_BASE);
+        for (size_t i = 0; i < tree->tablespace_count; i++)
+        {
+            if (dir != &tree->tablespaces[i].dir)
+                continue;
+            snprintf(stream, sizeof(stream), "%" PRIu32, tree->tablespaces[i].oid);
+            return restore_room_need(&r->chain, tree->record->content, stream);
+        }
     }
-    return NULL;
+    return 0;
 }
 
+/* What goes to a device, as far as directories lie on it. */
 static bool check_space(const PhysicalRestore *r, Error *err)
 {
     char need_text[STR_BYTES_LEN];
@@ -235,7 +219,7 @@ static bool check_space(const PhysicalRestore *r, Error *err)
         {
             if (!restore_dir_space(b, &other_room, &other, err))
                 return false;
-            need += other == device ? bytes_for(r, tree_of(r, b), b) : 0;
+            need += other == device ? bytes_for(r, b) : 0;
         }
         if (need > room)
         {

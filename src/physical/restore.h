@@ -2,7 +2,7 @@
  * physical/restore.h - from a physical set to data directories.
  *
  * An incremental set is restored by all of its chain, the whole one first: each of the others then changes in place what
- * has come, block by block, so that no more room is needed than the files take in the end.
+ * has come, block by block, so that the room is not the sum of all (restore_room.h).
  *
  * Nothing is changed before everything that can be known is checked: the set's records, all directories, room.
  * Then workers take pieces of the servers' tar streams and write files, each byte proven by the set's hashes,

@@ -18,7 +18,7 @@ typedef struct RestoreDir
 } RestoreDir;
 
 /* restore_dir_check looks at the directory that a user named: it must be empty and this user's, or not there,
- * where its parent is. what names it in messages. path is filled; nothing is changed. ERR_USAGE, ERR_EXISTS. */
+ * where its parent is, in which this user can make it. what names it in messages. path is filled; nothing is changed. ERR_USAGE, ERR_EXISTS. */
 bool restore_dir_check(void *ctx, const char *path, const char *what, RestoreDir *ret, Error *err)
     MUST_CHECK;
 

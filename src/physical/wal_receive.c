@@ -331,6 +331,8 @@ static void *receive_main(void *arg)
 {
     WalReceive *r = arg;
     r->ok = receive(r, &r->err);
+    if (!r->ok && (r->err.code == ERR_CONNECT || r->err.code == ERR_QUERY))
+        error_prefix(&r->err, "WAL of timeline %" PRIu32, r->timeline);
     if (!r->ok && !atomic_load(&r->stop))
         cancel_raise(r->cancel, &r->err);
     return NULL;

@@ -216,12 +216,15 @@ typedef struct PhysicalRecord
     uint64_t wal_segment_size; /* bytes */
     uint32_t block_size;
     bool data_checksums;
-    uint64_t start_lsn;      /* of the backup: WAL is needed from here */
-    uint64_t stop_lsn;       /* until here a restored server is not consistent */
-    char *restore_point;     /* its name, the same on all nodes */
-    uint64_t restore_lsn;    /* the end of its record: WAL is in the set until here */
-    char *base;              /* key of the set that this one is incremental to, NULL: it is whole */
-    uint64_t files;          /* regular files in the streams */
+    uint64_t start_lsn;   /* of the backup: WAL is needed from here */
+    uint64_t stop_lsn;    /* until here a restored server is not consistent */
+    char *restore_point;  /* its name, the same on all nodes */
+    uint64_t restore_lsn; /* the end of its record: WAL is in the set until here */
+    char *base;           /* key of the set that this one is incremental to, NULL: it is whole */
+    uint64_t files;       /* regular files in the streams */
+    uint64_t
+        restored_bytes; /* of an incremental one: what the data directory has, restored with those before; 0: unknown */
+    uint64_t added_bytes;    /* at most so much of it is not there before */
     ObjectRecord manifest;   /* the server's backup_manifest, compressed as the set's parts are */
     uint64_t manifest_bytes; /* of it, not compressed */
 } PhysicalRecord;
@@ -230,7 +233,9 @@ typedef struct TablespaceRecord
 {
     int content;
     uint32_t oid;
-    char *location; /* directory on the server that was backed up */
+    char *location;          /* directory on the server that was backed up */
+    uint64_t restored_bytes; /* as in PhysicalRecord, of the tablespace's directory */
+    uint64_t added_bytes;
 } TablespaceRecord;
 
 /* A piece of a tar stream of the server. */

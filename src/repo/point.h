@@ -12,7 +12,9 @@
 
 #include "repo/repo.h"
 
-#define POINT_DIR       "points"
+#define POINT_DIR "points"
+#define POINT_OF_SET                                                                               \
+    "pgark_" /* begins the names of those that physical sets end with: _KEY_, and what makes it one of its own */
 #define POINT_NODES_MAX 4096
 
 typedef struct Point

@@ -193,6 +193,8 @@ static const Field physical_fields[] = {
     OTHER(PhysicalRecord, FIELD_LSN, restore_lsn),
     OTHER(PhysicalRecord, FIELD_NAME, base),
     NUMBER(PhysicalRecord, FIELD_U64, files, 0, INT64_MAX),
+    MAYBE_NUMBER(PhysicalRecord, FIELD_U64, restored_bytes, INT64_MAX),
+    MAYBE_NUMBER(PhysicalRecord, FIELD_U64, added_bytes, INT64_MAX),
     OTHER(PhysicalRecord, FIELD_OBJECT, manifest),
     NUMBER(PhysicalRecord, FIELD_U64, manifest_bytes, 0, INT64_MAX),
 };
@@ -201,6 +203,8 @@ static const Field tablespace_fields[] = {
     NUMBER(TablespaceRecord, FIELD_INT, content, -1, INT_MAX),
     NUMBER(TablespaceRecord, FIELD_U32, oid, 1, UINT32_MAX),
     OTHER(TablespaceRecord, FIELD_TEXT, location),
+    MAYBE_NUMBER(TablespaceRecord, FIELD_U64, restored_bytes, INT64_MAX),
+    MAYBE_NUMBER(TablespaceRecord, FIELD_U64, added_bytes, INT64_MAX),
 };
 
 static const Field part_fields[] = {

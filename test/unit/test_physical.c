@@ -4,6 +4,8 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -12,10 +14,12 @@
 #include "base/str.h"
 #include "io/tap.h"
 #include "io/worker.h"
+#include "physical/base_store.h"
 #include "physical/incremental_file.h"
 #include "physical/manifest_check.h"
 #include "physical/name_set.h"
 #include "physical/page_check.h"
+#include "physical/restore_room.h"
 #include "physical/tar_stream.h"
 
 #define PAGE 8192
@@ -683,6 +687,94 @@ static void test_worker(void **state UNUSED)
     assert_string_equal(got->data, "x");
 }
 
+/* ---- room for a chain ---- */
+
+/* A set of one node: what comes in its data directory and in tablespace 7, and what is noted of both. */
+static void add_set(void *ctx, Chain *chain, const uint64_t base[3], const uint64_t space[3])
+{
+    Manifest *m = mem_new(ctx, Manifest);
+    *mem_push(ctx, m->physicals, m->physical_count, m->physical_capacity, PhysicalRecord) =
+        (PhysicalRecord){.content = 3, .restored_bytes = base[1], .added_bytes = base[2]};
+    /* In two parts; and one of another node. */
+    for (int i = 0; i < 3; i++)
+        *mem_push(ctx, m->parts, m->part_count, m->part_capacity,
+                  PartRecord) = (PartRecord){.content = i < 2 ? 3 : 4,
+                                             .stream = mem_strdup(ctx, PART_BASE),
+                                             .logical = i == 0 ? base[0] - 1 : 1};
+    if (space != NULL)
+    {
+        *mem_push(ctx, m->tablespaces, m->tablespace_count, m->tablespace_capacity,
+                  TablespaceRecord) = (TablespaceRecord){
+            .content = 3, .oid = 7, .restored_bytes = space[1], .added_bytes = space[2]};
+        *mem_push(ctx, m->parts, m->part_count, m->part_capacity, PartRecord) = (PartRecord){
+            .content = 3, .stream = mem_strdup(ctx, "7"), .logical = space[0]};
+    }
+    chain->sets[chain->count++].m = m;
+}
+
+static void test_room(void **state UNUSED)
+{
+    AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "room");
+    Chain chain = {.sets = mem_array(ctx, ChainSet, 4)};
+    add_set(ctx, &chain, (const uint64_t[]){1000, 0, 0}, (const uint64_t[]){100, 0, 0});
+    assert_int_equal(restore_room_need(&chain, 3, PART_BASE), 1000);
+    assert_int_equal(restore_room_need(&chain, 3, "7"), 100);
+    assert_int_equal(restore_room_need(&chain, 3, "8"), 0);
+    /* 300 come, of which 20 are new; of the tablespace all that comes may be. */
+    add_set(ctx, &chain, (const uint64_t[]){300, 1010, 20}, (const uint64_t[]){50, 0, 0});
+    assert_int_equal(restore_room_need(&chain, 3, PART_BASE), 1020);
+    assert_int_equal(restore_room_need(&chain, 3, "7"), 150);
+    /* Much goes: the most is what was there before. What is said to be new is never more than what comes. */
+    add_set(ctx, &chain, (const uint64_t[]){5, 200, 900}, NULL);
+    assert_int_equal(restore_room_need(&chain, 3, PART_BASE), 1020);
+    add_set(ctx, &chain, (const uint64_t[]){1000, 1150, 950}, (const uint64_t[]){60, 60, 60});
+    assert_int_equal(restore_room_need(&chain, 3, PART_BASE), 1150);
+    assert_int_equal(restore_room_need(&chain, 3, "7"), 210);
+}
+
+/* What an incremental backup's files make of those before them is noted while they pass. */
+static void test_room_noted(void **state UNUSED)
+{
+    static const uint32_t places[] = {1, 12};
+    AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "noted");
+    char dir[] = "/tmp/pgark-noted-XXXXXX";
+    Error err = ERROR_INIT;
+    assert_non_null(mkdtemp(dir));
+    ProgressNode progress = {.label = ""};
+    BaseStoreSpec spec = {.storage = storage_open(ctx, dir, &err),
+                          .set_dir = "set",
+                          .dir = "node",
+                          .no_sync = true,
+                          .part_size = 1 << 20,
+                          .block_size = PAGE,
+                          .segment_blocks = 131072,
+                          .progress = &progress};
+    assert_true(storage_make_dir(spec.storage, "set/node", false, &err));
+    BaseBackupTablespace spaces[] = {{.oid = 7}, {.oid = 0}};
+    const BaseBackupStart start = {.tablespaces = spaces, .count = 2};
+    AUTO(base_store_free) BaseStore *store = base_store_new(&spec, &err);
+    BaseBackupSink sink = base_store_sink(store);
+    Str *changes = make_changes(ctx, 10, places, LENGTH_OF(places));
+    Str *tar = sample_tar(ctx);
+    Str *broken = str_new(ctx);
+    add_header(tar, "base/1/INCREMENTAL.2620", '0', changes->len, "");
+    str_addn(tar, changes->data, changes->len);
+    add_header(broken, "PG_17_1/1/INCREMENTAL.9", '0', 5, "");
+    add_data(broken, 5);
+    assert_true(sink.begin(sink.arg, &start, &err) && sink.archive(sink.arg, 0, &err) &&
+                sink.data(sink.arg, broken->data, broken->len, &err) &&
+                sink.archive(sink.arg, 1, &err) && sink.data(sink.arg, tar->data, tar->len, &err) &&
+                base_store_finish(store, &err));
+    const BaseStreamBytes *bytes = base_store_result(store)->bytes;
+    assert_true(bytes[0].unknown);
+    assert_false(bytes[1].unknown);
+    /* backup_label, a directory, a link, two files, one of 13 blocks of which 10 were there. */
+    assert_int_equal(bytes[1].restored, 6 * TAR_BLOCK + TAR_BLOCK + 1024 + 13 * PAGE);
+    assert_int_equal(bytes[1].added, 3 * TAR_BLOCK + TAR_BLOCK + 1024 + 3 * PAGE);
+    assert_true(storage_remove_tree(spec.storage, "set", &err));
+    assert_int_equal(rmdir(dir), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -694,7 +786,8 @@ int main(void)
         cmocka_unit_test(test_name_set),      cmocka_unit_test(test_tar),
         cmocka_unit_test(test_tar_damage),    cmocka_unit_test(test_tar_large),
         cmocka_unit_test(test_manifest),      cmocka_unit_test(test_manifest_damage),
-        cmocka_unit_test(test_worker),
+        cmocka_unit_test(test_worker),        cmocka_unit_test(test_room),
+        cmocka_unit_test(test_room_noted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

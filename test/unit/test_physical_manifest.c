@@ -27,7 +27,9 @@ static const char *const sound[] = {
     "3}",
     "#0", /* physical records */
     "#1",
-    "{\"type\":\"tablespace\",\"content\":0,\"oid\":16384,\"location\":\"/srv/space\"}",
+    "{\"type\":\"tablespace\",\"content\":0,\"oid\":16384,\"location\":\"/srv/"
+    "space\",\"restored_bytes\":70,"
+    "\"added_bytes\":20}",
     "+0 base 0 100", /* part records: content, stream, part, logical */
     "+0 base 1 100",
     "+0 16384 0 50",
@@ -139,6 +141,8 @@ static void test_sound(void **state UNUSED)
     assert_int_equal(m->physical_count, 2);
     assert_true(m->physicals[1].start_lsn == 0x2000028 && m->physicals[1].restore_lsn == 0x3000090);
     assert_string_equal(m->tablespaces[0].location, "/srv/space");
+    assert_int_equal(m->tablespaces[0].restored_bytes, 70);
+    assert_int_equal(m->tablespaces[0].added_bytes, 20);
     assert_int_equal(m->part_count, 4);
     assert_string_equal(m->parts[2].stream, "16384");
     assert_int_equal(m->wal_count, 4);

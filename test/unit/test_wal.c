@@ -102,10 +102,8 @@ static void test_timelines(void **state)
     uint32_t behind = 4;
     (void) state;
     make_segment(false);
-    for (size_t at = 0; at < (size_t) 5 * PAGE; at += PAGE)
-        put(at + 4, &before, 4, false);
     assert_true(check(SEGMENT, SEGMENT, &err));
-    put((size_t) 9 * PAGE + 4, &before, 4, false);
+    put(SEGMENT / 2 + (size_t) 9 * PAGE + 4, &before, 4, false);
     wrong("another timeline");
     make_segment(false);
     put((size_t) 9 * PAGE + 4, &behind, 4, false);
@@ -330,10 +328,8 @@ static void test_store(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_pages),
-        cmocka_unit_test(test_timelines),
-        cmocka_unit_test(test_damage),
-        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_pages),  cmocka_unit_test(test_timelines),
+        cmocka_unit_test(test_damage), cmocka_unit_test(test_names),
         cmocka_unit_test(test_store),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
 # Base backups that end by force in the phases that the others do not reach: while the checkpoint is waited for, when a
-# server has removed WAL, when a standby is promoted; and, from 17 on, while summaries of WAL are waited for, and while a
+# server has removed WAL, when a primary dies and its standby, of which one is taken as well, is promoted; and, from 17 on, while summaries of WAL are waited for, and while a
 # chain of sets is restored.
 use strict;
 use warnings;
@@ -90,23 +90,37 @@ nothing_left('WAL is removed');
 $node->append_conf('postgresql.conf', "max_slot_wal_keep_size = -1\n");
 $node->reload;
 
-# ---- a standby is promoted while it is copied
+# ---- a primary dies while it is backed up; its standby is promoted, while it is copied
 $node->backup('copy');
 my $standby = PostgreSQL::Test::Cluster->new('standby');
 $standby->init_from_backup($node, 'copy', has_streaming => 1);
 $standby->start;
 $node->wait_for_catchup($standby);
 $watch = watch($standby, 'postgres', 'EXISTS (SELECT FROM pg_stat_progress_basebackup WHERE backup_streamed > 1000000)');
+my @either = ('-d', sprintf q{host='%s,%s' port=%d,%d dbname=postgres target_session_attrs=read-write},
+    $node->host, $standby->host, $node->port, $standby->port);
+my $over = pgark_start('backup', '--physical', '--repo', $repo, '--no-sync', '--rate-limit=1MB', @either);
+wait_for_query($node, 'postgres', "SELECT $streams", 'a failover: the primary is being backed up');
 my $place = PostgreSQL::Test::Utils::tempdir() . '/promoted';
 $run = pgark_start('basebackup', '-d', conninfo($standby), '-D', $place, '-N', '-c', 'fast', '-r', '2M');
 ok(watch_end($watch), 'a promotion: it got there');
+$node->stop('immediate');
 $standby->promote;
+failed($over, 'timeline 1: ', 'a failover');
 my ($code, $out, $err) = pgark_finish($run);
 is($code, 1, 'a promotion: exit code');
 like($err, qr/promoted during|timeline/, 'a promotion: the reason');
 ok(!-e $place, 'a promotion: no directory is left');
 no_slots('a promotion', $standby);
+no_traces('a failover', undef, $standby);
+no_set_added('a failover', $repo, $good);
+my $taken = new_repo();
+my $first = backup($taken, '--physical', @either);
+is((physical_records($taken, $first, 'physical', 0))[0]{timeline}, 2, 'a failover: the next run takes the server that has taken over');
+pgark_ok([ 'verify', $first, '--repo', $taken ], 'a failover: which is whole');
 drop_server($standby);
+$node->start;
+nothing_left('a failover');
 
 # ---- a disk that is too small for a restore
 with_small_disk(sub {

@@ -77,6 +77,30 @@ SKIP:
     is_deeply([ glob("$ended/*") ], [], 'ended: nothing is left in the directory that was there');
 }
 
+# ---- restore: the disk of a tablespace is full
+my $space = PostgreSQL::Test::Utils::tempdir_short();
+$node->safe_psql('postgres', "CREATE TABLESPACE elsewhere LOCATION '$space'");
+$node->safe_psql('postgres', 'CREATE TABLE away TABLESPACE elsewhere AS SELECT i, md5(i::text) AS text FROM generate_series(1, 60000) i');
+my $spread = backup($repo, '--physical', @one, '--part-size=1MB');
+with_small_disk(sub {
+    my ($small) = @_;
+    my $full = new_place('full');
+    @to = ('restore', $spread, '--physical', '--repo', $repo, '--map', '0=' . $full->data_dir, '--tablespace-map', "$space=$small/space");
+    mkdir "$small/space" or die "$small/space: $!";
+    spew_bytes("$small/others", 'x' x 14_000_000);
+    pgark_fails([@to], qr{^pgark: error: \Q$small\E/space: there is room for .*, and .* are to be written there}m, 'full disk: it is seen');
+    ok(!-e $full->data_dir, 'full disk: nothing is made');
+    pgark_fails([ @to, '--no-space-check' ], qr{^pgark: error: node 0: .*\Q$small\E/space/PG_\S+.*: No space left on device}m, 'full disk: node and file are named');
+    ok(!-e $full->data_dir, 'full disk: no data directory is left');
+    is_deeply([ -d "$small/space", glob "$small/space/*" ], [1], 'full disk: the directory that was there is, and is empty');
+    unlink "$small/others" or die "$small/others: $!";
+    pgark_ok([@to], 'full disk: with room again it works');
+    start_restored($full, 'full disk');
+    is($full->safe_psql('postgres', 'SELECT count(*), sum(hashtext(text)) FROM away'),
+        $node->safe_psql('postgres', 'SELECT count(*), sum(hashtext(text)) FROM away'), 'full disk: the rows are there');
+    $full->stop;
+});
+
 # ---- restore: a disk that cannot take it
 SKIP:
 {

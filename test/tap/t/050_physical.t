@@ -42,7 +42,7 @@ pgark_ok([ 'verify', $key, '--repo', $repo, '--quick' ], 'verify --quick');
 my $manifest = manifest($repo, $key);
 is($manifest->{set}[0]{format}, 2, 'its format is one that programs for rows refuse');
 my ($physical) = @{ $manifest->{physical} };
-is($physical->{restore_point}, "pgark_$key", 'the restore point has the name of the set');
+like($physical->{restore_point}, qr/^pgark_${key}_[0-9a-f]{8}$/, 'the restore point has the key in its name');
 is($physical->{data_checksums}, JSON::PP::true(), 'data checksums are recorded');
 is(scalar @{ $manifest->{tablespace} }, 1, 'the tablespace is recorded');
 is($manifest->{tablespace}[0]{location}, $space, 'with its place');
@@ -51,7 +51,7 @@ cmp_ok(scalar @parts, '>', 5, 'the data directory is in several parts');
 cmp_ok((sort { $b <=> $a } map { $_->{logical} } @parts)[0], '<=', 4 * 1024 * 1024,
     'none of them is larger than four times what was asked for');
 ok((grep { $_->{first_member} > 0 } @parts), 'some begin inside of a file');
-like(pgark_ok([ 'show', $key, '--repo', $repo ], 'show'), qr/^point +pgark_$key$/m,
+like(pgark_ok([ 'show', $key, '--repo', $repo ], 'show'), qr/^point +\Q$physical->{restore_point}\E$/m,
     'show tells the restore point');
 my $show = pgark_json([ 'show', $key, '--repo', $repo ], 'show as JSON');
 is($show->{kind}, 'physical', 'and the kind');

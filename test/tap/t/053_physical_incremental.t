@@ -146,6 +146,14 @@ is_deeply($ours, $theirs, 'the data directory is what pg_combinebackup makes');
 is_deeply(tree($other), tree("$dir/combined.$oid"), 'the tablespace, too');
 cmp_ok(scalar keys %$ours, '>', 900, 'which are not few');
 
+# What the room for a restore is told by: files, each with a header, in blocks of 512 bytes.
+my ($noted) = physical_records($repo, $third, 'physical', 0);
+my $there = 0;
+find({ no_chdir => 1, wanted => sub { $there += 512 + (-f $_ ? int(((-s $_) + 511) / 512) * 512 : 0) } }, $place->data_dir);
+cmp_ok(abs($noted->{restored_bytes} - $there), '<', $there / 50, 'how large it becomes was noted');
+cmp_ok($noted->{added_bytes}, '<', $there / 2, 'and that most of it was there before');
+is((physical_records($repo, $full, 'physical', 0))[0]{restored_bytes}, undef, 'but not of a whole set');
+
 start_restored($place, 'restored');
 $node->safe_psql('still', 'TRUNCATE fleeting, fleeting_away');
 same_database($node, 'still', $place, 'still', 'restored');

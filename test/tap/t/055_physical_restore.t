@@ -58,7 +58,10 @@ my $json  = pgark_json([ 'restore', $key, '--physical', '--repo', $uri, '--map',
 my ($physical) = @{ manifest($repo, $key)->{physical} };
 is($json->{nodes}[0]{files}, $physical->{files}, 'all files of the set have come');
 is($json->{nodes}[0]{directory}, $place->data_dir, 'to where they should');
-is($json->{restore_point}, "pgark_$key", 'the restore point is told');
+is($json->{restore_point}, $physical->{restore_point}, 'the restore point is told');
+my $major = int $node->pg_version;
+is($json->{nodes}[0]{postgresql}, $major, 'and the version of PostgreSQL that starts it');
+like(pgark_ok([ 'show', $key, '--repo', $uri ], 'show'), qr/PostgreSQL $major\b/, 'which show tells, too');
 my $to = $place->data_dir;
 is(mode_of($to), '0700', 'the data directory is its owner\'s');
 is(mode_of("$to/PG_VERSION"), mode_of("$data/PG_VERSION"), 'files have the mode that they had');
@@ -119,6 +122,31 @@ refused([ '--map', "0=$both", '--tablespace-map', "$space=$both/x" ], qr/one lie
 is_deeply([ glob("$both/*") ], [], 'nothing is in the directory that was there');
 refused([ '--map', '0=/' ], qr/belongs to user 0, not to who runs this/, 'somebody else\'s directory') if $>;
 refused([ '--map', "0=$data/PG_VERSION" ], qr/is no directory/, 'a file');
+refused([ '--map', "0=$data/PG_VERSION/x" ], qr/^pgark: error: --map 0: .*Not a directory/m, 'a file as the parent');
+refused([ '--map', "0=$fresh", '--tablespace-map', "$space=$data/PG_VERSION" ], qr/node 0, tablespace $oid: .* is no directory/,
+    'a file for a tablespace');
+refused([ '--map', "0=$fresh", '--tablespace-map', "$space=$other" ], qr/node 0, tablespace $oid: \Q$other\E is not empty/,
+    'a tablespace that is not empty');
+my $links = PostgreSQL::Test::Utils::tempdir_short();
+mkdir "$links/$_" for qw(real closed sealed);
+symlink "$links/nothing", "$links/nowhere" or die "symlink: $!";
+symlink $to, "$links/full" or die "symlink: $!";
+symlink "$links/real", "$links/link" or die "symlink: $!";
+refused([ '--map', "0=$links/nowhere", '--tablespace-map', $spaces ], qr/--map 0: .* is a symbolic link to what is not there/, 'a link to nowhere');
+refused([ '--map', "0=$links/full", '--tablespace-map', $spaces ], qr/--map 0: \Q$to\E is not empty/, 'a link to what is not empty');
+SKIP:
+{
+    skip 'root may write everywhere', 1 unless $>;
+    chmod 0500, "$links/closed";
+    chmod 0000, "$links/sealed";
+    refused([ '--map', "0=$links/closed/data", '--tablespace-map', $spaces ],
+        qr/--map 0: cannot create \S+ in \Q$links\E\/closed: Permission denied.*hint: Check the owner and the permissions/s, 'a parent that is closed');
+    refused([ '--map', "0=$fresh", '--tablespace-map', "$space=$links/closed/space" ],
+        qr/node 0, tablespace $oid: cannot create \S+ in \Q$links\E\/closed: Permission denied/, 'a parent that is closed, of a tablespace');
+    refused([ '--map', "0=$links/sealed", '--tablespace-map', $spaces ], qr/--map 0: .*\Q$links\E\/sealed.*Permission denied/, 'a directory that is closed');
+    chmod 0700, "$links/closed", "$links/sealed";
+}
+is_deeply([ map { glob "$links/$_/*" } qw(real closed sealed) ], [], 'nothing is in directories that were refused');
 refused([], qr/needs the directories to be named/, 'no directory');
 refused([ '--map', "0=$fresh", '--table', 'big' ], qr/--physical and --table exclude each other/, 'a table');
 refused([ '--map', "0=$fresh", '--clean' ], qr/--physical and --clean exclude each other/, 'clean');
@@ -163,8 +191,11 @@ rmtree($fresh);
 
 # ---- WAL that goes missing before the server asks for it: it does not start on less
 my $late = new_place('late');
-pgark_ok([ @to, '--map', '0=' . $late->data_dir, '--tablespace-map', "$space=" . PostgreSQL::Test::Utils::tempdir_short() ],
-    'late: restore');
+$out = pgark_ok([ @to, '--map', '0=' . $late->data_dir, '--tablespace-map', "$space=$links/link", '--target-name', "pgark_$key" ],
+    'late: restore, with a link to an empty directory, up to the point that goes by the key');
+like($out, qr/^next +start the servers by PostgreSQL $major: each recovers up to restore point \Q$physical->{restore_point}\E$/m,
+    'late: what starts it is told');
+is(slurp_bytes($late->data_dir . '/tablespace_map'), "$oid $links/real\n", 'late: links are followed once');
 my $wal   = object_of($repo, $key, qr{/wal/});
 my $bytes = slurp_bytes($wal);
 substr($bytes, length($bytes) / 2, 1) ^= "\x01";
@@ -182,9 +213,10 @@ $late->stop;
 
 # ---- a standby of its source
 my $standby = new_place('standby');
-pgark_ok([ @to, '--map', '0=' . $standby->data_dir, '--standby', '--tablespace-map',
+$out = pgark_ok([ @to, '--map', '0=' . $standby->data_dir, '--standby', '--tablespace-map',
         "0:$space=" . PostgreSQL::Test::Utils::tempdir_short(), '--tablespace-map', "$space=/nowhere" ],
     'standby: restore, with the map of one node before that of all');
+like($out, qr/^next +start the servers by PostgreSQL $major: they are standbys/m, 'standby: of the version that its primary must have');
 ok(-e $standby->data_dir . '/standby.signal' && !-e $standby->data_dir . '/recovery.signal', 'standby: it is one');
 own_settings($standby);
 $standby->append_conf('postgresql.conf',
@@ -205,6 +237,57 @@ $node->safe_psql('still', 'CREATE TABLE newest AS SELECT 43 AS i');
 ok($standby->poll_query_until('still', q{SELECT to_regclass('newest') IS NOT NULL}), 'standby: it goes on');
 rename "$repo.away", $repo or die;
 $standby->stop;
+
+# ---- another major version, and a chain: the records of two whole sets are made to say so
+my $newer = backup($uri, '--physical', '-d', conninfo($node));
+my %whole = map { $_ => slurp_bytes(set_dir($repo, $_) . '/manifest.jsonl') } $key, $newer;
+sub forged
+{
+    my ($set, @edit) = @_;
+    forge(set_dir($repo, $set), sub { map { my $line = $_; $line = $_->($line) for @edit; $line } @_ });
+    return;
+}
+sub as_before
+{
+    spew_bytes(set_dir($repo, $_) . '/manifest.jsonl', $whole{$_}) for $key, $newer;
+    return;
+}
+my $version30 = sub { $_[0] =~ s/("server_version_num":)\d+/${1}300001/r };
+$spaces = "$space=" . PostgreSQL::Test::Utils::tempdir_short();
+@there = ('--map', "0=$fresh", '--tablespace-map', $spaces);
+forged($key, $version30, sub { $_[0] =~ s/("topology":)"\w+"/$1"citus"/r });
+refused([ @there, '--host-map', 'a=b' ], qr/postgres" is version $major, the servers of the set are 30\n.*hint: .*PostgreSQL 30/s, 'a server program of another version');
+as_before();
+my $chain = sub { $_[0] =~ s/^(\{"type":"set".*)\}$/$1,"base":"$key","depends_on":["$key"]}/r =~ s/^(\{"type":"physical".*"base":)null/$1"$key"/r };
+my @newer = ('restore', $newer, '--physical', '--repo', $uri, '--no-sync');
+forged($newer, $chain);
+forged($key, $version30);
+pgark_fails([ @newer, @there ], qr/set $newer cannot be built on set $key.*: node 0 has another major version there/, 'a chain of two versions');
+ok(!-e $fresh, 'a chain of two versions: nothing is made');
+as_before();
+
+# ---- room for a chain: what is there at any time, not the sum of all sets
+with_small_disk(sub {
+    my ($small) = @_;
+    my %sum;
+    for my $set ($key, $newer)
+    {
+        $sum{$set} += $_->{logical} for grep { $_->{stream} eq 'base' } physical_records($repo, $set, 'part', 0);
+    }
+    my $need = sub {
+        my ($name) = @_;
+        my $err = pgark_fails([ @newer, '--map', "0=$small/data", '--tablespace-map', $spaces ], qr/there is room for/, $name);
+        my ($number) = $err =~ /and ([\d.]+) MB are to be written there/;
+        return $number;
+    };
+    forged($newer, $chain);
+    my $all = ($sum{$key} + $sum{$newer}) / 1024 / 1024;
+    cmp_ok(abs($need->('room: nothing is noted') - $all), '<=', 0.1, 'room: at most what all sets have');
+    forged($newer, sub { $_[0] =~ s/^(\{"type":"physical".*)\}$/$1,"restored_bytes":$sum{$key},"added_bytes":2097152}/r });
+    cmp_ok(abs($need->('room: what is new is noted') - $sum{$key} / 1024 / 1024 - 2), '<=', 0.1, 'room: what is there, and what is new');
+    ok(!-e "$small/data", 'room: nothing is made');
+    as_before();
+});
 
 # ---- the command that servers run
 pgark_fails([ 'get-wal', $uri, $key, '0', '000000010000000000000001' ], qr/get-wal needs/, 'get-wal, wrong', 200);

@@ -52,6 +52,21 @@ cmp_ok($money->{done}{plain} + $money->{done}{prepared}, '>', $rounds, 'money di
 cmp_ok($seen[-1][0], '>', $seen[0][0], 'and went on between the rounds') if $rounds > 1;
 no_slots('fleet', @servers);
 
+# ---- servers of several major versions: as the records say
+my $manifest = set_dir($repo, $keys[0]) . '/manifest.jsonl';
+my $whole    = slurp_bytes($manifest);
+forge(set_dir($repo, $keys[0]), sub { map {
+            s/("topology":)"shards"/$1"citus"/r =~ s/^(\{"type":"node","content":1,.*"server_version_num":)\d+/${1}990001/r } @_ });
+my $nowhere = PostgreSQL::Test::Utils::tempdir();
+pgark_fails([ 'restore', $keys[0], '--physical', '--repo', $repo, '--host-map', 'a=b', map { ('--map', "$_=$nowhere/$_") } 0 .. 2 ],
+    qr/one major version, and node 1 is of PostgreSQL 99, others of \d+\n.*hint: /s, 'versions: one server program does not do for all');
+ok(!-e "$nowhere/$_", "versions: nothing is made for node $_") for 0 .. 2;
+like(pgark_ok([ 'restore', $keys[0], '--physical', '--repo', $repo, '--no-sync', map { ('--map', "$_=$nowhere/$_") } 0, 1 ],
+        'versions: restore'),
+    qr/^next +start the servers by PostgreSQL \d+ \(node 0\), 99 \(node 1\): /m, 'versions: what starts each is told');
+rmtree($nowhere);
+spew_bytes($manifest, $whole);
+
 # ---- one of them alone
 my $alone = new_place('alone');
 my (undef, undef, $err) = (pgark('restore', $keys[0], '--physical', '--repo', $repo, '--no-sync', '--map', '1=' . $alone->data_dir));

@@ -94,6 +94,20 @@ my $timed = new_place('timed');
 restored($repo, $single, 'time', [$timed], "--target-time=$later") and is(state_of($timed), '5', 'it is at that time');
 drop_server($timed);
 
+# ---- a key that is used again: servers have both points in their WAL, and stop at the first one of a name
+my $again = '20200101000000';
+backup($repo, '--physical', @one, '--key', $again);
+$node[0]->safe_psql('postgres', 'SET synchronous_commit = on; UPDATE state SET n = 61');
+pgark_ok([ 'expire', '--repo', $repo, '--keep', 2 ], 'key: the set with the oldest one goes');
+is_deeply([ repo_sets($repo) ], [ sort $key, $single ], 'key: and no other');
+backup($repo, '--physical', @one, '--key', $again);
+$node[0]->safe_psql('postgres', 'SET synchronous_commit = on; UPDATE state SET n = 62');
+received($repo, $node[0], 'key');
+my $keyed = new_place('keyed');
+restored($repo, $single, 'key', [$keyed], "--target-name=pgark_$again") and is(state_of($keyed), '61', 'key: it is at the point of the set that is there');
+drop_server($keyed);
+pgark_ok([ 'expire', '--repo', $repo, '--keep', 2 ], 'key: the second one goes as well');
+
 # ---- the server restarts, pgark does not
 $node[0]->restart;
 fill_segments($node[0], 3);
