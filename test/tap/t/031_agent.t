@@ -131,6 +131,22 @@ pgark_ok([ 'restore', 'latest', '--repo', $apart, '--create', '-t', 'big', @map 
 is($servers[2]->safe_psql('copy', 'SELECT count(*) FROM big'), 30000, 'it is there');
 $_->safe_psql('postgres', 'DROP DATABASE copy') for @servers;
 
+# Two nodes become databases of one server: their agents are started from the same database there, and told apart
+# by their nodes.
+{
+    my @one = ('--map', '0=' . conninfo($servers[0], 'copy'), '--map', '1=' . conninfo($servers[0], 'copy1'), @map[ 4, 5 ]);
+    pgark_ok([ 'restore', $key, '--repo', $apart, '--create', '-j2', @one ], 'two nodes into one server');
+    is($servers[0]->safe_psql('postgres', "SELECT count(DISTINCT node) FROM pgark.task WHERE key = '$key' AND kind = 'restore' AND outcome = 'finished'"),
+        2, 'by two agents');
+    same_database($servers[$_], 'shop', $servers[0], $_ ? 'copy1' : 'copy', "two nodes into one server, node $_") for 0, 1;
+    pgark_fails([ 'restore', $key, '--repo', $apart, '--create', @one ], qr/node \d: agent: database "copy1?" exists already/, 'again, over what is there');
+    no_traces('two nodes into one server', undef, $servers[0]);
+    $servers[0]->safe_psql('postgres', "DROP DATABASE $_") for qw(copy copy1);
+    $servers[2]->safe_psql('postgres', 'DROP DATABASE copy');
+    pgark_fails([ 'backup', '--repo', "$dir/one-%c", '--agent', @nodes[ 0, 1 ], '--node', conninfo($servers[0], 'postgres') ],
+        qr/are the same server/, 'two nodes of one server are no fleet');
+}
+
 # Brought together, it is a set as any other.
 {
     my $together = "$dir/together";

@@ -94,6 +94,14 @@ is(join(' ', gp_files("$base/shared")),
 like(`gunzip -c $base/shared/xgp_dump_1_2_20260102000001.gz`, qr/^INSERT INTO "?public"?\."?account"? \(/m, '--column-inserts');
 unlike(`gunzip -c $base/shared/xgp_dump_1_2_20260102000001.gz`, qr/chain/, 'and -t');
 gp_tool_fails('gp_dump', [ '--gp-d', "$base/shared", '--gp-k', '20260102000001', '--prefix', 'x', @from ], qr/has files with the key/, 'no file is replaced');
+# Both nodes become databases of one server.
+$servers[0]->safe_psql('postgres', "CREATE DATABASE $_") for qw(copy copy1);
+gp_tool_ok('gp_restore', [ '--gp-d', "$base/shared", '--gp-k', '20260102000001', '--prefix', 'x', map { ('--node', conninfo($servers[0], $_)) } qw(copy copy1) ],
+    'gp_restore of two nodes into one server');
+same_text(dump_text($servers[0], $_ ? 'copy1' : 'copy'), dump_text($servers[$_], 'bank', '-t', 'account'), "two nodes into one server, node $_") for 0, 1;
+is($servers[0]->safe_psql('postgres', q{SELECT count(DISTINCT node) FROM pgark.task WHERE key = '20260102000001' AND kind = 'gp_restore_node' AND outcome = 'finished'}),
+    2, 'by an agent each');
+$servers[0]->safe_psql('postgres', "DROP DATABASE $_") for qw(copy copy1);
 gp_tool_ok('gp_dump', [ '--gp-d', 'db_dumps/part', '--gp-r', "$base/reports", '--gp-k', '20260102000002', '--gp-s=i[2]', '-a', @from ], 'one node, rows only');
 ok(!-e "$data[0]/db_dumps/part" || !gp_files("$data[0]/db_dumps/part"), 'the other one has no files');
 is(join(' ', gp_files("$data[1]/db_dumps/part")), 'gp_dump_1_2_20260102000002.gz gp_dump_status_1_2_20260102000002', 'its own');
