@@ -6,6 +6,7 @@ use File::Path qw(rmtree);
 use POSIX ();
 use PgarkTest;
 use PostgreSQL::Test::Utils;
+use Sys::Hostname;
 use Test::More;
 
 needs_agents();
@@ -252,6 +253,25 @@ SQL
     is($code, 0, 'with --role the agent works as that role') or diag($err);
     spew_bytes($hba, $was);
     $node->reload;
+}
+
+# ---- the host's name in the repository's -----------------------------------------------------------------
+
+{
+    my $pattern = "$dir/at-%h/of-%c";
+    my @one     = @nodes[ 0, 1 ];
+    my $host    = hostname();
+    mkdir "$dir/at-$host" or die $!;
+    my $k = backup($pattern, @one, '--agent');
+    is_deeply([ map { s{.*/}{}r } glob "$dir/at-$host/*" ], [qw(of-0 of-home)], '%h is the name of the host');
+    is(manifest("$dir/at-$host/of-home", $k)->{node}[0]{repo}, "$dir/at-$host/of-0", 'and so the manifest has it');
+    pgark_ok([ 'verify', 'latest', '--repo', $pattern, @one ], '%h: verify');
+    pgark_ok([ 'restore', 'latest', '--repo', $pattern, '--create', '--map', $map[1] ], '%h: restore');
+    same_database($servers[0], 'shop', $servers[0], 'copy', '%h');
+    $servers[0]->safe_psql('postgres', 'DROP DATABASE copy');
+    my $next = backup($pattern, @one, '--agent');
+    is_deeply(pgark_json([ 'expire', '--keep=1', '--repo', $pattern, @one ], '%h: expire')->{parts}, [ { key => $k, node => 0 } ], '%h: its part is found');
+    is_deeply([ map { repo_sets("$dir/at-$host/of-$_") } 'home', 0 ], [ $next, $next ], '%h: and goes');
 }
 
 # ---- where there are none -------------------------------------------------------------------------
