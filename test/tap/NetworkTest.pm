@@ -29,19 +29,19 @@ sub network_start
     local $SIG{PIPE} = 'IGNORE';
     my ($ok, $said) = network_run($net, <<'SH');
 setpriv --pdeathsig KILL unshare -n -u sleep infinity & far=$!
-until [ "$(cat /proc/$far/comm 2>/dev/null || echo sleep)" = sleep ]; do sleep 0.05; done
+for try in $(seq 200); do [ "$(cat /proc/$far/comm)" != sleep ] || break; sleep 0.05; done
 ip link set lo up && ip link add near type veth peer name far netns $far && ip addr add 10.77.0.1/24 dev near && ip link set near up &&
 nsenter -t $far -n sh -c 'ip link set lo up && ip addr add 10.77.0.2/24 dev far && ip link set far up' && echo "far $far"
 SH
     ($net->{far}) = $said =~ /^far (\d+)$/m;
-    if (!$ok || !defined $net->{far})
+    if (!$ok || !defined $net->{far} || !eval { network_name($net, $_, $_) for qw(near far); 1 })
     {
+        $said .= $@;
         $said =~ s/\s+/ /g;
         $$why = "no network namespaces can be made here: $said";
         network_stop($net);
         return undef;
     }
-    network_name($net, $_, $_) for qw(near far);
     return $net;
 }
 
