@@ -144,6 +144,15 @@ $_->safe_psql('postgres', 'DROP DATABASE copy') for @servers;
     no_traces('two nodes into one server', undef, $servers[0]);
     $servers[0]->safe_psql('postgres', "DROP DATABASE $_") for qw(copy copy1);
     $servers[2]->safe_psql('postgres', 'DROP DATABASE copy');
+    # Both have the same roles, which the server has not: they are made once.
+    my $roles = sub { my ($do) = @_; return join ';', map { "$do ROLE worker$_" } 1 .. 200 };
+    $_->safe_psql('postgres', $roles->('CREATE')) for @servers[ 0, 1 ];
+    my $k = backup("$dir/roles-%c", '--agent', '--globals', '--table=nothing', @nodes[ 0 .. 3 ]);
+    $_->safe_psql('postgres', $roles->('DROP')) for @servers[ 0, 1 ];
+    pgark_ok([ 'restore', $k, '--repo', "$dir/roles-%c", '--create', '--globals', @one[ 0 .. 3 ] ], 'two nodes with roles into one server');
+    is($servers[0]->safe_psql('postgres', q{SELECT count(*) FROM pg_roles WHERE rolname ~ '^worker'}), 200, 'all roles are there');
+    $servers[0]->safe_psql('postgres', "DROP DATABASE $_") for qw(copy copy1);
+    $servers[0]->safe_psql('postgres', $roles->('DROP'));
     pgark_fails([ 'backup', '--repo', "$dir/one-%c", '--agent', @nodes[ 0, 1 ], '--node', conninfo($servers[0], 'postgres') ],
         qr/are the same server/, 'two nodes of one server are no fleet');
 }
