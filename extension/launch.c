@@ -10,6 +10,7 @@
 #include "miscadmin.h"
 #include "storage/lock.h"
 #include "utils/builtins.h"
+#include "utils/numeric.h"
 
 #define KEY_LEN       14
 #define KIND_MAX      32
@@ -45,13 +46,27 @@ static void check_server(void)
                  errmsg("agents cannot work on a standby"), errhint("Back it up without agents.")));
 }
 
+/* The number of the node that the job is for, as a hash. Several nodes of a fleet may be databases of this server, and
+ * their agents started from the same one, as restores' are. */
+static uint32 hash_node(Jsonb *job)
+{
+    static const char name[] = "content";
+    JsonbValue found;
+
+    if (getKeyJsonValueFromContainer(&job->root, name, (int) strlen(name), &found) == NULL ||
+        found.type != jbvNumeric)
+        return 0;
+    return DatumGetUInt32(DirectFunctionCall1(hash_numeric, NumericGetDatum(found.val.numeric)));
+}
+
 /* Until the end of the transaction: two agents of one run on one node would work on the same files. */
-static void lock_key(const char *kind, const char *key)
+static void lock_key(const char *kind, const char *key, Jsonb *job)
 {
     LOCKTAG tag;
     uint32 high = DatumGetUInt32(hash_any((const unsigned char *) key, KEY_LEN));
     uint32 low = DatumGetUInt32(hash_any((const unsigned char *) kind, (int) strlen(kind)));
 
+    low = hash_combine(low, hash_node(job));
     SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, high, low, LOCK_FAMILY);
     if (LockAcquire(&tag, ExclusiveLock, false, true) == LOCKACQUIRE_NOT_AVAIL)
         ereport(ERROR,
@@ -135,7 +150,7 @@ Datum launch_agent(const char *kind, const char *key, Jsonb *job)
 {
     check_server();
     program_check(pgark_program);
-    lock_key(kind, key);
+    lock_key(kind, key, job);
     return run_agent(kind, key, job);
 }
 

@@ -72,7 +72,8 @@ BEGIN
     /* Agents that were killed could not say so. */
     UPDATE pgark.task t SET outcome = 'failed', message = 'the agent died'
         WHERE t.outcome IS NULL AND NOT EXISTS (SELECT FROM pg_stat_get_activity(t.pid));
-    DELETE FROM pgark.task t WHERE t.updated < now - make_interval(days =>
+    /* An agent that lives may not have been able to report for long, and wants its row when it is. */
+    DELETE FROM pgark.task t WHERE t.outcome IS NOT NULL AND t.updated < now - make_interval(days =>
         CASE WHEN days ~ '^[0-9]{1,6}$' THEN days::integer ELSE 30 END);
 END
 $$;

@@ -10,7 +10,8 @@
 #   -b BUILD   the build directory to take the programs from (default: build)
 #   -o DIR     copy what the command leaves in its directory "results" to DIR of the checkout
 #   -m         for suites: as root, where there is plenty of memory, the scratch directory is a file system in
-#              memory (not with PGARK_TEST_DISK=1), and a small one (16 MB) is offered in $PGARK_TEST_TMPFS.
+#              memory (not with PGARK_TEST_DISK=1), a small one (16 MB) is offered in $PGARK_TEST_TMPFS, and a program
+#              that belongs neither to root nor to that user in $PGARK_TEST_FOREIGN.
 #              Servers that live for seconds are mostly files made and deleted, which is what disks are slow at.
 set -euo pipefail
 
@@ -31,6 +32,7 @@ source_dir=$(cd "$(dirname "$0")/.." && pwd)
 scratch=$(mktemp -d /tmp/pgark-XXXXXX)
 in_memory=
 mounted=
+foreign=
 status=1
 
 # mount_memory - the scratch directory in memory, if a fraction of what is free is enough for it.
@@ -119,6 +121,9 @@ if [ "$(id -u)" = 0 ]; then
         fi
     fi
     chown -R "$user:" "$scratch"
+    if [ -n "$for_suites" ]; then
+        install -m 755 -o $(($(id -u "$user") + 1)) /bin/true "$scratch/foreign" 2>/dev/null && foreign=$scratch/foreign
+    fi
     run_as=(runuser -u "$user" --)
 fi
 
@@ -139,6 +144,7 @@ environment=(
 )
 [ -z "$pg_agents" ] || environment+=(PGARK_PG_AGENTS="$pg_agents")
 [ -z "$mounted" ] || environment+=(PGARK_TEST_TMPFS="$mounted")
+[ -z "$foreign" ] || environment+=(PGARK_TEST_FOREIGN="$foreign")
 for name in SCALE RUNS CONTESTS JOBS PROVE_FLAGS ASAN_OPTIONS UBSAN_OPTIONS TSAN_OPTIONS LSAN_OPTIONS \
     PG_TEST_NOCLEAN PGARK_TEST_FULL PGARK_BENCH_PG_DUMP PGARK_BENCH_PGCOPYDB PGARK_GREENPLUM_BIN GPHOME; do
     [ -z "${!name:-}" ] || environment+=("$name=${!name}")

@@ -72,8 +72,10 @@ for part in "$@"; do
             ;;
         san)
             # -O1: unoptimized code is so much slower that the races looked for would not come up.
+            # What is found ends the program: agents have an environment without any options of a sanitizer.
             say "unit tests under ASan and UBSan"
-            if build_in "$build-asan" -Db_sanitize=address,undefined -Db_lundef=false -Doptimization=1
+            if build_in "$build-asan" -Db_sanitize=address,undefined -Db_lundef=false -Doptimization=1 \
+                -Dc_args=-fno-sanitize-recover=all
             then
                 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 run_unit "$build-asan" asan
                 say "suites with a pgark under ASan and UBSan"

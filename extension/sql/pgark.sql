@@ -63,15 +63,21 @@ SELECT pgark.begin('20261125120000', 'backup', -2);
 -- again, and pruned by age
 SELECT pgark.begin('20261125120000', 'backup', 3);
 SELECT phase, bytes, message, outcome, cancelled FROM pgark.task;
+SELECT pgark.report('20261125120000', 'backup', 3, 'ended', NULL, NULL, 'finished', false);
 UPDATE pgark.task SET updated = now() - interval '29 days';
 SELECT pgark.begin('20261125120002', 'backup', 0);
-SELECT count(*) FROM pgark.task;
+SELECT key, outcome FROM pgark.task ORDER BY key;
+-- what is too old goes with the next agent, but for an agent that lives; one that is dead is none
 UPDATE pgark.task SET updated = now() - interval '31 days';
+INSERT INTO pgark.task SELECT '20261125120001', kind, node, role, 2147483647, phase, started, updated FROM pgark.task WHERE key = '20261125120002';
 SELECT pgark.begin('20261125120003', 'backup', 0);
-SELECT key FROM pgark.task;
+SELECT key, outcome FROM pgark.task ORDER BY key;
+SELECT pgark.report('20261125120002', 'backup', 0, 'ended', NULL, NULL, 'cancelled', false);
+SELECT pgark.report('20261125120003', 'backup', 0, 'ended', NULL, NULL, 'finished', false);
+-- another limit
 SET pgark.history_days = 1;
-UPDATE pgark.task SET updated = now() - interval '25 hours';
+UPDATE pgark.task SET updated = now() - interval '25 hours' WHERE key = '20261125120003';
 SELECT pgark.begin('20261125120004', 'backup', 0);
-SELECT key FROM pgark.task;
+SELECT key, outcome FROM pgark.task ORDER BY key;
 DROP EXTENSION pgark;
 SELECT rolname FROM pg_roles WHERE rolname = 'pgark_backup';

@@ -16,6 +16,7 @@
 #define WAIT_MS     100  /* between two reports while the agent waits for others */
 #define LAST_MS     2000 /* for the last report */
 #define MESSAGE_MAX 1000
+#define ASKED       "cancel" /* what pgark.cancel notifies; reports of other nodes' agents notify, too */
 #define QUEUE_FULL  "54000" /* program_limit_exceeded: no room for a notification */
 
 struct AgentMonitor
@@ -168,7 +169,7 @@ static void take(AgentMonitor *m)
         PQclear(res);
     }
     for (PGnotify *n; (n = PQnotifies(raw)) != NULL; PQfreemem(n))
-        m->looked = m->looked || n->be_pid != PQbackendPID(raw);
+        m->looked = m->looked || str_equal(n->extra, ASKED);
 }
 
 /* ---- the thread ---- */

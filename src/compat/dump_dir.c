@@ -137,6 +137,21 @@ static bool look_for_key(void *arg, const char *name, const StorageInfo *info UN
     return true;
 }
 
+/* The place cannot be locked, as the disk is full or another reason why says; unless it is gone. */
+static bool cannot_lock(DumpDir *d, const Error *why, Error *err)
+{
+    StorageInfo info;
+    Error ignored = ERROR_INIT;
+    if (!storage_stat(d->storage, d->work, &info, err))
+        return false;
+    if (info.kind == STORAGE_MISSING)
+        return true;
+    if (!storage_remove_tree(d->storage, d->work, &ignored))
+        log_warning("\"%s/%s\" could not be removed: %s", d->path, d->work, ignored.message);
+    *err = *why;
+    return false;
+}
+
 /* One try to make and lock the place. *ret_again: who removes what dead runs have left took it for such. */
 static bool make_place(DumpDir *d, bool *ret_again, Error *err)
 {
@@ -148,7 +163,9 @@ static bool make_place(DumpDir *d, bool *ret_again, Error *err)
     *ret_again = true;
     if (!storage_make_dir(d->storage, d->work, true, err))
         return false;
-    if (!storage_lock(d->storage, d, path, true, "", &d->lock, &owner, &why) || d->lock == NULL)
+    if (!storage_lock(d->storage, d, path, true, "", &d->lock, &owner, &why))
+        return cannot_lock(d, &why, err);
+    if (d->lock == NULL)
         return true;
     if (!storage_stat(d->storage, path, &info, err))
         return false;

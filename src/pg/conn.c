@@ -126,6 +126,9 @@ static const char *session_settings(void *ctx, PgConn *conn, const PgConnSpec *s
         str_add(sql, " SET idle_session_timeout = 0; SET client_connection_check_interval = 2000;");
     if (version >= 170000)
         str_add(sql, " SET transaction_timeout = 0;");
+    /* And one whose network is cut notices within two minutes, as we do: then its locks are gone. */
+    str_add(sql, " SET tcp_keepalives_idle = 60; SET tcp_keepalives_interval = 10;"
+                 " SET tcp_keepalives_count = 6;");
     str_add(sql, " SET default_transaction_isolation = 'read committed';"
                  " SET default_transaction_read_only = off;"
                  " SET default_transaction_deferrable = off;"

@@ -10,13 +10,27 @@
 
 /* ---- patterns ---- */
 
-static void add_host(Str *s)
+/* A host may call itself anything. What is no part of a path, or a name of more than one part, is none of ours. */
+static bool add_host(Str *s, const char *pattern, Error *err)
 {
-    char host[128];
+    static const char allowed[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
+    char host[256] = "";
+    char shown[300];
     if (gethostname(host, sizeof(host)) != 0)
-        snprintf(host, sizeof(host), "unknown");
+        return error_errno(err, ERR_INTERNAL, "the name of this host is not to be had");
     host[sizeof(host) - 1] = '\0';
-    str_add(s, host);
+    if (host[0] != '\0' && host[0] != '.' && strspn(host, allowed) == strlen(host))
+    {
+        str_add(s, host);
+        return true;
+    }
+    error_set(err, ERR_USAGE,
+              "repository \"%s\": \"%s\", as this host calls itself, is no name for %%h", pattern,
+              str_one_line(shown, sizeof(shown), host));
+    return error_hint(
+        err, "A name has letters, digits, - _ and . and does not begin with a dot. %%c tells nodes "
+             "apart, too.");
 }
 
 char *repo_place(void *ctx, const char *pattern, int content, Error *err)
@@ -35,7 +49,10 @@ char *repo_place(void *ctx, const char *pattern, int content, Error *err)
         else if (*p == 'c')
             str_addi(s, content);
         else if (*p == 'h')
-            add_host(s);
+        {
+            if (!add_host(s, pattern, err))
+                return NULL;
+        }
         else if (*p == '%')
             str_addc(s, '%');
         else

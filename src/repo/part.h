@@ -22,7 +22,8 @@
 #define PLACE_HOME INT32_MIN
 
 /* repo_place gives the URI, below ctx, that a pattern means on this host: %c is the node's content id,
- * or "home"; %h this host's name, %% a percent sign. ERR_USAGE: another letter behind %. */
+ * or "home"; %h this host's name, %% a percent sign. ERR_USAGE: another letter behind %, or a host whose name
+ * has other characters than letters, digits, - _ and . or begins with a dot. */
 char *repo_place(void *ctx, const char *pattern, int content, Error *err);
 
 /* repo_place_escape: the pattern, below ctx, that means just this URI. */

@@ -208,6 +208,10 @@ static bool is_in(const PGresult *names, const char *name)
 
 /* ---- making them ---- */
 
+/* An advisory lock, of pgark by its first number: who makes globals. */
+#define TURN_FAMILY  0x7067726b /* "pgrk" */
+#define TURN_GLOBALS 1
+
 /* What is being made. */
 typedef struct Making
 {
@@ -303,7 +307,7 @@ static PGresult *list_names(PgConn *conn, const char *column, const char *catalo
     return pg_query(conn, sql, 0, NULL, err);
 }
 
-bool globals_create(const Globals *g, PgConn *conn, Error *err)
+static bool create_all(const Globals *g, PgConn *conn, Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "globals");
     /* Read before anything is made: what is there now is not to be touched. */
@@ -330,5 +334,25 @@ bool globals_create(const Globals *g, PgConn *conn, Error *err)
     ok = ok && end(&m, err);
     if (!ok)
         undo(&m);
+    return ok;
+}
+
+/* Of this session, which ends a moment later where the server does not hear us. */
+static bool take_turn(PgConn *conn, const char *function, Error *err)
+{
+    char sql[96];
+    snprintf(sql, sizeof(sql), "SELECT pg_catalog.%s(%d, %d)", function, TURN_FAMILY, TURN_GLOBALS);
+    AUTO(PQclear) PGresult *res = pg_query(conn, sql, 0, NULL, err);
+    return res != NULL || error_prefix(err, "roles and tablespaces");
+}
+
+bool globals_create(const Globals *g, PgConn *conn, Error *err)
+{
+    Error ignored = ERROR_INIT;
+    if (!take_turn(conn, "pg_advisory_lock", err))
+        return false;
+    bool ok = create_all(g, conn, err);
+    if (!take_turn(conn, "pg_advisory_unlock", &ignored))
+        log_debug("%s: %s", conn->label, ignored.message);
     return ok;
 }

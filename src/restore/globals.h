@@ -28,6 +28,7 @@ bool globals_has_tablespace(const Globals *g, const char *name);
 /* globals_create makes on conn's server what is not there. Nothing is ever there by half, whenever it
  * ends: all roles come in one transaction, then each tablespace gets its name in the one that gives it its
  * settings; until then it is called pgark_restore_ and a hash, and the same globals take it over.
+ * Sessions of one database that do so take turns, and find what was made before: two nodes may go into one server.
  * ERR_QUERY-class failures name the statement's object, never a password. */
 bool globals_create(const Globals *g, PgConn *conn, Error *err) MUST_CHECK;
 

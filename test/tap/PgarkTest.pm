@@ -3,6 +3,7 @@
 # Built on PostgreSQL::Test::Cluster. tools/as_user.sh sets the environment:
 #   PGARK        the program under test            PGARK_TOOLS   directory of money and runstat
 #   PGARK_TEST_TMPFS   a mount point of 16 MB, where root could make one
+#   PGARK_TEST_FOREIGN a program of a user who is neither root nor we, where root could make one
 #   PGARK_PG_AGENTS    a server that has the extension, where that is built
 package PgarkTest;
 

@@ -4,9 +4,11 @@
 use strict;
 use warnings;
 use File::Path qw(rmtree);
+use NetworkTest;
 use POSIX ();
 use PgarkTest;
 use PostgreSQL::Test::Utils;
+use Sys::Hostname;
 use Test::More;
 use Time::HiRes qw(time usleep);
 
@@ -298,27 +300,111 @@ with_small_disk(sub {
 
 # ---- a server and a network that do not answer -----------------------------------------------------
 
+# One host with one server, the others here; every host's repository is called after it.
+my $why_not;
+my $network = network_start(\$why_not);
+my @apart   = ($nodes[0], conninfo($servers[0], 'tiny'), '--node', conninfo($servers[2], 'shop'));
+sub near_run { my (@args) = @_; local $ENV{PGARK} = network_wrap($network); return pgark_start(@args) }
+sub near_ok { my (@args) = @_; my ($code, $out, $err) = pgark_finish(near_run(@args)); is($code, 0, "over a network: $args[0]") or diag($err); return $out }
+
+SKIP:
+{
+    skip $why_not, 1 if !defined $network;
+    $servers[0]->safe_psql('postgres', 'CREATE DATABASE tiny');
+    $servers[0]->safe_psql('tiny', 'CREATE EXTENSION pgark; CREATE TABLE t AS SELECT i FROM generate_series(1, 1000) i');
+    $_->safe_psql('postgres', 'CREATE EXTENSION IF NOT EXISTS pgark') for @servers[ 0, 2 ];
+    network_move($network, $servers[2]);
+    my $far = sub { my ($db) = @_; return "host=$network->{address} port=" . $servers[2]->port . " dbname=$db" };
+    $apart[3] = $far->('shop');
+    my $at = "$dir/at-%h";
+    near_ok('backup', '--repo', $at, '--agent', @apart);
+    my @hosts = ('near', hostname(), 'far');
+    my @keys = map { repo_sets("$dir/at-$_") } @hosts;
+    is(scalar @keys, 3, '%h: each host has a repository of its own');
+    is_deeply([ map { $_->{repo} } @{ manifest("$dir/at-near", $keys[0])->{node} } ], [ "$dir/at-$hosts[1]", "$dir/at-far" ],
+        'which the manifest names');
+    near_ok('verify', 'latest', '--repo', $at, @apart);
+    near_ok('restore', 'latest', '--repo', $at, '--create', '--map', '0=' . conninfo($servers[0], 'copy'), '--map', '1=' . $far->('copy'));
+    same_database($servers[2], 'shop', $servers[2], 'copy', 'over a network');
+    $_->safe_psql('postgres', 'DROP DATABASE copy') for @servers[ 0, 2 ];
+    rmtree(set_dir("$dir/at-near", $keys[0]));
+    wait_for(sub { POSIX::strftime('%Y%m%d%H%M%S', gmtime) gt $keys[0] }, 'the next second');
+    near_ok('expire', '--repo', $at, '--keep=1', @apart);
+    is_deeply([ map { repo_sets("$dir/at-$_") } @hosts ], [], '%h: expire finds all parts');
+    for my $name ('../at-odd', '.', 'a/b', "two\nlines", 'a b', '$(reboot)', '%h')
+    {
+        network_name($network, 'far', $name);
+        my ($code, undef, $err) = pgark_finish(near_run('backup', '--repo', $at, '--agent', @apart));
+        is($code, 1, 'a host with an odd name fails');
+        like($err, qr/error: node 1 .* as this host calls itself, is no name for %h/, 'and is told');
+    }
+    network_name($network, 'near', '../at-odd');
+    my ($code, undef, $err) = pgark_finish(near_run('backup', '--repo', $at, '--agent', @apart));
+    like($err, qr/error: repository "\S+": "..\/at-odd", as this host calls itself/, 'so is the name of the host where pgark runs');
+    network_name($network, $_, $_) for qw(near far);
+    is_deeply([ map { s{.*/}{}r } glob "$dir/at-* $dir/at-*/sets/*/*" ], [ sort map { "at-$_" } @hosts ], 'nothing was made for odd names');
+    no_traces('over a network', undef, @servers[ 0, 2 ]);
+}
+
 # One node's server is frozen; what goes to and from another one is held back, as where a cable is cut: the
-# coordinator loses the first, and the agent of the second, whose server is well, loses the coordinator.
+# coordinator loses the first, and the agent of the second, whose server is well, loses the coordinator. And where
+# there is a network that can be cut, it is, in the middle of a second backup.
 {
     my $proxy = proxy_start($servers[2]);
     my @cut   = (@nodes[ 0 .. 3 ], '--node', proxied($proxy, 'shop'));
-    my $run   = pgark_start(@how[ 0 .. 7 ], @cut);
+    my $far;
+    if (defined $network)
+    {
+        $servers[0]->safe_psql('tiny', 'CREATE TABLE more AS SELECT i FROM generate_series(1, 1000000) i');
+        $far = near_run('backup', '--repo', "$dir/cut-%c", '--agent', '-j1', '-Znone', '--rate-limit=100kB', '--chunk-size=128kB', @apart);
+        wait_for(sub {
+                $far->{harness}->pump_nb;
+                my ($key) = repo_sets("$dir/cut-home");
+                $far->{key} = $key;
+                defined $key && $servers[2]->safe_psql('shop', "SELECT count(*) FROM pgark.task WHERE key = '$key' AND phase = 'running'") == 1
+                  && $servers[0]->safe_psql('tiny', "SELECT count(*) FROM pgark.task WHERE key = '$key' AND phase = 'running'") == 1;
+            }, 'the backup over a network is running');
+        wait_for(sub { POSIX::strftime('%Y%m%d%H%M%S', gmtime) gt $far->{key} }, 'the next second');
+    }
+    my $run = pgark_start(@how[ 0 .. 7 ], @cut);
     wait_for(sub { $run->{harness}->pump_nb; $state{running}->() }, 'the backup is running');
     my $postmaster = slurp_bytes($servers[1]->data_dir . '/postmaster.pid') =~ /\A(\d+)/ ? $1 : die;
     my @frozen     = ($postmaster, tree_of($postmaster));
     # The second agent must not be done before it misses the coordinator.
-    my $slow = backend(2, 'pgark worker');
+    my $slow = $servers[2]->safe_psql('postgres',
+        q{SELECT pid FROM pg_stat_activity WHERE application_name = 'pgark worker' ORDER BY backend_start DESC LIMIT 1});
+    if (defined $network)
+    {
+        my ($ok, $sockets) = network_far($network, 'ss -tnoH state established sport = :' . $servers[2]->port);
+        ok($ok && $sockets =~ /keepalive,\d+sec/ && $sockets !~ /keepalive,\d+min/, 'a server asks whether pgark is still there') or diag($sockets);
+    }
     kill 'STOP', @frozen, $proxy->{pid}, $slow;
+    network_cut($network) if defined $network;
     my ($code, $out, $err) = pgark_finish($run);
     is($code, 1, 'a frozen server ends the run');
     like($err, qr/node [12] .*(has not been heard of|did not answer|lost)/, 'and is told');
     wait_for_query($servers[2], 'shop', <<'SQL', 'the agent of a coordinator that is cut off ends by itself');
 SELECT message ~ 'coordinator' FROM pgark.task ORDER BY started DESC LIMIT 1
 SQL
+  SKIP:
+    {
+        skip $why_not, 1 if !defined $network;
+        ($code, $out, $err) = pgark_finish($far);
+        is($code, 1, 'a cut network ends the run');
+        like($err, qr/error: node 1 \(10\.77\.0\.2:\d+\): the agent has not been heard of for [3-9]\d/, 'and the node is named');
+        wait_for_query($servers[2], 'shop', "SELECT outcome = 'cancelled' AND message ~ 'coordinator has not been heard of' FROM pgark.task WHERE key = '$far->{key}' AND kind = 'backup'",
+            'the agent that is cut off ends, too');
+        is($servers[0]->safe_psql('tiny', "SELECT outcome FROM pgark.task WHERE key = '$far->{key}'"), 'cancelled', 'and so did the other one');
+        is(join(' ', map { repo_sets("$dir/cut-$_") } 'home', 0, 1), '', 'nothing is left of the set');
+        is($servers[2]->safe_psql('shop', q{SELECT count(*) FROM pg_locks l JOIN pg_class c ON c.oid = l.relation WHERE c.relname IN ('big', 'small')}), 0,
+            'no lock is left on the node');
+    }
     kill 'CONT', $slow, $proxy->{pid}, reverse @frozen;
     proxy_stop($proxy);
-    nothing_goes_on('frozen server');
+    wait_for(sub { !agents() }, 'frozen server: agents end');
+    is(scalar(agents()), 0, 'frozen server: no agent is left');
+    # A server that is cut off learns of it later: see the sockets above.
+    no_traces('frozen server', undef, @servers[ 0, 1 ], defined $network ? () : $servers[2]);
     swept('frozen server');
 }
 

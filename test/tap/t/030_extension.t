@@ -94,6 +94,13 @@ like($stderr, qr/can be written by others than its owner/, 'a program that other
 chmod 0644, $open;
 ($code, $stdout, $stderr) = launch($open);
 like($stderr, qr/cannot be executed/, 'one that cannot be executed, too');
+SKIP:
+{
+    skip 'no file of another user: only root can make one (see tools/as_user.sh -m)', 2 if !defined $ENV{PGARK_TEST_FOREIGN};
+    is(system($ENV{PGARK_TEST_FOREIGN}), 0, 'there is a program of another user, which anybody can run');
+    ($code, $stdout, $stderr) = launch($ENV{PGARK_TEST_FOREIGN});
+    like($stderr, qr/belongs neither to root nor to the server's user/, 'a program of another user is refused');
+}
 
 # ---- its end -------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ use File::Path qw(rmtree);
 use POSIX ();
 use PgarkTest;
 use PostgreSQL::Test::Utils;
+use Sys::Hostname;
 use Test::More;
 
 needs_agents();
@@ -131,6 +132,31 @@ pgark_ok([ 'restore', 'latest', '--repo', $apart, '--create', '-t', 'big', @map 
 is($servers[2]->safe_psql('copy', 'SELECT count(*) FROM big'), 30000, 'it is there');
 $_->safe_psql('postgres', 'DROP DATABASE copy') for @servers;
 
+# Two nodes become databases of one server: their agents are started from the same database there, and told apart
+# by their nodes.
+{
+    my @one = ('--map', '0=' . conninfo($servers[0], 'copy'), '--map', '1=' . conninfo($servers[0], 'copy1'), @map[ 4, 5 ]);
+    pgark_ok([ 'restore', $key, '--repo', $apart, '--create', '-j2', @one ], 'two nodes into one server');
+    is($servers[0]->safe_psql('postgres', "SELECT count(DISTINCT node) FROM pgark.task WHERE key = '$key' AND kind = 'restore' AND outcome = 'finished'"),
+        2, 'by two agents');
+    same_database($servers[$_], 'shop', $servers[0], $_ ? 'copy1' : 'copy', "two nodes into one server, node $_") for 0, 1;
+    pgark_fails([ 'restore', $key, '--repo', $apart, '--create', @one ], qr/node \d: agent: database "copy1?" exists already/, 'again, over what is there');
+    no_traces('two nodes into one server', undef, $servers[0]);
+    $servers[0]->safe_psql('postgres', "DROP DATABASE $_") for qw(copy copy1);
+    $servers[2]->safe_psql('postgres', 'DROP DATABASE copy');
+    # Both have the same roles, which the server has not: they are made once.
+    my $roles = sub { my ($do) = @_; return join ';', map { "$do ROLE worker$_" } 1 .. 200 };
+    $_->safe_psql('postgres', $roles->('CREATE')) for @servers[ 0, 1 ];
+    my $k = backup("$dir/roles-%c", '--agent', '--globals', '--table=nothing', @nodes[ 0 .. 3 ]);
+    $_->safe_psql('postgres', $roles->('DROP')) for @servers[ 0, 1 ];
+    pgark_ok([ 'restore', $k, '--repo', "$dir/roles-%c", '--create', '--globals', @one[ 0 .. 3 ] ], 'two nodes with roles into one server');
+    is($servers[0]->safe_psql('postgres', q{SELECT count(*) FROM pg_roles WHERE rolname ~ '^worker'}), 200, 'all roles are there');
+    $servers[0]->safe_psql('postgres', "DROP DATABASE $_") for qw(copy copy1);
+    $servers[0]->safe_psql('postgres', $roles->('DROP'));
+    pgark_fails([ 'backup', '--repo', "$dir/one-%c", '--agent', @nodes[ 0, 1 ], '--node', conninfo($servers[0], 'postgres') ],
+        qr/are the same server/, 'two nodes of one server are no fleet');
+}
+
 # Brought together, it is a set as any other.
 {
     my $together = "$dir/together";
@@ -236,6 +262,25 @@ SQL
     is($code, 0, 'with --role the agent works as that role') or diag($err);
     spew_bytes($hba, $was);
     $node->reload;
+}
+
+# ---- the host's name in the repository's -----------------------------------------------------------------
+
+{
+    my $pattern = "$dir/at-%h/of-%c";
+    my @one     = @nodes[ 0, 1 ];
+    my $host    = hostname();
+    mkdir "$dir/at-$host" or die $!;
+    my $k = backup($pattern, @one, '--agent');
+    is_deeply([ map { s{.*/}{}r } glob "$dir/at-$host/*" ], [qw(of-0 of-home)], '%h is the name of the host');
+    is(manifest("$dir/at-$host/of-home", $k)->{node}[0]{repo}, "$dir/at-$host/of-0", 'and so the manifest has it');
+    pgark_ok([ 'verify', 'latest', '--repo', $pattern, @one ], '%h: verify');
+    pgark_ok([ 'restore', 'latest', '--repo', $pattern, '--create', '--map', $map[1] ], '%h: restore');
+    same_database($servers[0], 'shop', $servers[0], 'copy', '%h');
+    $servers[0]->safe_psql('postgres', 'DROP DATABASE copy');
+    my $next = backup($pattern, @one, '--agent');
+    is_deeply(pgark_json([ 'expire', '--keep=1', '--repo', $pattern, @one ], '%h: expire')->{parts}, [ { key => $k, node => 0 } ], '%h: its part is found');
+    is_deeply([ map { repo_sets("$dir/at-$host/of-$_") } 'home', 0 ], [ $next, $next ], '%h: and goes');
 }
 
 # ---- where there are none -------------------------------------------------------------------------

@@ -19,7 +19,8 @@ my @data   = map { $_->data_dir } @servers;
 
 # ---- one instant, while money moves; a relative directory is below each data directory ------------------------
 
-my $money = money_start(\@servers, 'bank', '--accounts', 50, '--prepared', 2, '--plain', 2, '--chain', 2);
+# Not --plain: between two commits of a program of its own is an instant, too, which only --cut=barrier leaves out.
+my $money = money_start(\@servers, 'bank', '--accounts', 50, '--prepared', 2, '--chain', 2);
 my ($key, $torn, $backwards) = (20260101000000, 0, 0);
 for (1 .. $rounds)
 {
@@ -94,6 +95,14 @@ is(join(' ', gp_files("$base/shared")),
 like(`gunzip -c $base/shared/xgp_dump_1_2_20260102000001.gz`, qr/^INSERT INTO "?public"?\."?account"? \(/m, '--column-inserts');
 unlike(`gunzip -c $base/shared/xgp_dump_1_2_20260102000001.gz`, qr/chain/, 'and -t');
 gp_tool_fails('gp_dump', [ '--gp-d', "$base/shared", '--gp-k', '20260102000001', '--prefix', 'x', @from ], qr/has files with the key/, 'no file is replaced');
+# Both nodes become databases of one server.
+$servers[0]->safe_psql('postgres', "CREATE DATABASE $_") for qw(copy copy1);
+gp_tool_ok('gp_restore', [ '--gp-d', "$base/shared", '--gp-k', '20260102000001', '--prefix', 'x', map { ('--node', conninfo($servers[0], $_)) } qw(copy copy1) ],
+    'gp_restore of two nodes into one server');
+same_text(dump_text($servers[0], $_ ? 'copy1' : 'copy'), dump_text($servers[$_], 'bank', '-t', 'account'), "two nodes into one server, node $_") for 0, 1;
+is($servers[0]->safe_psql('postgres', q{SELECT count(DISTINCT node) FROM pgark.task WHERE key = '20260102000001' AND kind = 'gp_restore_node' AND outcome = 'finished'}),
+    2, 'by an agent each');
+$servers[0]->safe_psql('postgres', "DROP DATABASE $_") for qw(copy copy1);
 gp_tool_ok('gp_dump', [ '--gp-d', 'db_dumps/part', '--gp-r', "$base/reports", '--gp-k', '20260102000002', '--gp-s=i[2]', '-a', @from ], 'one node, rows only');
 ok(!-e "$data[0]/db_dumps/part" || !gp_files("$data[0]/db_dumps/part"), 'the other one has no files');
 is(join(' ', gp_files("$data[1]/db_dumps/part")), 'gp_dump_1_2_20260102000002.gz gp_dump_status_1_2_20260102000002', 'its own');
@@ -125,6 +134,49 @@ is(join(' ', grep { !/status/ } gp_files("$data[0]/blocked")), '', 'the other no
 like(slurp_bytes("$base/reports/gp_dump_20260104000001.rpt"), qr/finished unsuccessfully with 4 failures\.\n\z/, 'the report says so');
 is(join(' ', glob("$data[0]/blocked/.gp_dump*"), glob("$base/reports/.gp_dump*")), '', 'no place is left');
 no_traces('a dump that failed', undef, @servers);
+
+# ---- a full disk on one host ---------------------------------------------------------------------------------------
+
+with_small_disk(sub {
+    my ($small) = @_;
+    # The directory is a link on one of the hosts, a plain one on the other.
+    symlink $small, "$data[1]/small" or die $!;
+    mkdir "$data[0]/small" or die $!;
+    my @thin = ('--gp-r', "$base/reports", map { ('--node', conninfo($_, 'thin')) } @servers);
+    for my $node (@servers)
+    {
+        $node->safe_psql('postgres', 'CREATE DATABASE thin');
+        $node->safe_psql('thin', q{CREATE EXTENSION pgark; CREATE TABLE t AS SELECT i, repeat('0123456789', 2000) AS t FROM generate_series(1, 1000) i});
+    }
+    $servers[1]->safe_psql('thin', <<'SQL');
+INSERT INTO t SELECT i, repeat('0123456789', 2000) FROM generate_series(1, 1000) i;
+CREATE TABLE random AS SELECT i, md5(i::text) || md5((-i)::text) AS t FROM generate_series(1, 60000) i;
+SQL
+    # The node's own set, which is compressed, fits, and its script does not; not even the set fits; nothing does.
+    my $key = 20260107000000;
+    for my $case ([ 'no room for a script', 0, '--gp-c=none' ], [ 'no room for the set', 15 ], [ 'no room at all', 17 ])
+    {
+        my ($name, $filled, @how) = @$case;
+        $key++;
+        open my $fh, '>:raw', "$small/filler" or die $!;
+        for (1 .. 256 * $filled) { last unless syswrite $fh, 'x' x 4096 }
+        close $fh;
+        gp_tool_fails('gp_dump', [ '--gp-d', 'small', '--gp-k', $key, @how, @thin ],
+            qr{error: node 1 \([^)]*\):.*(/small|\Q$small\E)/.*No space left on device}, $name);
+        unlink "$small/filler";
+        is(join(' ', grep { !/status/ } map { gp_files($_) } "$data[0]/small", $small), '', "$name: no script is there, on any host");
+        like(slurp_bytes("$base/reports/gp_dump_$key.rpt"), qr/: Failed \{.*node 1 .*No space left.*\}\n.*finished unsuccessfully with 4 failures\.\n\z/s,
+            "$name: the report says why");
+        like(slurp_bytes("$small/gp_dump_status_1_2_$key"), qr/No space left on device/, "$name: the status of the node, too") if $filled < 16;
+        like(slurp_bytes("$data[0]/small/gp_dump_status_0_1_$key"), qr/\[ERROR\]:-(cancelled|the agent was asked to end)\n\z/, "$name: the other one was ended") if $filled == 0;
+        no_traces($name, undef, @servers);
+    }
+    gp_tool_ok('gp_dump', [ '--gp-d', 'small', '--gp-k', '20260107000009', @thin ], 'a full disk: the next dump fits');
+    is(join(' ', grep { /20260107000009/ } gp_files($small)),
+        join(' ', sort map { $_ . '_1_2_20260107000009' } qw(gp_cdatabase gp_dump gp_dump_status)) =~ s/(gp_dump_1_2_\d+)/$1.gz $1_post_data.gz/r, 'and all its files are there');
+    unlink "$data[1]/small";
+    $_->safe_psql('postgres', 'DROP DATABASE thin') for @servers;
+});
 
 # ---- kills: node 0 has its scripts, and waits for node 1, whose report is held back -------------------------------
 
