@@ -18,7 +18,8 @@ programs=0
 suites=0
 tests=0
 failures=()
-jobs=${JOBS:-2}
+# Suites wait for servers now and then: one more than there are processors.
+jobs=${JOBS:-$(($(nproc) + 1))}
 log=$(mktemp)
 reasons=$(mktemp)
 trap 'rm -f "$log" "$reasons"' EXIT

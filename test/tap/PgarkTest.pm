@@ -31,7 +31,7 @@ our @EXPORT = qw(
   pgark pgark_ok pgark_fails pgark_json pgark_start pgark_finish pgark_env
   new_repo backup set_dir set_files repo_sets manifest chunks slurp_bytes spew_bytes
   dump_text digests same_database same_rows round_trip
-  no_traces no_set_added wait_for wait_for_query watch watch_end tree_of
+  no_traces no_set_added wait_for wait_for_query wait_until_up watch watch_end tree_of
   money_setup money_start money_stop money_total money_of_scripts set_rows json_lines same_text
   cut_start cut_finish globals_text
   needs_agents agent_server
@@ -477,6 +477,14 @@ sub watch_end
     $session->{stdout} = '';
     $session->quit;
     return $seen;
+}
+
+# wait_until_up NODE, WHAT - until it takes connections, after a crash. (A psql that is told its statements by a pipe
+# may end before it has read them.)
+sub wait_until_up
+{
+    my ($node, $what) = @_;
+    return wait_for(sub { system('pg_isready', '-q', '-h', $node->host, '-p', $node->port) == 0 }, $what);
 }
 
 sub wait_for_query

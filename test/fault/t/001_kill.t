@@ -183,7 +183,7 @@ sub seen_kind
     kill 'KILL', $pid if $pid;
     my ($code, $out, $err) = pgark_finish($run);
     is($code, 1, 'crash: exit code') or diag("$out$err");
-    wait_for(sub { $second->psql('postgres', 'SELECT 1') == 0 }, 'crash: the server is back');
+    wait_until_up($second, 'crash: the server is back');
     no_traces('crash', [ $repo, $good ], $source, $second);
     usable('crash');
 }

@@ -163,7 +163,7 @@ for my $when (qw(started running))
         my ($code, $out, $err) = pgark_finish($run);
         is($code, 1, "server process killed, $when: the backup fails");
         like($err, qr/node 1/, "server process killed, $when: the node is named");
-        wait_for(sub { ($servers[1]->psql('shop', 'SELECT 1'))[0] == 0 }, 'the server is up again');
+        wait_until_up($servers[1], 'the server is up again');
         nothing_goes_on("server process killed, $when");
         swept("server process killed, $when");
     }

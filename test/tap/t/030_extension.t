@@ -167,7 +167,7 @@ sub in_session
     ok(!alive("$dir/pid"), 'a kill of the server process ends the program');
     ok(-e "$dir/asked", 'which it is told');
     eval { $session->quit };
-    wait_for(sub { ($node->psql('postgres', 'SELECT 1'))[0] == 0 }, 'the server is up again');
+    wait_until_up($node, 'the server is up again');
 }
 
 # A standby.
