@@ -201,8 +201,7 @@ static void end_run(CronRun *run, int warnings)
     run->exit = exit_of(run, warnings);
     if (run->key[0] != '\0' && run->host != NULL)
         record(run);
-    if (run->manifest != NULL && cron_given(run->cron, CRON_CLEAR) &&
-        !cron_clean(run->cron, &cleared, &err))
+    if (run->clears && run->manifest != NULL && !cron_clean(run->cron, &cleared, &err))
         log_warning("Old dumps could not be removed: %s", err.message);
     run->exit = exit_of(run, warnings);
     cron_say_report(run,
@@ -304,6 +303,9 @@ static int dump_all(CronDump *cron)
         *run = (CronRun){
             .cron = cron, .ctx = cron->ctx, .database = cron->databases[i], .filter = cron->filter};
         run->conninfo = cron_place_conninfo(cron->ctx, &cron->place, run->database);
+        /* Once for all databases: each would take another day with it. */
+        run->clears = cron_given(cron, CRON_CLEAR) && i + 1 == cron->database_count &&
+                      code < CRON_FATAL;
         run_database(run);
         code = run->exit > code ? run->exit : code;
     }

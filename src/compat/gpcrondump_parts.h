@@ -67,6 +67,7 @@ typedef struct CronRun
     bool greenplum;
     bool states; /* the next three are known */
     const char *ao_state, *co_state, *last_operation;
+    bool clears;       /* old days go behind it */
     CronFilter filter; /* that of an incremental dump is its base's */
     char key[SET_KEY_LEN];
     int64_t started_us;

@@ -106,7 +106,7 @@ static bool check_met(const ScriptFilter *f, Error *err)
         missing++;
         first = first == NULL ? &f->tables->items[i] : first;
     }
-    if (missing == 0)
+    if (first == NULL)
         return true;
     const char *name = mem_printf(tmp, "%s.%s", first->schema, first->name);
     return error_set(err, ERR_NOT_FOUND, "the script has no %s%s",

@@ -42,7 +42,7 @@ typedef struct BaseNode
     ProgressNode *progress;
     Compress compress;
     uint64_t rate_limit; /* bytes per second, 0: none */
-    size_t nodes; /* of the run */
+    size_t nodes;        /* of the run */
     bool no_sync;
     bool incremental; /* where there is an earlier backup to build on */
 

@@ -96,6 +96,14 @@ rmdir "$dir/db_dumps/20250101";
 $out = cron_fails([ qw(-a -x shop -c --cleanup-date 20250104), @here ], qr/Dump 20250104030000 stays: newest/, '-c: the newest dump of a series stays', 1);
 like(sets(), qr/^20250104030000 20250105030000 20250105040000 2/, '-c: nothing but old dumps goes');
 
+# Several databases are one dump of the day.
+my $two = PostgreSQL::Test::Utils::tempdir('cron');
+query('CREATE DATABASE second');
+cron_ok([ qw(-a -x shop -H -u), $two, '-K', $_ ], "two databases: $_") for qw(20250101030000 20250102030000 20250103030000);
+cron_ok([ qw(-a -c -H -x), 'shop,second', '-u', $two ], 'two databases: -c');
+is(join(' ', grep { /^2025/ } gp_files("$two/db_dumps")), '20250102 20250103', 'two databases: one day goes');
+query('DROP DATABASE second');
+
 # ---- mail
 sub serve
 {
