@@ -54,18 +54,14 @@ bool cli_list_has(const Options *o, OptionId id, const char *value)
     return false;
 }
 
-bool cli_keepers(void *ctx, const Options *o, Fleet **ret, Error *err)
+bool cli_names_servers(const Options *o)
 {
     static const OptionId names[] = {OPT_DBNAME, OPT_NODE, OPT_FLEET,
                                      OPT_HOST,   OPT_PORT, OPT_USERNAME};
     bool named = false;
-    *ret = NULL;
     for (size_t i = 0; i < LENGTH_OF(names); i++)
         named = named || options_given(o, names[i]);
-    if (!named)
-        return true;
-    *ret = cli_source(ctx, o, err);
-    return *ret != NULL;
+    return named;
 }
 
 const char **cli_arguments(void *ctx, const Options *o, const OptionId *ids, size_t id_count,

@@ -61,9 +61,8 @@ Fleet *cli_source(void *ctx, const Options *o, Error *err);
 
 /* cli_coordinator is the second half of cli_source, which connects; cli_fleet is the first. */
 bool cli_coordinator(void *ctx, const Options *o, Fleet *fleet, Error *err) MUST_CHECK;
-/* cli_keepers is cli_source for verify and expire, which need no servers but for what agents keep: *ret is NULL
- * when none are named. */
-bool cli_keepers(void *ctx, const Options *o, Fleet **ret, Error *err) MUST_CHECK;
+/* cli_names_servers: the options name some. verify and expire need them for what agents keep, and nothing else. */
+bool cli_names_servers(const Options *o);
 
 /* cli_selection makes a Selection, below ctx, of the options and files that choose objects. ERR_USAGE:
  * a pattern or a file that cannot be read, sections that leave nothing, a file of wanted names without

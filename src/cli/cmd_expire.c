@@ -2,6 +2,7 @@
 #include "base/str.h"
 #include "cli/cli.h"
 #include "fleet/agent_sets.h"
+#include "repo/part.h"
 #include "repo/wal_archive.h"
 #include "report/set_report.h"
 
@@ -31,24 +32,35 @@ typedef struct ExpireRun
     const Options *o;
     Supervisor *supervisor;
     ExpireRequest request;
-    Fleet *fleet; /* whose agents remove parts; NULL: none are named */
+    Fleet *
+        fleet; /* whose agents remove parts; NULL: none are named, or there is nothing for them to do */
     ExpireResult result;
     SweptPart *parts;
     size_t part_count;
     WalExpired wal;
 } ExpireRun;
 
+/* Where each node has a repository of its own the nodes are asked for before anything goes; otherwise only when a
+ * set has parts that are not here. */
+static bool find_nodes(ExpireRun *run, bool wanted, Error *err)
+{
+    if (run->request.parts && wanted && run->fleet == NULL)
+        run->fleet = cli_source(run->ctx, run->o, err);
+    return run->fleet != NULL || !run->request.parts || !wanted;
+}
+
 static bool expire_work(void *arg, Error *err)
 {
     ExpireRun *run = arg;
+    const char *pattern = options_string(run->o, OPT_REPO);
     Cancel *cancel = supervise_attempt(run->supervisor, err);
-    Repo *repo = cancel == NULL ? NULL : repo_open(run->ctx, options_string(run->o, OPT_REPO), err);
-    if (repo == NULL || !retention_expire(repo, run->ctx, &run->request, &run->result, err))
+    Repo *repo = cancel == NULL ? NULL : repo_open(run->ctx, pattern, err);
+    if (repo == NULL || !find_nodes(run, repo_place_varies(pattern), err) ||
+        !retention_expire(repo, run->ctx, &run->request, &run->result, err) ||
+        !find_nodes(run, run->result.scattered, err))
         return false;
-    const AgentSetsWork work = {.fleet = run->fleet,
-                                .repo = repo,
-                                .pattern = options_string(run->o, OPT_REPO),
-                                .cancel = cancel};
+    const AgentSetsWork work = {
+        .fleet = run->fleet, .repo = repo, .pattern = pattern, .cancel = cancel};
     if (!wal_archive_expire(repo, run->request.dry_run, &run->result, &run->wal, err))
         return false;
     return run->fleet == NULL ||
@@ -95,9 +107,7 @@ static void print_json(const ExpireRun *run)
 int cmd_expire(void *ctx, const Options *o, Supervisor *supervisor, Error *err)
 {
     ExpireRun run = {.ctx = ctx, .o = o, .supervisor = supervisor, .request = make_request(o)};
-    if (!cli_keepers(ctx, o, &run.fleet, err))
-        return EXIT_ERROR;
-    run.request.parts = run.fleet != NULL;
+    run.request.parts = cli_names_servers(o);
     if (!supervise_run(supervisor, expire_work, NULL, &run, err))
         return EXIT_ERROR;
     if (cli_json(o))

@@ -11,7 +11,6 @@ typedef struct VerifyRun
     void *ctx;
     Repo *repo;
     const Options *o;
-    Fleet *fleet; /* whose agents verify what is not here; NULL: none are named */
     Supervisor *supervisor;
     char key[SET_KEY_LEN];
     char *dir;
@@ -48,17 +47,20 @@ static bool verify_elsewhere(VerifyRun *run, Cancel *cancel, Error *err)
 {
     if (run->result.elsewhere == 0)
         return true;
-    if (run->fleet == NULL)
+    if (!cli_names_servers(run->o))
     {
         error_set(err, ERR_USAGE, "%zu node%s of set %s lie in repositories of their own",
                   run->result.elsewhere, run->result.elsewhere == 1 ? "" : "s", run->key);
         return error_hint(err, "Name the nodes, as for the backup: their agents verify it there.");
     }
+    const Fleet *fleet = cli_source(run->ctx, run->o, err);
+    if (fleet == NULL)
+        return false;
     supervise_progress(run->supervisor, NULL);
     progress_end(run->progress);
     Progress *progress = progress_new(run->ctx, cli_progress(run->o), "verify",
                                       run->result.elsewhere, 1);
-    const AgentSetsWork work = {.fleet = run->fleet,
+    const AgentSetsWork work = {.fleet = fleet,
                                 .repo = run->repo,
                                 .pattern = options_string(run->o, OPT_REPO),
                                 .cancel = cancel,
@@ -168,8 +170,6 @@ int cmd_verify(void *ctx, const Options *o, Supervisor *supervisor, Error *err)
 {
     int64_t start = clock_ms();
     VerifyRun run = {.ctx = ctx, .o = o, .supervisor = supervisor};
-    if (!cli_keepers(ctx, o, &run.fleet, err))
-        return EXIT_ERROR;
     run.progress = progress_new(ctx, cli_progress(o), "verify", 1, 1);
     supervise_progress(supervisor, run.progress);
     bool ok = supervise_run(supervisor, verify_work, NULL, &run, err);

@@ -84,6 +84,14 @@ bool repo_place_is_absolute(const char *pattern)
     return pattern[0] == '/' || strncmp(pattern, "file:///", 8) == 0;
 }
 
+bool repo_place_varies(const char *pattern)
+{
+    const char *at = strchr(pattern, '%');
+    while (at != NULL && at[1] == '%')
+        at = strchr(at + 2, '%');
+    return at != NULL;
+}
+
 /* ---- marks ---- */
 
 bool part_mark(Repo *repo, const char *set_dir, const char *home, Error *err)

@@ -32,6 +32,9 @@ char *repo_place_escape(void *ctx, const char *uri);
 /* repo_place_is_absolute: it does not depend on where a process works. */
 bool repo_place_is_absolute(const char *pattern);
 
+/* repo_place_varies: it means another place for each node, or on each host. */
+bool repo_place_varies(const char *pattern);
+
 /* part_mark says that a set's directory is a part. Durable. */
 bool part_mark(Repo *repo, const char *set_dir, const char *home, Error *err) MUST_CHECK;
 

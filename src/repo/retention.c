@@ -300,12 +300,14 @@ static void add_candidate(Expiring *e, Candidates *c, const RepoSetInfo *info)
         keep_depends(c, &m->set);
         return;
     }
+    bool scattered = has_parts_elsewhere(e->repo, m);
+    e->result->scattered = e->result->scattered || scattered;
     set = mem_push(c->ctx, c->sets, c->count, c->capacity, RetentionSet);
     set->seconds = repo_key_seconds(info->key);
     set->group = find_group(c, group_name(scratch, m));
     *mem_push(c->ctx, c->of, c->of_count, c->of_capacity,
               Candidate) = (Candidate){.info = info,
-                                       .scattered = has_parts_elsewhere(e->repo, m),
+                                       .scattered = scattered,
                                        .depends_on = copy_depends(c->ctx, &m->set),
                                        .depends_count = m->set.depends_count};
 }

@@ -31,6 +31,7 @@ typedef struct ExpireResult
     size_t count, capacity;
     ExpireSet *kept; /* finished sets that the rule was applied to */
     size_t kept_count, kept_capacity;
+    bool scattered; /* finished sets have, or had, nodes in repositories of their own */
 } ExpireResult;
 
 /* retention_expire removes (or with dry_run only lists) what the rule lets go, and unfinished sets

@@ -104,4 +104,9 @@ for my $bad (
     like($err, qr/^pgark: hint: .*$hint/m, "$name: hint") if defined $hint;
 }
 
+# ---- a nightly line of cron: what is stored here needs no server, whatever the fleet's section names
+$_->stop for @servers;
+pgark_ok([ 'expire', @config, '--fleet', 'shop', '--keep-daily', 7, '--keep-weekly', 4, '--dry-run' ], 'expire of a fleet by its section');
+pgark_ok([ 'verify', 'latest', @config, '--fleet', 'shop' ], 'verify of it');
+
 done_testing();
