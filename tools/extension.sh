@@ -7,7 +7,7 @@
 #   extension.sh root BUILD PREFIX       make a copy of the server below PREFIX that has the extension, and
 #                                        print the directory of its programs
 #
-# The server is the one of $PG_CONFIG, or of the newest below /usr/lib/postgresql. Where there is none to
+# The server is the one of $PG_CONFIG, or the newest below /usr/lib/postgresql that has its headers. Where there is none to
 # build for (no headers), build says so and succeeds: pgark itself does not need it.
 #
 # A copy, because servers before 18 look for extensions nowhere but in their own directories, and tests
@@ -26,19 +26,21 @@ esac
 where=$build/extension
 
 pg_config=${PG_CONFIG:-}
-if [ -z "$pg_config" ]; then
-    for file in $(printf '%s\n' /usr/lib/postgresql/*/bin/pg_config | sort -t/ -k5 -n); do
-        [ ! -x "$file" ] || pg_config=$file
-    done
-fi
-[ -n "$pg_config" ] || pg_config=pg_config
 
+# has_headers PG_CONFIG - a client's pg_config knows of headers that are not there.
 has_headers()
 {
     local pgxs
-    pgxs=$("$pg_config" --pgxs 2>/dev/null) && [ -e "$pgxs" ] &&
-        [ -e "$("$pg_config" --includedir-server)/postgres.h" ]
+    pgxs=$("$1" --pgxs 2>/dev/null) && [ -e "$pgxs" ] &&
+        [ -e "$("$1" --includedir-server)/postgres.h" ]
 }
+
+if [ -z "$pg_config" ]; then
+    for file in $(printf '%s\n' /usr/lib/postgresql/*/bin/pg_config | sort -t/ -k5 -n); do
+        if [ -x "$file" ] && has_headers "$file"; then pg_config=$file; fi
+    done
+fi
+[ -n "$pg_config" ] || pg_config=pg_config
 
 # Without bitcode: it is of no use for functions that wait, and needs the compiler the server had.
 run_make()
@@ -70,14 +72,14 @@ make_root()
 
 case $action in
     build)
-        if ! has_headers; then
+        if ! has_headers "$pg_config"; then
             echo "extension.sh: no headers of a server here: the extension is not built" >&2
             exit 0
         fi
         run_make
         ;;
     install)
-        has_headers || exit 0
+        has_headers "$pg_config" || exit 0
         run_make install
         ;;
     root)

@@ -68,14 +68,23 @@ bool psql_find(void *ctx, const PgConn *conn, bool must_restrict, const Cancel *
                Error *err)
 {
     int major = PQserverVersion(conn->raw) / 10000;
+    Error ignored = ERROR_INIT;
     if (!pg_program_find(ctx, "psql", NULL, major < OLDEST ? OLDEST : major, cancel, &ret->program,
                          err) ||
         !look_at_version(ret, cancel, err))
         return false;
+    const char *path = ret->program.path;
+    /* A newer one will do as well. */
+    while (
+        must_restrict && !ret->restricts &&
+        pg_program_find(ctx, "psql", NULL, ret->program.major + 1, cancel, &ret->program, &ignored))
+    {
+        if (!look_at_version(ret, cancel, err))
+            return false;
+    }
     if (ret->restricts || !must_restrict)
         return true;
-    error_set(err, ERR_PROGRAM, "program \"%s\" lets scripts run its own commands",
-              ret->program.path);
+    error_set(err, ERR_PROGRAM, "program \"%s\" lets scripts run its own commands", path);
     return error_hint(err, "Install a release that has \\restrict: 13.22, 14.19, 15.14, 16.10, "
                            "17.6, 18 or later.");
 }

@@ -15,8 +15,8 @@ typedef struct Psql
     bool restricts; /* it knows \restrict: a script cannot run its commands then */
 } Psql;
 
-/* psql_find finds a psql for the server of conn. must_restrict: ERR_PROGRAM where scripts could run its
- * commands. */
+/* psql_find finds a psql for the server of conn. must_restrict: the oldest of those that keep scripts from running its
+ * commands; ERR_PROGRAM where there is none. */
 bool psql_find(void *ctx, const PgConn *conn, bool must_restrict, const Cancel *cancel, Psql *ret,
                Error *err) MUST_CHECK;
 

@@ -14,7 +14,10 @@ use Time::HiRes qw(time usleep);
 
 needs_agents();
 
-my @servers = map { agent_server("node$_", 'shop') } 0 .. 2;
+# A program of this suite's own: its agents are told from those of suites that run at the same time.
+my $program = PostgreSQL::Test::Utils::tempdir('program') . '/pgark';
+system('cp', $ENV{PGARK}, $program) == 0 or die;
+my @servers = map { agent_server("node$_", 'shop', conf => "pgark.program = '$program'\n") } 0 .. 2;
 for my $node (@servers)
 {
     $node->safe_psql('shop', <<'SQL');
@@ -39,7 +42,7 @@ sub agents
     {
         my $argv = eval { slurp_bytes("$proc/cmdline") } // next;
         my $state = (eval { slurp_bytes("$proc/stat") } // '') =~ /\) Z/;
-        push @found, $proc =~ /(\d+)\z/ if !$state && $argv =~ /\A\Q$ENV{PGARK}\E\0agent\0$kind\0/;
+        push @found, $proc =~ /(\d+)\z/ if !$state && $argv =~ /\A\Q$program\E\0agent\0$kind\0/;
     }
     return @found;
 }
