@@ -245,8 +245,12 @@ $_->safe_psql('postgres', 'DROP DATABASE copy') for @servers;
         is($node->safe_psql("${db}_copy", qq{SELECT count(*) FROM "$pattern"}), 1000, "$encoding: the rows are there");
     }
     # A role that is no superuser, whose password the server wants everywhere.
-    $node->safe_psql('shop', <<'SQL');
-CREATE ROLE keeper LOGIN PASSWORD 'geh/eim' IN ROLE pgark_backup, pg_read_all_data;
+    my $reads = $node->pg_version < 14 ? 'GRANT SELECT ON ALL TABLES IN SCHEMA public TO keeper; GRANT SELECT ON ALL SEQUENCES IN SCHEMA public TO keeper'
+      : 'GRANT pg_read_all_data TO keeper';
+    $node->safe_psql('shop', <<"SQL");
+SET password_encryption = 'scram-sha-256';
+CREATE ROLE keeper LOGIN PASSWORD 'geh/eim' IN ROLE pgark_backup;
+$reads;
 GRANT SELECT ON pg_largeobject, pg_largeobject_metadata TO keeper;
 SQL
     my $hba = $node->data_dir . '/pg_hba.conf';

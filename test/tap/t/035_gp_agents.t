@@ -197,9 +197,10 @@ SQL
 my $holder = $servers[1]->background_psql('bank');
 $holder->query_safe('SELECT pg_advisory_lock(7)');
 my $second = 20260105000000;
-for my $case ([ 'gp_dump is killed', 'KILL', sub { $_[0]{pid} }, 137, undef ], [ 'gp_dump is interrupted', 'INT', sub { $_[0]{pid} }, 130, undef ],
+# Before 14 a session that waits for a lock does not notice that nobody is there any more; here the test has the lock.
+for my $case ($servers[1]->pg_version < 14 ? () : ([ 'gp_dump is killed', 'KILL', sub { $_[0]{pid} }, 137, undef ], [ 'gp_dump is interrupted', 'INT', sub { $_[0]{pid} }, 130, undef ],
     [ 'an agent that waits is killed', 'KILL', sub { agent(0) }, 1, qr/node 0.*was ended by signal 9/ ],
-    [ 'an agent that is slow is killed', 'KILL', sub { agent(1) }, 1, qr/node 1.*was ended by signal 9/ ])
+    [ 'an agent that is slow is killed', 'KILL', sub { agent(1) }, 1, qr/node 1.*was ended by signal 9/ ]))
 {
     my ($name, $signal, $whom, $wanted, $pattern) = @$case;
     $second++;
