@@ -407,8 +407,7 @@ static void end_attempt(BackupRun *run, const Error *failure, bool last)
     for (size_t i = 0; i < run->count && !run->request->dry_run; i++)
         node_close(&run->nodes[i]);
     /* From here on the base may go, unless a published set depends on it. */
-    if (!run->request->dry_run)
-        backup_base_close(run);
+    backup_base_close(run);
     bool kept = run->set != NULL && backup_hold_end(run, failure);
     bool partial = run->set != NULL && !run->set->committed && !kept && last &&
                    run->request->keep_partial;
