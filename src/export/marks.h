@@ -4,7 +4,8 @@
  * The script's first lines name a mark that nothing else in it can hold, as nobody could have known it. A line
  * "-- MARK WORD [NAME...]" then is one of ours:
  *
- *   has SCHEMA RELATION       in the head, one for each relation: it is in the script
+ *   has                       in the head, but of a script that has a part of the rows only: what follows is complete
+ *   has SCHEMA RELATION       one for each relation: it is in the script
  *   definitions, rows         such a part begins; what is before the first of them, settings, belongs to both
  *   of SCHEMA RELATION ...    what follows is about this relation; with several, joins them, and is nothing without
  *                             any of them; with none, is about something else

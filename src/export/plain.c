@@ -104,12 +104,17 @@ static bool write_about(Plain *p, const ExportEntry *e, Error *err)
     return output_text(p->out, line->data, err);
 }
 
-/* What the script has, so that who wants something else learns of it before anything is done. */
+/* What the script has, so that who wants something else learns of it before anything is done. One of rows only is a
+ * part of what others tell. */
 static bool write_contents_list(Plain *p, Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "contents");
     Str *line = str_new(tmp);
-    for (size_t i = 0; p->mark[0] != '\0' && i < p->plan->entry_count; i++)
+    if (p->mark[0] == '\0' || p->request->part == EXPORT_DATA)
+        return true;
+    if (!write_mark(p, EXPORT_MARK_HAS, err))
+        return false;
+    for (size_t i = 0; i < p->plan->entry_count; i++)
     {
         const ExportEntry *e = &p->plan->entries[i];
         if (e->toc.schema == NULL || !belongs_is_listed(p->plan->toc, e))

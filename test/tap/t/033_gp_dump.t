@@ -131,6 +131,8 @@ is($node->safe_psql('copy', "$relations AND n.nspname = 's'"), '', 'only it');
 same_text(dump_text($node, 'copy', '-t', 'public.*'), dump_text($node, 'test', '-t', 'public.*'), 'and all of it, with keys, partitions and views');
 $new->('copy');
 gp_tool_fails('gp_restore', [ @restore, $listed->('public.a', 'public.nosuch') ], qr/the script has no public\.nosuch\n/, 'a table that is not there');
+gp_tool_fails('gp_restore', [ '--gp-d', "$base/named", '--gp-k', $key_of->("$base/named"), '-p', $port, @at, '-d', 'copy', $listed->('public.a') ],
+    qr/the script has no public\.a\n/, 'a dump without any table');
 gp_tool_fails('gp_restore', [ @restore, $listed->('public.a', 'pg_catalog.pg_class') ], qr/schema pg_catalog is the system's/, 'a table of the system');
 gp_tool_fails('gp_restore', [ @restore, $listed->('a') ], qr/--gp-f: .*tables, line 1: expected "schema\.table"/, 'no schema');
 gp_tool_fails('gp_restore', [ @restore, $listed->() ], qr/there is no name in/, 'an empty list');
