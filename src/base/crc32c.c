@@ -8,8 +8,8 @@
 #define LANE       ((size_t) 1024) /* bytes of each of three places */
 
 static uint32_t tables[SLICES][256];
-static uint32_t behind_lane[4]
-                           [256]; /* what each byte of a checksum becomes when LANE zeros follow */
+/* What each byte of a checksum becomes when LANE zeros follow. */
+static uint32_t behind_lane[4][256];
 static pthread_once_t tables_once = PTHREAD_ONCE_INIT;
 
 /* tables[k][b]: what byte b does to a checksum when k more bytes follow it. */

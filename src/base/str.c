@@ -136,6 +136,13 @@ void str_hex(char *out, const void *data, size_t n)
     *out = '\0';
 }
 
+int str_hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
 char *str_one_line(char *buf, size_t size, const char *text)
 {
     size_t len = strlen(text);

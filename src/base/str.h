@@ -47,6 +47,9 @@ bool str_is_name(const char *text);
 /* str_hex writes 2*n lower-case hex digits and a NUL into out. */
 void str_hex(char *out, const void *data, size_t n);
 
+/* str_hex_digit gives the value of a lower-case hex digit, -1: it is none. */
+int str_hex_digit(char c);
+
 /* str_one_line copies text into buf (size bytes) with control characters as spaces and the
  * end cut at a UTF-8 boundary with "..." when it does not fit; returns buf. For messages. */
 char *str_one_line(char *buf, size_t size, const char *text);

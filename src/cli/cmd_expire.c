@@ -32,8 +32,7 @@ typedef struct ExpireRun
     const Options *o;
     Supervisor *supervisor;
     ExpireRequest request;
-    Fleet *
-        fleet; /* whose agents remove parts; NULL: none are named, or there is nothing for them to do */
+    Fleet *fleet; /* whose agents remove parts; NULL: none are named, or none are needed */
     ExpireResult result;
     SweptPart *parts;
     size_t part_count;
@@ -44,9 +43,10 @@ typedef struct ExpireRun
  * set has parts that are not here. */
 static bool find_nodes(ExpireRun *run, bool wanted, Error *err)
 {
-    if (run->request.parts && wanted && run->fleet == NULL)
-        run->fleet = cli_source(run->ctx, run->o, err);
-    return run->fleet != NULL || !run->request.parts || !wanted;
+    if (!run->request.parts || !wanted || run->fleet != NULL)
+        return true;
+    run->fleet = cli_source(run->ctx, run->o, err);
+    return run->fleet != NULL;
 }
 
 static bool expire_work(void *arg, Error *err)

@@ -195,10 +195,9 @@ static bool read_key(void *ctx, const LegacyOptions *o, bool agent, ScriptRestor
 static bool read_tables(void *ctx, const LegacyOptions *o, ScriptRestore *r, Error *err)
 {
     const char *path = legacy_options_string(o, GR_TABLES);
-    LegacyNames *tables = path == NULL ? NULL : mem_new(ctx, LegacyNames);
-    r->tables = tables;
-    return path == NULL ||
-           script_tables_load(tables, ctx, legacy_options_called(o, GR_TABLES), path, err);
+    if (path != NULL)
+        r->tables = script_tables_load(ctx, legacy_options_called(o, GR_TABLES), path, err);
+    return path == NULL || r->tables != NULL;
 }
 
 static bool make_request(void *ctx, const LegacyOptions *o, bool agent, ScriptRestore *r,

@@ -1,6 +1,7 @@
 /* compat/legacy_names.c - names in options and lists; the contract is in legacy_names.h. */
 #include "compat/legacy_names.h"
 
+#include "base/search.h"
 #include "base/str.h"
 #include "select/selection.h"
 
@@ -41,6 +42,16 @@ static void drop_duplicates(LegacyNames *names, bool sorted)
 void legacy_names_sort(LegacyNames *names)
 {
     drop_duplicates(names, true);
+}
+
+static bool is_before(const void *items, size_t i, const void *key)
+{
+    return name_order(&((const LegacyName *) items)[i], key) < 0;
+}
+
+size_t legacy_names_first(const LegacyNames *names, const LegacyName *key)
+{
+    return search_first(names->items, names->count, is_before, key);
 }
 
 /* Where the name at text ends: at a comma that is not within a part in quotes. */

@@ -39,6 +39,9 @@ bool legacy_names_path(LegacyNames *names, void *ctx, const char *path, PatternK
 /* legacy_names_sort brings them into the order of their bytes, and drops duplicates. */
 void legacy_names_sort(LegacyNames *names);
 
+/* legacy_names_first is the number of the first of sorted names of tables that is not before key, count: there is none. */
+size_t legacy_names_first(const LegacyNames *names, const LegacyName *key);
+
 /* legacy_names_lines writes them as lines that such a file may have, below ctx. */
 char *legacy_names_lines(void *ctx, const LegacyNames *names);
 

@@ -32,7 +32,6 @@ bool restore_job_parse(void *ctx, json_t *more, RestoreNodeJob *ret, Error *err)
     int post_data;
     int go_on;
     json_t *tables = NULL;
-    LegacyNames names;
     *ret = (RestoreNodeJob){.dir = NULL};
     if (json_unpack_ex(
             more, &why, JSON_STRICT,
@@ -52,13 +51,8 @@ bool restore_job_parse(void *ctx, json_t *more, RestoreNodeJob *ret, Error *err)
     if (ret->node.number < -1 || ret->node.number > NUMBER_MAX || ret->node.dbid < 0 ||
         ret->node.dbid > NUMBER_MAX || ret->port < 0 || ret->port > UINT16_MAX)
         return error_set(err, ERR_USAGE, "the job has an impossible content id, dbid or port");
-    if (!script_tables_parse(&names, ctx, tables, err))
+    ret->tables = tables == NULL ? NULL : script_tables_parse(ctx, tables, err);
+    if (tables != NULL && ret->tables == NULL)
         return false;
-    if (tables != NULL)
-    {
-        LegacyNames *list = mem_new(ctx, LegacyNames);
-        *list = names;
-        ret->tables = list;
-    }
     return dump_prefix_check(ret->prefix, err);
 }

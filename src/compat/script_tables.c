@@ -1,20 +1,21 @@
 /* compat/script_tables.c - the contract is in script_tables.h. */
 #include "compat/script_tables.h"
 
-#include "base/search.h"
-
 #define ALL "*"
 
-bool script_tables_load(LegacyNames *ret, void *ctx, const char *option, const char *path,
-                        Error *err)
+LegacyNames *script_tables_load(void *ctx, const char *option, const char *path, Error *err)
 {
-    *ret = (LegacyNames){.items = NULL};
-    if (!legacy_names_path(ret, ctx, path, PATTERN_TABLE, err))
-        return error_prefix(err, "%s", option);
-    const char *catalog = legacy_names_catalog(ret);
-    return catalog == NULL ||
-           error_set(err, ERR_USAGE, "%s: schema %s is the system's, and in no script", option,
-                     catalog);
+    LegacyNames *tables = mem_new(ctx, LegacyNames);
+    if (!legacy_names_path(tables, ctx, path, PATTERN_TABLE, err))
+    {
+        error_prefix(err, "%s", option);
+        return NULL;
+    }
+    const char *catalog = legacy_names_catalog(tables);
+    if (catalog == NULL)
+        return tables;
+    error_set(err, ERR_USAGE, "%s: schema %s is the system's, and in no script", option, catalog);
+    return NULL;
 }
 
 json_t *script_tables_json(const LegacyNames *tables, Error *err)
@@ -30,35 +31,30 @@ json_t *script_tables_json(const LegacyNames *tables, Error *err)
     return NULL;
 }
 
-bool script_tables_parse(LegacyNames *ret, void *ctx, json_t *json, Error *err)
+LegacyNames *script_tables_parse(void *ctx, json_t *json, Error *err)
 {
-    *ret = (LegacyNames){.items = NULL};
+    LegacyNames *tables = mem_new(ctx, LegacyNames);
     for (size_t i = 0; i < json_array_size(json); i++)
     {
         LegacyName name;
         if (json_unpack_ex(json_array_get(json, i), NULL, JSON_STRICT, "[s, s]", &name.schema,
                            &name.name) != 0)
-            return error_set(err, ERR_USAGE, "the job's list of tables cannot be understood");
-        *mem_push(ctx, ret->items, ret->count, ret->capacity, LegacyName) = name;
+            break;
+        *mem_push(ctx, tables->items, tables->count, tables->capacity, LegacyName) = name;
     }
-    if (json != NULL && ret->count == 0)
-        return error_set(err, ERR_USAGE, "the job's list of tables cannot be understood");
-    legacy_names_sort(ret);
-    return true;
-}
-
-static bool is_before(const void *items, size_t i, const void *key)
-{
-    const LegacyName *x = &((const LegacyName *) items)[i];
-    const LegacyName *y = key;
-    int c = strcmp(x->schema, y->schema);
-    return (c != 0 ? c : strcmp(x->name, y->name)) < 0;
+    if (tables->count == 0 || tables->count < json_array_size(json))
+    {
+        error_set(err, ERR_USAGE, "the job's list of tables cannot be understood");
+        return NULL;
+    }
+    legacy_names_sort(tables);
+    return tables;
 }
 
 static bool is_listed(const LegacyNames *tables, const char *schema, const char *name, bool *met)
 {
     const LegacyName key = {.schema = schema, .name = name};
-    size_t at = search_first(tables->items, tables->count, is_before, &key);
+    size_t at = legacy_names_first(tables, &key);
     bool found = at < tables->count && strcmp(tables->items[at].schema, schema) == 0 &&
                  strcmp(tables->items[at].name, name) == 0;
     if (found && met != NULL)
@@ -75,6 +71,6 @@ bool script_tables_want(const LegacyNames *tables, const char *schema, const cha
 bool script_tables_want_schema(const LegacyNames *tables, const char *schema)
 {
     const LegacyName key = {.schema = schema, .name = ""};
-    size_t at = search_first(tables->items, tables->count, is_before, &key);
+    size_t at = legacy_names_first(tables, &key);
     return at < tables->count && strcmp(tables->items[at].schema, schema) == 0;
 }

@@ -10,15 +10,14 @@
 
 #include "compat/legacy_names.h"
 
-/* script_tables_load reads a list below ctx; option is what messages call it. ERR_USAGE: as legacy_names_path, or a schema
- * of the system's. */
-bool script_tables_load(LegacyNames *ret, void *ctx, const char *option, const char *path,
-                        Error *err) MUST_CHECK;
+/* script_tables_load reads a list below ctx; option is what messages call it. NULL with ERR_USAGE: as legacy_names_path, or a
+ * schema of the system's. */
+LegacyNames *script_tables_load(void *ctx, const char *option, const char *path, Error *err);
 
-/* script_tables_json: for an agent; NULL with ERR_USAGE: a name is not valid UTF-8. script_tables_parse: back, below ctx;
- * json NULL: none. ERR_USAGE: it is no such list. */
+/* script_tables_json: for an agent; NULL with ERR_USAGE: a name is not valid UTF-8. script_tables_parse: back, below ctx,
+ * the names in json; NULL with ERR_USAGE: it is no such list. */
 json_t *script_tables_json(const LegacyNames *tables, Error *err);
-bool script_tables_parse(LegacyNames *ret, void *ctx, json_t *json, Error *err) MUST_CHECK;
+LegacyNames *script_tables_parse(void *ctx, json_t *json, Error *err);
 
 /* script_tables_want: it is listed, itself or with its whole schema. met, where it is not NULL, has a flag for each item: those
  * that mean it are set. */

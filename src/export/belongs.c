@@ -34,12 +34,10 @@ static void search(Search *s, const TocEntry *e, int depth);
 /* An index is there to say of which two tables it joins those. */
 static void search_joined(Search *s, const TocEntry *link, int depth)
 {
-    static const char *const joined[] = {"INDEX",  "CONSTRAINT",   "PUBLICATION",
-                                         "SCHEMA", "SUBSCRIPTION", NULL};
     for (size_t i = 0; i < link->dependency_count; i++)
     {
         const TocEntry *on = archive_toc_find(s->toc, link->dependencies[i]);
-        if (on != NULL && (owner_role(on) == ROLE_RELATION || entry_is_any(on->desc, joined)))
+        if (on != NULL && owner_joins(on))
             search(s, on, depth + 1);
     }
 }

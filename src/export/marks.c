@@ -18,13 +18,6 @@ void mark_add_name(Str *line, const char *name)
     }
 }
 
-static int digit_of(char c)
-{
-    const char digits[] = "0123456789abcdef";
-    const char *at = c == '\0' ? NULL : strchr(digits, c);
-    return at == NULL ? -1 : (int) (at - digits);
-}
-
 bool mark_next_name(const char **text, size_t *len, Str *name)
 {
     const char *c = *text;
@@ -34,8 +27,8 @@ bool mark_next_name(const char **text, size_t *len, Str *name)
         return false;
     for (c++; c < end && *c != ' '; c++)
     {
-        int high = *c == '%' && end - c > 2 ? digit_of(c[1]) : -1;
-        int low = high >= 0 ? digit_of(c[2]) : -1;
+        int high = *c == '%' && end - c > 2 ? str_hex_digit(c[1]) : -1;
+        int low = high >= 0 ? str_hex_digit(c[2]) : -1;
         if (low < 0)
         {
             str_addc(name, *c);

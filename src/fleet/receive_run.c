@@ -45,7 +45,6 @@ typedef struct ReceiveNode
     bool begun;     /* has been received from */
     bool failed;    /* does not count as one that works */
     unsigned tries; /* since it was said that it has failed */
-    Error why;      /* it has */
 } ReceiveNode;
 
 struct ReceiveRun
@@ -291,12 +290,13 @@ static bool ends_all(ReceiveNode *n, const Error *why)
 static bool fail_and_tell(ReceiveNode *n, const Error *why, Error *err)
 {
     bool again = n->failed && ++n->tries < FAILED_SAID;
+    Error told;
     n->failed = true;
-    (void) give_up(n, why, &n->why);
     if (!again)
     {
         n->tries = 0;
-        log_error_value(&n->why);
+        (void) give_up(n, why, &told);
+        log_error_value(&told);
         log_warning("%s: no WAL of it is received until that is mended; the other nodes go on",
                     n->label);
     }
@@ -314,7 +314,7 @@ static bool receive_node(void *arg, size_t i, Error *err)
         if (after_gap(n, &why))
             continue;
         if (why.code == ERR_CANCELLED)
-            return cancel_check(n->run->cancel, err) || give_up(n, &why, err);
+            return give_up(n, &why, err);
         bool passes = may_pass(&why) && !n->run->request->no_loop && !n->failed;
         if (!passes && ends_all(n, &why))
             return give_up(n, &why, err);

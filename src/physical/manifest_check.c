@@ -98,9 +98,7 @@ static Seen *find(ManifestCheck *c, const char *path)
 
 static int hex_digit(char c)
 {
-    const char *digits = "0123456789abcdef";
-    const char *at = c == '\0' ? NULL : strchr(digits, c >= 'A' && c <= 'F' ? c + 'a' - 'A' : c);
-    return at == NULL ? -1 : (int) (at - digits);
+    return str_hex_digit(c >= 'A' && c <= 'F' ? (char) (c + 'a' - 'A') : c);
 }
 
 /* A path that is not UTF-8 stands as hexadecimal digits. */

@@ -215,13 +215,6 @@ char *record_line(void *ctx, ManifestLineType type, const void *record, Error *e
 
 /* ---- reading ---- */
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* decode_hex_text turns {"hex":"..."} into its bytes; NULL when it is anything else. */
 static char *decode_hex_text(void *ctx, json_t *value)
 {
@@ -235,7 +228,7 @@ static char *decode_hex_text(void *ctx, json_t *value)
     text = mem_array(ctx, char, len / 2 + 1);
     for (size_t i = 0; i < len / 2; i++)
     {
-        int high = hex_digit(hex[2 * i]), low = hex_digit(hex[2 * i + 1]);
+        int high = str_hex_digit(hex[2 * i]), low = str_hex_digit(hex[2 * i + 1]);
 
         if (high < 0 || low < 0 || (high == 0 && low == 0))
             return NULL;

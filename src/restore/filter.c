@@ -123,21 +123,13 @@ static void keep(Work *w, uint32_t at, bool needed)
     w->stack[w->stack_count++] = at;
 }
 
-/* Two tables are joined, or a table and something that is no part of it. */
-static bool joins(const TocEntry *e)
-{
-    static const char *const list[] = {"INDEX",  "CONSTRAINT",   "PUBLICATION",
-                                       "SCHEMA", "SUBSCRIPTION", NULL};
-    return entry_is_relation(e) || entry_is(e, "SEQUENCE") || entry_is_any(e->desc, list);
-}
-
 /* The sequence's own entry says which table has it. */
 static bool has_all(const Work *w, const TocEntry *link)
 {
     for (size_t i = 0; i < link->dependency_count; i++)
     {
         const TocEntry *on = dependency(w, link, i);
-        if (on == NULL || !joins(on))
+        if (on == NULL || !owner_joins(on))
             continue;
         if (!w->f->keep[on - w->toc->entries])
             return false;

@@ -30,6 +30,13 @@ EntryRole owner_role(const TocEntry *e)
     return entry_is_attachment(e) ? ROLE_ATTACHMENT : ROLE_OBJECT;
 }
 
+bool owner_joins(const TocEntry *e)
+{
+    static const char *const list[] = {"INDEX",  "CONSTRAINT",   "PUBLICATION",
+                                       "SCHEMA", "SUBSCRIPTION", NULL};
+    return owner_role(e) == ROLE_RELATION || entry_is_any(e->desc, list);
+}
+
 /* "orders orders_pkey" is named after "orders". */
 static bool is_named_after(const TocEntry *e, const TocEntry *object)
 {

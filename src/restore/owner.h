@@ -19,6 +19,10 @@ typedef enum EntryRole
 
 EntryRole owner_role(const TocEntry *e);
 
+/* owner_joins: it is one of those that a link joins (not what says how): a relation, or an index, key, publication,
+ * subscription or schema. */
+bool owner_joins(const TocEntry *e);
+
 /* owner_find gives the entry that e is a part of or attached to, NULL when the archive has none. Of
  * several dependencies it is the one that e is named after: pg_dump calls a table's parts
  * "table part" (dumpConstraint, dumpTrigger, dumpRule, dumpPolicy, dumpAttrDef in pg_dump.c); an
