@@ -13,8 +13,8 @@ if [ -z "$pg" ]; then
 fi
 
 list_build="meson ninja-build pkg-config gcc libc6-dev libpq-dev libzstd-dev liblz4-dev zlib1g-dev
-    libssl-dev libcurl4-openssl-dev libarchive-dev libxxhash-dev libtalloc-dev libjansson-dev libinih-dev
-    libpcre2-dev libyaml-dev make libkrb5-dev postgresql-server-dev-$pg"
+    libssl-dev libcurl4-openssl-dev libarchive-dev libxxhash-dev libisal-dev libtalloc-dev libjansson-dev
+    libinih-dev libpcre2-dev libyaml-dev make libkrb5-dev postgresql-server-dev-$pg"
 list_test="libcmocka-dev postgresql-$pg postgresql-client-$pg perl libipc-run-perl procps iproute2 zstd lz4 bash
     zsh libio-socket-ssl-perl openssl"
 # The test modules of older versions are not enough; newer ones can drive older servers.

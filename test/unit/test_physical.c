@@ -46,9 +46,21 @@ static void test_lsn(void **state UNUSED)
 
 /* ---- CRC-32C: values of RFC 3720, B.4 ---- */
 
+/* Bit by bit, as the polynomial says. */
+static uint32_t slow_crc32c(const unsigned char *data, size_t len)
+{
+    uint32_t crc = UINT32_MAX;
+    for (size_t i = 0; i < 8 * len; i++)
+    {
+        uint32_t bit = (crc ^ (uint32_t) data[i / 8] >> i % 8) & 1;
+        crc = crc >> 1 ^ (bit != 0 ? 0x82F63B78U : 0);
+    }
+    return ~crc;
+}
+
 static void test_crc32c(void **state UNUSED)
 {
-    static unsigned char data[20000]; /* more than is taken at once */
+    static unsigned char data[20000];
     memset(data, 0, 32);
     assert_int_equal(crc32c_extend(0, "", 0), 0);
     assert_int_equal(crc32c_extend(0, data, 32), 0x8A9136AA);
@@ -60,8 +72,8 @@ static void test_crc32c(void **state UNUSED)
     for (size_t len = 0; len < sizeof(data); len += len < 1000 ? 13 : 97)
     {
         uint32_t whole = crc32c_extend(0, data + 1, len);
-        assert_int_equal(whole, crc32c_plain(0, data + 1, len));
-        assert_int_equal(whole, crc32c_extend(crc32c_plain(0, data + 1, len / 3),
+        assert_int_equal(whole, slow_crc32c(data + 1, len));
+        assert_int_equal(whole, crc32c_extend(crc32c_extend(0, data + 1, len / 3),
                                               data + 1 + len / 3, len - len / 3));
     }
 }
