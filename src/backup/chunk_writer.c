@@ -84,7 +84,7 @@ ChunkWriter *chunk_writer_new(Storage *st, const char *set_dir, const char *node
     w->bundle_ids = bundle_ids;
     w->spool = mem_array(w, char, SPOOL_SIZE);
     w->stored = io_tap_new(TAP_SHA256, io_sink_new(spool_write, w));
-    w->chain = io_tap_new(TAP_XXH3_128, io_compress_new(compress, w->stored));
+    w->chain = io_tap_new(TAP_XXH3_128, io_compress_stored_new(compress, 0, w->stored));
     return w;
 }
 

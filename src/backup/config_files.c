@@ -163,7 +163,7 @@ bool config_files_store(BackupNode *node, Error *err)
     if (writer == NULL)
         return false;
     IoStage *stored = io_tap_new(TAP_SHA256, io_sink_new(to_storage, writer));
-    AUTO(io_free) IoStage *chain = io_compress_new(node->request->compress, stored);
+    AUTO(io_free) IoStage *chain = io_compress_stored_new(node->request->compress, 0, stored);
     if (!write_archive(node->config, chain, err) || !io_finish(chain, err) ||
         !storage_writer_commit(writer, err))
         return error_prefix(err, "configuration files");

@@ -24,7 +24,7 @@ bool program_store(const ProgramStore *run, ObjectRecord *record, Error *err)
     if (writer == NULL)
         return false;
     IoStage *stored = io_tap_new(TAP_SHA256, io_sink_new(to_storage, writer));
-    AUTO(io_free) IoStage *chain = io_compress_new(run->compress, stored);
+    AUTO(io_free) IoStage *chain = io_compress_stored_new(run->compress, 0, stored);
     /* The password goes by the environment, which other users cannot read. */
     const char *const env[] = {
         "LC_ALL=C", run->password != NULL ? mem_printf(tmp, "PGPASSWORD=%s", run->password) : NULL,

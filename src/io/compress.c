@@ -100,15 +100,10 @@ bool compress_method_by_name(const char *name, CompressMethod *ret_method)
 
 IoStage *io_compress_new(Compress compress, IoStage *next)
 {
-    return io_compress_threads_new(compress, 0, next);
-}
-
-IoStage *io_compress_threads_new(Compress compress, int threads, IoStage *next)
-{
     switch (compress.method)
     {
     case COMPRESS_ZSTD:
-        return io_zstd_compress_new(compress.level, threads, next);
+        return io_zstd_compress_new(compress.level, 0, next);
     case COMPRESS_LZ4:
         return io_lz4_compress_new(compress.level, next);
     case COMPRESS_GZIP:
@@ -117,6 +112,15 @@ IoStage *io_compress_threads_new(Compress compress, int threads, IoStage *next)
         break;
     }
     return next;
+}
+
+IoStage *io_compress_stored_new(Compress compress, int threads, IoStage *next)
+{
+    if (compress.method != COMPRESS_ZSTD)
+        return io_compress_new(compress, next);
+    return threads == 0 && compress.level <= FRAMES_LEVEL_MAX
+               ? io_zstd_frames_new(compress.level, next)
+               : io_zstd_compress_new(compress.level, threads, next);
 }
 
 IoStage *io_decompress_new(CompressMethod method, IoStage *next)

@@ -32,14 +32,17 @@ const char *compress_suffix(CompressMethod method);
 /* compress_method_by_name: the reverse; false for an unknown name. */
 bool compress_method_by_name(const char *name, CompressMethod *ret_method);
 
-/* io_compress_new and io_decompress_new return a stage, or next itself for none. Never NULL: they
- * need only memory. A decompressor fails with ERR_CORRUPT on bad input, on input behind the end of
- * the frame, and at io_finish when the frame was not complete; its output is not bounded (the
- * caller knows how many bytes to expect, see io/limit.h). Frames are the codecs' standard ones:
- * zstd, lz4 and gunzip read them. */
+/* All three return a stage, or next itself for none. Never NULL: they need only memory. Frames are the
+ * codecs' standard ones: zstd, lz4 and gunzip read them. */
+
+/* io_compress_new: one frame, for readers of which nothing is known. */
 IoStage *io_compress_new(Compress compress, IoStage *next);
-/* io_compress_threads_new: the same, but that zstd uses so many more threads, and a few MB for each. */
-IoStage *io_compress_threads_new(Compress compress, int threads, IoStage *next);
+/* io_compress_stored_new: for what lies in a repository. zstd makes a frame of each megabyte at its fast levels, and
+ * uses so many more threads, and a few MB for each: then it is one frame. */
+IoStage *io_compress_stored_new(Compress compress, int threads, IoStage *next);
+/* io_decompress_new: of one frame, or of several of zstd's. Fails with ERR_CORRUPT on bad input, on input that is no
+ * frame behind the end of one, and at io_finish when the last was not complete or there was none; its
+ * output is not bounded (the caller knows how many bytes to expect, see io/limit.h). */
 IoStage *io_decompress_new(CompressMethod method, IoStage *next);
 
 #endif

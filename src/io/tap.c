@@ -7,7 +7,11 @@
 #include "io/tap.h"
 
 #include <openssl/evp.h>
+#ifdef HAVE_XXHASH_DISPATCH
+#include <xxh_x86dispatch.h> /* what this processor is best at, in the place of what every x86-64 can */
+#else
 #include <xxhash.h>
+#endif
 
 #include "base/str.h"
 

@@ -1,7 +1,7 @@
 /*
- * io/zstd.c - zstd frames, one context for the life of the stage.
+ * io/zstd.c - one zstd frame of any length, and the reader of frames; one context for the life of the stage.
  *
- * No content checksum in the frame: the manifest holds stronger ones of both sides.
+ * No content checksum in a frame: the manifest holds stronger ones of both sides.
  */
 #include <zstd.h>
 
@@ -106,7 +106,7 @@ typedef struct ZstdDecompress
 {
     IoStage stage;
     ZSTD_DCtx *ctx;
-    bool done; /* the frame is complete */
+    bool done; /* the frame is complete; another may follow */
     unsigned char buffer[IO_BUFFER_SIZE];
 } ZstdDecompress;
 
@@ -116,16 +116,11 @@ static bool zstd_decompress_write(IoStage *stage, const void *data, size_t len, 
     ZSTD_inBuffer in = {.src = data, .size = len};
     bool full = false; /* a full output buffer may mean that more is waiting inside */
 
-    while (in.pos < in.size || full)
+    while (in.pos < in.size || (full && !z->done))
     {
         ZSTD_outBuffer out = {.dst = z->buffer, .size = sizeof(z->buffer)};
-        size_t rc;
+        size_t rc = ZSTD_decompressStream(z->ctx, &out, &in);
 
-        if (z->done && in.pos < in.size)
-            return error_set(err, ERR_CORRUPT, "bytes behind the end of the zstd frame");
-        if (z->done)
-            break;
-        rc = ZSTD_decompressStream(z->ctx, &out, &in);
         if (ZSTD_isError(rc))
             return error_set(err, ERR_CORRUPT, "not a sound zstd frame: %s", ZSTD_getErrorName(rc));
         z->done = rc == 0;

@@ -148,7 +148,7 @@ BaseStore *base_store_new(const BaseStoreSpec *spec, Error *err)
     const IncrementalEvents changes = {.keep = on_kept, .block = on_block, .arg = s};
     s->changes = incremental_file_new(s, spec->block_size, &changes);
     s->sha256 = io_tap_new(TAP_SHA256, io_sink_new(write_object, s));
-    IoStage *compressor = io_compress_threads_new(spec->compress, spare_threads(spec), s->sha256);
+    IoStage *compressor = io_compress_stored_new(spec->compress, spare_threads(spec), s->sha256);
     s->xxh3 = io_tap_new(TAP_XXH3_128, compressor);
     s->chain = divide(spec, s->xxh3, err);
     if (s->chain != NULL)

@@ -37,10 +37,11 @@ WalStore *wal_store_new(const WalStoreSpec *spec)
     w->spec = *spec;
     w->stored = io_tap_new(TAP_SHA256, io_sink_new(sink_write, w));
     w->check = wal_check_new(spec->system_identifier, spec->segment_size,
-                             io_compress_new(spec->compress, w->stored));
+                             io_compress_stored_new(spec->compress, 0, w->stored));
     w->chain = io_tap_new(TAP_XXH3_128, w->check);
     w->history_stored = io_tap_new(TAP_SHA256, io_sink_new(sink_write, w));
-    w->history = io_tap_new(TAP_XXH3_128, io_compress_new(spec->compress, w->history_stored));
+    w->history = io_tap_new(TAP_XXH3_128,
+                            io_compress_stored_new(spec->compress, 0, w->history_stored));
     return w;
 }
 

@@ -21,7 +21,7 @@
 #include "io/tap.h"
 #include "storage/storage.h"
 
-#define MANIFEST_FORMAT   2 /* that is written; 1 is read, too */
+#define MANIFEST_FORMAT   3 /* that is written; 1 and 2 are read, too */
 #define MANIFEST_LINE_MAX ((size_t) 16 * 1024 * 1024)
 #define SET_KEY_LEN       15 /* 14 digits and NUL */
 #define SET_SECTIONS_ALL  7

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <zstd.h>
 
 #include "base/str.h"
 #include "io/compress.h"
@@ -50,6 +51,8 @@ static char *make_data(void *ctx, size_t len)
     return data;
 }
 
+#define MEGABYTE ((size_t) 1048576)
+
 static void push(IoStage *chain, const char *data, size_t len, size_t step)
 {
     Error err = ERROR_INIT;
@@ -65,7 +68,7 @@ static void round_trip_threads(Compress codec, int threads, size_t len, size_t s
     char *data = make_data(ctx, len);
     Str *stored = str_new(ctx), *back = str_new(ctx);
     IoStage *out = io_buffer_new(
-        io_compress_threads_new(codec, threads, io_sink_new(sink_str, stored)));
+        io_compress_stored_new(codec, threads, io_sink_new(sink_str, stored)));
     IoStage *in = io_decompress_new(codec.method, io_sink_new(sink_str, back));
 
     /* Twice, so that reset is seen to work. */
@@ -108,7 +111,15 @@ static void test_round_trip(void **state UNUSED)
         round_trip(all_codecs[i], 5000, 1);
         round_trip(all_codecs[i], IO_BUFFER_SIZE, IO_BUFFER_SIZE);
         round_trip(all_codecs[i], 3 * IO_BUFFER_SIZE + 17, 4099);
-        round_trip(all_codecs[i], (size_t) 3 * 1024 * 1024 + 1, (size_t) 2 * 1024 * 1024);
+        round_trip(all_codecs[i], 3 * MEGABYTE + 1, 2 * MEGABYTE);
+    }
+    for (int level = 1; level <= 4; level++)
+    {
+        const Compress codec = {COMPRESS_ZSTD, level};
+        round_trip(codec, MEGABYTE - 1, 30011);
+        round_trip(codec, MEGABYTE, MEGABYTE);
+        round_trip(codec, 2 * MEGABYTE, 30011);
+        round_trip(codec, 3 * MEGABYTE + 1, 3 * MEGABYTE + 1);
     }
     /* Once only: this level takes hundreds of megabytes. */
     round_trip((Compress){COMPRESS_ZSTD, 22}, 100000, 1000);
@@ -229,7 +240,37 @@ static void test_damage(void **state UNUSED)
     damage((Compress){COMPRESS_GZIP, 6});
 }
 
-/* Two frames one after the other are what stock tools accept; a chunk is exactly one. */
+/* Frames of a megabyte: what a repository has of the fast levels. */
+static void test_frames(void **state UNUSED)
+{
+    void *ctx = mem_context(NULL, "test");
+    const size_t len = 2 * MEGABYTE + 5;
+    char *data = make_data(ctx, len);
+    Str *stored = str_new(ctx);
+    IoStage *out = io_compress_stored_new((Compress){COMPRESS_ZSTD, 1}, 0,
+                                          io_sink_new(sink_str, stored));
+    Decoder d = new_decoder(COMPRESS_ZSTD, data, len);
+    size_t at = 0;
+    Error err;
+
+    push(out, data, len, len);
+    io_free(out);
+    for (size_t i = 0; i < 3; i++)
+    {
+        const char *frame = stored->data + at;
+        assert_int_equal(ZSTD_getFrameContentSize(frame, stored->len - at), i < 2 ? MEGABYTE : 5);
+        at += ZSTD_findFrameCompressedSize(frame, stored->len - at);
+        if (i < 2) /* one that is not there is found by the length */
+            refuse(&d, stored->data, at, at);
+    }
+    assert_int_equal(at, stored->len);
+    assert_true(decode(&d, stored->data, stored->len, 4099, &err));
+    refuse(&d, stored->data, stored->len - 1, 4099);
+    io_free(d.in);
+    mem_free(ctx);
+}
+
+/* A second frame is what stock tools accept; pgark makes it with zstd only. */
 static void test_second_frame(void **state UNUSED)
 {
     void *ctx = mem_context(NULL, "test");
@@ -239,13 +280,20 @@ static void test_second_frame(void **state UNUSED)
         Str *stored = str_new(ctx);
         IoStage *out = io_compress_new(all_codecs[i], io_sink_new(sink_str, stored));
         Decoder d = new_decoder(all_codecs[i].method, "abcabc", 6);
+        Error err;
 
         push(out, "abc", 3, 3);
         io_reset(out);
         push(out, "abc", 3, 3);
         io_free(out);
-        refuse(&d, stored->data, stored->len, 5);
-        refuse(&d, stored->data, stored->len, stored->len);
+        if (all_codecs[i].method == COMPRESS_ZSTD)
+            assert_true(decode(&d, stored->data, stored->len, 5, &err) &&
+                        decode(&d, stored->data, stored->len, stored->len, &err));
+        else
+        {
+            refuse(&d, stored->data, stored->len, 5);
+            refuse(&d, stored->data, stored->len, stored->len);
+        }
         io_free(d.in);
     }
     mem_free(ctx);
@@ -455,10 +503,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_threads),      cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_reset_midway), cmocka_unit_test(test_damage),
-        cmocka_unit_test(test_second_frame), cmocka_unit_test(test_sink_error),
-        cmocka_unit_test(test_tap),          cmocka_unit_test(test_limit),
-        cmocka_unit_test(test_text_rows),    cmocka_unit_test(test_binary_rows),
-        cmocka_unit_test(test_parse),
+        cmocka_unit_test(test_second_frame), cmocka_unit_test(test_frames),
+        cmocka_unit_test(test_sink_error),   cmocka_unit_test(test_tap),
+        cmocka_unit_test(test_limit),        cmocka_unit_test(test_text_rows),
+        cmocka_unit_test(test_binary_rows),  cmocka_unit_test(test_parse),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

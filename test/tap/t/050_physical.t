@@ -40,7 +40,7 @@ my $verified = pgark_json([ 'verify', $key, '--repo', $repo ], 'verify');
 ok($verified->{physical}{wal_records_read}, 'pg_waldump has read the WAL up to the restore point');
 pgark_ok([ 'verify', $key, '--repo', $repo, '--quick' ], 'verify --quick');
 my $manifest = manifest($repo, $key);
-is($manifest->{set}[0]{format}, 2, 'its format is one that programs for rows refuse');
+is($manifest->{set}[0]{format}, 3, 'its format is one that programs for rows refuse');
 my ($physical) = @{ $manifest->{physical} };
 like($physical->{restore_point}, qr/^pgark_${key}_[0-9a-f]{8}$/, 'the restore point has the key in its name');
 is($physical->{data_checksums}, JSON::PP::true(), 'data checksums are recorded');
