@@ -9,6 +9,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $node  = physical_server('one');
+$node->safe_psql('postgres', $_) for 'ALTER SYSTEM SET full_page_writes = on', 'SELECT pg_reload_conf()'; # as backups of standbys want it
 my $space = PostgreSQL::Test::Utils::tempdir_short();
 my $dir   = PostgreSQL::Test::Utils::tempdir('basebackup');
 $node->safe_psql('postgres', "CREATE TABLESPACE elsewhere LOCATION '$space'");
@@ -71,6 +72,26 @@ my $standby = starts('standby', $place, 1);
 $node->safe_psql('postgres', 'CREATE TABLE later AS SELECT 1 AS i');
 wait_for_query($standby, 'postgres', q{SELECT to_regclass('later') IS NOT NULL}, 'standby: it follows the server');
 is($node->safe_psql('postgres', 'SELECT active FROM pg_replication_slots'), 't', 'standby: by its slot');
+my @of_standby = ('basebackup', '-d', conninfo($standby), '-c', 'fast', '-N');
+my $space_there = $elsewhere;
+($place, $elsewhere) = fresh();
+pgark_ok([ @of_standby, '-D', $place, '-T', "$space_there=$elsewhere" ], 'of a standby');
+is_sound('of a standby', $place);
+starts('of a standby', $place)->stop;
+
+# ---- a standby that is promoted in the middle
+my $slow = pgark_start(@of_standby, '-D', "$dir/promoted", '-T', "$space_there=$dir/promoted_space", '-r', '1M');
+wait_for_query($standby, 'postgres', q{SELECT count(*) = 1 FROM pg_stat_activity WHERE application_name = 'pgark basebackup'
+    AND wait_event = 'BaseBackupThrottle'}, 'promoted: files are on their way');
+$standby->promote;
+my ($code, undef, $said) = pgark_finish($slow);
+is($code, 1, 'promoted: the backup fails');
+like($said, qr/it was promoted/, 'promoted: and says why');
+ok(!-e "$dir/$_", "promoted: no $_ is left") for qw(promoted promoted_space);
+no_slots('promoted', $standby);
+($place, $elsewhere) = fresh();
+pgark_ok([ @of_standby, '-D', $place, '-T', "$space_there=$elsewhere" ], 'of who was promoted');
+is_sound('of who was promoted', $place);
 $standby->stop;
 pgark_fails([ @base, '-D', "$dir/none", '-C', '-S', 'standby1' ], qr/slot.*standby1.*already exists/, 'a slot that is there');
 ok(!-e "$dir/none", 'a slot that is there: no directory is left');
