@@ -95,6 +95,7 @@ static bool make_request(void *ctx, const Options *o, BasebackupRequest *r, Erro
     r->manifest_checksums = options_flag(o, OPT_NO_MANIFEST) ? NULL : checksums;
     r->manifest_encode = options_flag(o, OPT_MANIFEST_FORCE_ENCODE);
     r->no_verify = options_flag(o, OPT_NO_VERIFY_CHECKSUMS);
+    r->incremental = options_string(o, OPT_BASE_INCREMENTAL);
     r->wal_directory = options_string(o, OPT_WALDIR);
     r->no_sync = options_flag(o, OPT_NO_SYNC);
     r->no_clean = options_flag(o, OPT_NO_CLEAN);

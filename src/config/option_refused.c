@@ -25,8 +25,6 @@ static const OptionRefused table[] = {
      "--format=auto, text or binary says how rows are stored; \"pgark export\" writes what pg_dump "
      "would."},
     {"format", 'F', CMD_RESTORE, "a set says itself how it is stored", "Leave it out."},
-    {"incremental", 'i', COPIES, "what a base backup is incremental to is known of sets only",
-     "Use pg_basebackup for an incremental copy that is no set."},
     {"list", 'l', TARGETS, "a set has no list to be edited",
      "\"pgark show\" lists tables; for a list of all entries use \"pgark export "
      "--format=directory\" and pg_restore -l."},

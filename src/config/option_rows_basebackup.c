@@ -154,6 +154,18 @@ static const OptionSpec rows[] = {
         .help = "the same as --compress=gzip",
     },
     {
+        .id = OPT_BASE_INCREMENTAL,
+        .name = "incremental",
+        .short_name = 'i',
+        .type = OPTION_FILE,
+        .group = GROUP_PHYSICAL,
+        .commands = CMD_BASEBACKUP,
+        .arg = "OLD-MANIFEST",
+        .help = "leave out what has not changed since the backup whose manifest this is",
+        .more = "From PostgreSQL 17 on, with summarize_wal. pg_combinebackup makes a data "
+                "directory of the earlier backup and this one.",
+    },
+    {
         .id = OPT_MANIFEST_CHECKSUMS,
         .name = "manifest-checksums",
         .type = OPTION_WORD,

@@ -205,10 +205,11 @@ typedef enum OptionId
     OPT_BASE_SLOT,           /* -S --slot */
     OPT_CREATE_SLOT,         /* -C */
     OPT_NO_SLOT,
-    OPT_BASE_PROGRESS, /* -P --progress */
-    OPT_MAX_RATE,      /* -r */
-    OPT_BASE_COMPRESS, /* -Z --compress */
-    OPT_BASE_GZIP,     /* -z */
+    OPT_BASE_PROGRESS,    /* -P --progress */
+    OPT_MAX_RATE,         /* -r */
+    OPT_BASE_COMPRESS,    /* -Z --compress */
+    OPT_BASE_GZIP,        /* -z */
+    OPT_BASE_INCREMENTAL, /* -i --incremental */
     OPT_MANIFEST_CHECKSUMS,
     OPT_MANIFEST_FORCE_ENCODE,
     OPT_NO_MANIFEST,

@@ -7,6 +7,8 @@
 #define ONE_COPY   150000 /* servers from here on send all archives through one COPY */
 #define SPACES_MAX 100000
 
+#define STATE_NOT_READY "55000" /* of an object that a command needs */
+
 typedef struct Run
 {
     PgConn *conn;
@@ -17,6 +19,7 @@ typedef struct Run
     int answers;   /* rows of the server's so far: start, tablespaces, end */
     size_t copies; /* COPYs so far */
     bool manifest; /* one was asked for */
+    bool incremental;
 } Run;
 
 /* ---- the command ---- */
@@ -258,6 +261,20 @@ static bool read_copy(Run *run, Error *err)
     }
 }
 
+/* What the server says of summaries that it has not, or not any more, is its reason. */
+static bool failed(const Run *run, const PGresult *res, Error *err)
+{
+    char text[400];
+    const char *hint = PQresultErrorField(res, PG_DIAG_MESSAGE_HINT);
+    pg_conn_error(run->conn, res, err, "the base backup failed");
+    if (run->incremental && pg_sqlstate_is(err, STATE_NOT_READY))
+        error_hint(err, "A backup without --incremental is what later ones can be built on again; "
+                        "wal_summary_keep_time says how long the server keeps summaries.");
+    else if (hint != NULL)
+        error_hint(err, "%s", str_one_line(text, sizeof(text), hint));
+    return false;
+}
+
 static bool read_results(Run *run, Error *err)
 {
     for (;;)
@@ -279,7 +296,7 @@ static bool read_results(Run *run, Error *err)
         case PGRES_COMMAND_OK:
             break;
         default:
-            return pg_conn_error(run->conn, res, err, "the base backup failed");
+            return failed(run, res, err);
         }
         if (!ok)
             return false;
@@ -294,7 +311,8 @@ bool base_backup_run(PgConn *conn, const BaseBackupOptions *options, const BaseB
                .sink = sink,
                .end = ret,
                .ctx = tmp,
-               .manifest = options->manifest_checksums != NULL};
+               .manifest = options->manifest_checksums != NULL,
+               .incremental = options->incremental};
     const char *command = make_command(tmp, conn, options, err);
     return command != NULL && pg_send(conn, command, err) && read_results(&run, err);
 }

@@ -72,7 +72,7 @@ bool base_backup_upload_end(PgConn *conn, Error *err) MUST_CHECK;
 
 /* base_backup_run takes a base backup through a walsender; what the server calls a failure of checksums comes
  * as an error, when everything has been sent. After a failure the connection is of no more use.
- * ERR_QUERY, also for an answer of another shape. */
+ * ERR_QUERY, also for an answer of another shape; with the server's hint, or one of ours. */
 bool base_backup_run(PgConn *conn, const BaseBackupOptions *options, const BaseBackupSink *sink,
                      BaseBackupEnd *ret, Error *err) MUST_CHECK;
 

@@ -7,7 +7,6 @@
 #include "physical/object_read.h"
 
 #define SUMMARIES_SINCE 170000
-#define STATE_NOT_READY "55000" /* of an object that a command needs */
 
 /* ---- before anything is begun ---- */
 
@@ -293,18 +292,6 @@ static bool upload_manifest(const BaseNode *node, Storage *st, Error *err)
            error_prefix(err, "the manifest of set %s", e->key);
 }
 
-/* What the server says of summaries that it has not, or not any more, is its reason. */
-static bool take_backup(BaseNode *node, const BaseBackupOptions *options,
-                        const BaseBackupSink *sink, BaseBackupEnd *ret, Error *err)
-{
-    if (base_backup_run(node->walsender, options, sink, ret, err))
-        return true;
-    if (options->incremental && pg_sqlstate_is(err, STATE_NOT_READY))
-        error_hint(err, "A backup without --incremental is what later ones can be built on again; "
-                        "wal_summary_keep_time says how long the server keeps summaries.");
-    return false;
-}
-
 static bool copy(BaseNode *node, Storage *st, const char *key, const char *set_dir, Error *err)
 {
     const BaseBackupOptions options = {.label = mem_printf(node->ctx, "pgark %s", key),
@@ -325,7 +312,8 @@ static bool copy(BaseNode *node, Storage *st, const char *key, const char *set_d
     node->to = base_store_sink(node->store);
     if (node->earlier != NULL && !upload_manifest(node, st, err))
         return false;
-    if (!take_backup(node, &options, &sink, &end, err) || !base_store_finish(node->store, err))
+    if (!base_backup_run(node->walsender, &options, &sink, &end, err) ||
+        !base_store_finish(node->store, err))
         return false;
     if (end.timeline != node->record.timeline)
         return error_set(err, ERR_CHANGED,

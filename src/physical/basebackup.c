@@ -6,6 +6,8 @@
  */
 #include "physical/basebackup.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,7 +16,9 @@
 #include "physical/basebackup_parts.h"
 #include "physical/wal_receive.h"
 
-#define SERVER_COMPRESSES 150000
+#define SERVER_COMPRESSES  150000
+#define SERVER_INCREMENTAL 170000
+#define UPLOAD_SIZE        ((size_t) 65536)
 
 typedef struct Run
 {
@@ -26,6 +30,7 @@ typedef struct Run
     PgConn *walsender;
     ReplicationSystem server;
     uint64_t segment_size;
+    int earlier; /* the manifest of the earlier backup, open; -1: there is none */
     BasebackupForm *form;
     ProgressNode *progress;
     PgConn *wal_conn; /* until wal has taken it over */
@@ -49,7 +54,61 @@ bool basebackup_place(void *ctx, const char *path, BasebackupPlace *ret, Error *
     return ret->storage != NULL;
 }
 
+/* ---- the earlier backup ---- */
+
+static bool open_earlier(Run *run, Error *err)
+{
+    struct stat st;
+    const char *path = run->request->incremental;
+    if (path == NULL)
+        return true;
+    run->earlier = open(path, O_RDONLY | O_CLOEXEC);
+    if (run->earlier < 0 || fstat(run->earlier, &st) != 0)
+        return error_set(err, ERR_USAGE, "--incremental: cannot open %s: %s", path,
+                         strerror(errno));
+    return (S_ISREG(st.st_mode) && st.st_size > 0) ||
+           error_set(err, ERR_USAGE, "--incremental: %s is not the manifest of a backup", path);
+}
+
+/* The server reads it, and says what it does not understand. */
+static bool upload_earlier(const Run *run, Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "manifest");
+    char *buffer = mem_array(tmp, char, UPLOAD_SIZE);
+    ssize_t n;
+    if (run->earlier < 0)
+        return true;
+    if (!base_backup_upload_begin(run->walsender, err))
+        return false;
+    while ((n = read(run->earlier, buffer, UPLOAD_SIZE)) > 0)
+        if (!base_backup_upload(run->walsender, buffer, (size_t) n, err))
+            return false;
+    if (n < 0)
+        return error_errno(err, ERR_STORAGE, "cannot read %s", run->request->incremental);
+    return base_backup_upload_end(run->walsender, err);
+}
+
 /* ---- the server ---- */
+
+static bool check_version(const Run *run, Error *err)
+{
+    const BasebackupRequest *r = run->request;
+    int version = PQserverVersion(run->walsender->raw);
+    if (version < 130000)
+        return error_set(err, ERR_CONNECT, "server version %d is too old, pgark needs 13 or newer",
+                         version / 10000);
+    if (r->server_compress != COMPRESS_NONE && version < SERVER_COMPRESSES)
+    {
+        error_set(err, ERR_USAGE, "--compress: servers compress from PostgreSQL 15 on, this is %d",
+                  version / 10000);
+        return error_hint(err, "Leave server- out.");
+    }
+    return r->incremental == NULL || version >= SERVER_INCREMENTAL ||
+           error_set(err, ERR_USAGE,
+                     "--incremental: servers know what has changed from PostgreSQL 17 on, this is "
+                     "%d",
+                     version / 10000);
+}
 
 static bool connect_server(Run *run, Error *err)
 {
@@ -57,17 +116,8 @@ static bool connect_server(Run *run, Error *err)
                                       err);
     if (run->walsender == NULL || !replication_identify(run->walsender, &run->server, err))
         return false;
-    if (PQserverVersion(run->walsender->raw) < 130000)
-        return error_set(err, ERR_CONNECT, "server version %d is too old, pgark needs 13 or newer",
-                         PQserverVersion(run->walsender->raw) / 10000);
-    if (run->request->server_compress != COMPRESS_NONE &&
-        PQserverVersion(run->walsender->raw) < SERVER_COMPRESSES)
-    {
-        error_set(err, ERR_USAGE, "--compress: servers compress from PostgreSQL 15 on, this is %d",
-                  PQserverVersion(run->walsender->raw) / 10000);
-        return error_hint(err, "Leave server- out.");
-    }
-    return wal_stream_segment_size(run->walsender, &run->segment_size, err);
+    return check_version(run, err) &&
+           wal_stream_segment_size(run->walsender, &run->segment_size, err);
 }
 
 static bool make_slot(Run *run, Error *err)
@@ -213,6 +263,7 @@ static bool copy(Run *run, Error *err)
                                        .no_estimate = r->no_estimate,
                                        .manifest_encode = r->manifest_encode,
                                        .manifest_checksums = r->manifest_checksums,
+                                       .incremental = r->incremental != NULL,
                                        .compression = compressed ? compress_name(r->server_compress)
                                                                  : NULL,
                                        .compression_detail = r->server_detail};
@@ -224,7 +275,8 @@ static bool copy(Run *run, Error *err)
                                  .progress = sink_progress,
                                  .arg = &to};
     BaseBackupEnd end;
-    if (!make_slot(run, err) || !base_backup_run(run->walsender, &options, &sink, &end, err))
+    if (!upload_earlier(run, err) || !make_slot(run, err) ||
+        !base_backup_run(run->walsender, &options, &sink, &end, err))
         return false;
     run->result->stop_lsn = end.lsn;
     return run->wal == NULL || wal_receive_finish(run->wal, end.lsn, err);
@@ -233,7 +285,8 @@ static bool copy(Run *run, Error *err)
 static bool run_all(Run *run, Error *err)
 {
     const BasebackupRequest *r = run->request;
-    if (!connect_server(run, err) || (r->directory != NULL && !restore_dir_make(&run->dir, err)))
+    if (!open_earlier(run, err) || !connect_server(run, err) ||
+        (r->directory != NULL && !restore_dir_make(&run->dir, err)))
         return false;
     run->form = r->tar ? basebackup_tar_new(r, &run->dir) : basebackup_plain_new(r, &run->dir);
     return copy(run, err) && run->form->ops->end(run->form, recovery_text(run), err);
@@ -255,6 +308,7 @@ bool basebackup_run(const BasebackupRequest *request, Cancel *cancel, Progress *
                .cancel = cancel,
                .result = ret,
                .ctx = ctx,
+               .earlier = -1,
                .progress = progress_node(progress, 0)};
     *ret = (BasebackupResult){.bytes = 0};
     if (request->directory != NULL &&
@@ -267,6 +321,8 @@ bool basebackup_run(const BasebackupRequest *request, Cancel *cancel, Progress *
     wal_receive_free(run.wal);
     pg_conn_close(run.wal_conn);
     pg_conn_close(run.walsender);
+    if (run.earlier >= 0)
+        close(run.earlier);
     if (run.form != NULL && !ok && !request->no_clean)
         run.form->ops->clear(run.form);
     if (run.form != NULL)

@@ -46,6 +46,7 @@ typedef struct BasebackupRequest
     const char *manifest_checksums; /* NULL: no manifest */
     bool manifest_encode;           /* all names in it as hexadecimal digits */
     bool no_verify;
+    const char *incremental; /* file: the manifest of the backup that it is incremental to; NULL */
     const BasebackupMap *maps; /* not with tar */
     size_t map_count;
     const char *wal_directory; /* pg_wal is a link to it; NULL: it is not; not with tar */
@@ -61,7 +62,7 @@ typedef struct BasebackupResult
 } BasebackupResult;
 
 /* basebackup_run takes it. The directory must be empty or not there (ERR_EXISTS); after a failure it is again,
- * unless no_clean. What has gone to standard output by then is not a whole archive. Blocks. */
+ * unless no_clean. ERR_USAGE: the earlier manifest cannot be read, or the server does not do what is asked. What has gone to standard output by then is not a whole archive. Blocks. */
 bool basebackup_run(const BasebackupRequest *request, Cancel *cancel, Progress *progress,
                     BasebackupResult *ret, Error *err) MUST_CHECK;
 

@@ -450,6 +450,8 @@ static const struct
     {OPT_PGDATA, {"basebackup", "-D", "-", "-Ft", "-X", "fetch"}},
     {OPT_BASE_GZIP, {"basebackup", "-D", "x", "-Ft", "-z"}},
     {OPT_BASE_GZIP, {"basebackup", "-D", "x", "-Ft", "--gzip"}},
+    {OPT_BASE_INCREMENTAL, {"basebackup", "-D", "x", "-i", "/old/backup_manifest"}},
+    {OPT_BASE_INCREMENTAL, {"basebackup", "-D", "x", "--incremental=/old/backup_manifest"}},
     {OPT_MANIFEST_FORCE_ENCODE, {"basebackup", "-D", "x", "--manifest-force-encode"}},
     {OPT_NO_ESTIMATE_SIZE, {"basebackup", "-D", "x", "--no-estimate-size"}},
     {OPT_STATUS_INTERVAL, {"basebackup", "-D", "x", "-s", "0"}},
@@ -482,7 +484,7 @@ static const struct
 } base_options[] = {
     {"pgdata", 'D', NULL},
     {"format", 'F', NULL},
-    {"incremental", 'i', "sets only"}, /* from 17 on */
+    {"incremental", 'i', NULL},
     {"max-rate", 'r', NULL},
     {"write-recovery-conf", 'R', NULL},
     {"target", 't', "on its own host"}, /* from 15 on */

@@ -168,6 +168,33 @@ $place->stop;
 IPC::Run::run([ 'pg_checksums', '--check', '-D', $place->data_dir ], '>', \$out, '2>', \$err);
 like($out, qr/^Bad checksums: +0$/m, 'checksums of all pages are right') or diag($err);
 
+# ---- basebackup --incremental: a copy that is no set
+my @copies = map { { data => "$dir/copy$_", space => "$dir/copy$_.space" } } 0 .. 1;
+my @copy   = ('basebackup', '-d', conninfo($node), '-c', 'fast', '-N');
+pgark_ok([ @copy, '-D', $copies[0]{data}, '-T', "$space=$copies[0]{space}" ], 'basebackup');
+$node->safe_psql('still', q{UPDATE big SET text = 'since then' WHERE i % 1000 = 0});
+pgark_ok([ @copy, '-D', $copies[1]{data}, '-T', "$space=$copies[1]{space}", '-i', "$copies[0]{data}/backup_manifest" ],
+    'basebackup --incremental');
+like(slurp_bytes("$copies[1]{data}/backup_label"), qr/^INCREMENTAL FROM LSN/m, 'basebackup --incremental: it is');
+command_ok([ 'pg_verifybackup', $copies[1]{data} ], 'basebackup --incremental: pg_verifybackup');
+my $joined = new_place('joined');
+rmdir $joined->data_dir;
+command_ok([ 'pg_combinebackup', '-N', '-o', $joined->data_dir, '-T', "$copies[1]{space}=$dir/joined.space", map { $_->{data} } @copies ],
+    'basebackup --incremental: pg_combinebackup');
+own_settings($joined);
+$joined->start;
+same_database($node, 'still', $joined, 'still', 'basebackup --incremental');
+drop_server($joined);
+spew_bytes("$dir/other_manifest", slurp_bytes("$copies[0]{data}/backup_manifest") =~ s/"System-Identifier": \d+/"System-Identifier": 1/r);
+pgark_fails([ @copy, '-D', "$dir/none", '-T', "$space=$dir/none.space", '-i', "$dir/other_manifest" ], qr/manifest/,
+    'basebackup --incremental: a manifest that is not right');
+ok(!-e "$dir/none", 'basebackup --incremental: nothing is left');
+$node->safe_psql('postgres', 'ALTER SYSTEM SET summarize_wal = off');
+$node->safe_psql('postgres', 'SELECT pg_reload_conf()');
+pgark_fails([ @copy, '-D', "$dir/none", '-T', "$space=$dir/none.space", '-i', "$copies[0]{data}/backup_manifest" ],
+    qr/summar.*hint: A backup without --incremental/s, 'basebackup --incremental: without summaries');
+$node->safe_psql('postgres', $_) for 'ALTER SYSTEM RESET summarize_wal', 'SELECT pg_reload_conf()';
+
 # ---- a damaged page among the changed blocks
 my $table = $node->safe_psql('still', q{SELECT pg_relation_filepath('big')});
 $node->safe_psql('still', q{UPDATE big SET text = 'again' WHERE ctid = '(5,1)'; CHECKPOINT});
