@@ -3,12 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <openssl/rand.h>
 #include <poll.h>
 #include <unistd.h>
 
 #include "base/parallel.h"
 #include "base/proc.h"
+#include "base/random.h"
 #include "base/str.h"
 #include "io/compress.h"
 #include "storage/storage.h"
@@ -268,10 +268,8 @@ static bool judge(const Feed *f, Error *err)
 bool psql_run(const PsqlRun *run, Error *err)
 {
     Feed f = {.run = run};
-    unsigned char bytes[(TOKEN_LEN - 1) / 2];
-    if (RAND_bytes(bytes, sizeof(bytes)) != 1)
-        return error_set(err, ERR_INTERNAL, "no random bytes are to be had");
-    str_hex(f.token, bytes, sizeof(bytes));
+    if (!random_hex(f.token, (TOKEN_LEN - 1) / 2, err))
+        return false;
     if (pipe2(f.in, O_CLOEXEC) != 0)
         return error_errno(err, ERR_INTERNAL, "could not create a pipe");
     fcntl(f.in[1], F_SETFL, O_NONBLOCK);

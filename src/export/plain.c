@@ -1,8 +1,7 @@
 /* export/plain.c - the contract is in plain.h. */
 #include "export/plain.h"
 
-#include <openssl/rand.h>
-
+#include "base/random.h"
 #include "base/str.h"
 #include "export/belongs.h"
 #include "export/large_objects.h"
@@ -425,13 +424,7 @@ static bool write_drops(Plain *p, Error *err)
 /* Nothing in the database can know it, so nothing else in the script looks like a mark. */
 static bool make_mark(Plain *p, Error *err)
 {
-    unsigned char bytes[(EXPORT_MARK_LEN - 1) / 2];
-    if (!p->request->marks)
-        return true;
-    if (RAND_bytes(bytes, sizeof(bytes)) != 1)
-        return error_set(err, ERR_INTERNAL, "no random bytes are to be had");
-    str_hex(p->mark, bytes, sizeof(bytes));
-    return true;
+    return !p->request->marks || random_hex(p->mark, (EXPORT_MARK_LEN - 1) / 2, err);
 }
 
 static bool write_mark_line(Plain *p, Error *err)

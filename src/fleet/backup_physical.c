@@ -7,9 +7,8 @@
  * cut.c, 4. WAL is received from before the start of each backup up to its restore point, so the set needs no
  * archive.
  */
-#include <openssl/rand.h>
-
 #include "base/clock.h"
+#include "base/random.h"
 #include "base/str.h"
 #include "fleet/backup_run_parts.h"
 #include "fleet/cut.h"
@@ -141,15 +140,10 @@ static bool make_points(BackupRun *run, const Points *points, Error *err)
  * repository, behind a run that has failed, of a set that has expired -, so it is not enough for a name. */
 static char *point_name(void *ctx, const char *key, Error *err)
 {
-    unsigned char bytes[POINT_RANDOM_BYTES];
     char hex[2 * POINT_RANDOM_BYTES + 1];
-    if (RAND_bytes(bytes, sizeof(bytes)) != 1)
-    {
-        error_set(err, ERR_INTERNAL, "no random bytes are to be had");
-        return NULL;
-    }
-    str_hex(hex, bytes, sizeof(bytes));
-    return mem_printf(ctx, POINT_OF_SET "%s_%s", key, hex);
+    return random_hex(hex, POINT_RANDOM_BYTES, err)
+               ? mem_printf(ctx, POINT_OF_SET "%s_%s", key, hex)
+               : NULL;
 }
 
 bool backup_physical(BackupRun *run, Error *err)

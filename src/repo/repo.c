@@ -4,9 +4,9 @@
 #include "repo/repo.h"
 
 #include <jansson.h>
-#include <openssl/rand.h>
 #include <unistd.h>
 
+#include "base/random.h"
 #include "base/str.h"
 #include "repo/part.h"
 
@@ -81,13 +81,11 @@ static bool read_marker(Repo *repo, Error *err)
 static bool write_marker(Repo *repo, Error *err)
 {
     AUTO(storage_writer_free) StorageWriter *w = NULL;
-    unsigned char id[ID_BYTES];
     char text[128];
     int len;
 
-    if (RAND_bytes(id, sizeof(id)) != 1)
-        return error_set(err, ERR_INTERNAL, "no random numbers to be had");
-    str_hex(repo->id, id, sizeof(id));
+    if (!random_hex(repo->id, ID_BYTES, err))
+        return false;
     len = snprintf(text, sizeof(text), "{\"format\":%d,\"id\":\"%s\"%s}\n", FORMAT_CURRENT,
                    repo->id,
                    repo->layout == LAYOUT_DAYS ? ",\"layout\":\"" LAYOUT_DAYS_NAME "\"" : "");

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "base/random.h"
 #include "base/str.h"
 
 static void test_grows(void **state UNUSED)
@@ -124,13 +125,34 @@ static void test_one_line_controls(void **state UNUSED)
     assert_string_equal(str_one_line(buf, sizeof(buf), "a\nb\tc\x1b[0m\x7f"), "a b c [0m ");
 }
 
+static void test_random(void **state UNUSED)
+{
+    char one[2 * RANDOM_HEX_MAX + 1];
+    char other[sizeof(one)];
+    Error err = ERROR_INIT;
+
+    memset(one, 'x', sizeof(one));
+    assert_true(random_hex(one, 4, &err));
+    assert_int_equal(strlen(one), 8);
+    assert_true(random_hex(one, RANDOM_HEX_MAX, &err) && random_hex(other, RANDOM_HEX_MAX, &err));
+    assert_int_equal(strspn(one, "0123456789abcdef"), 2 * RANDOM_HEX_MAX);
+    assert_string_not_equal(one, other);
+    assert_false(random_hex(one, RANDOM_HEX_MAX + 1, &err));
+    assert_int_equal(err.code, ERR_INTERNAL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_grows),        cmocka_unit_test(test_numbers),
-        cmocka_unit_test(test_bytes),        cmocka_unit_test(test_duration),
-        cmocka_unit_test(test_equal),        cmocka_unit_test(test_hex),
-        cmocka_unit_test(test_one_line_cut), cmocka_unit_test(test_one_line_controls),
+        cmocka_unit_test(test_random),
+        cmocka_unit_test(test_grows),
+        cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_bytes),
+        cmocka_unit_test(test_duration),
+        cmocka_unit_test(test_equal),
+        cmocka_unit_test(test_hex),
+        cmocka_unit_test(test_one_line_cut),
+        cmocka_unit_test(test_one_line_controls),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
