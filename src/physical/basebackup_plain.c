@@ -167,7 +167,7 @@ static bool plain_end(BasebackupForm *f, const char *recovery, Error *err)
            (recovery == NULL || restore_files_recover(&p->tree, recovery, "standby.signal", err)) &&
            (p->form.request->no_sync || p->wal_dir.path == NULL ||
             restore_dir_sync(&p->wal_dir, err)) &&
-           restore_files_settle(&p->tree, err);
+           restore_files_settle(&p->tree, err) && restore_files_admit(&p->tree, err);
 }
 
 static void plain_clear(const BasebackupForm *f)

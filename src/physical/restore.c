@@ -365,20 +365,46 @@ static bool seal(void *arg, size_t i, Error *err)
            error_prefix(err, "node %d", tree->record->content);
 }
 
+static bool admit(void *arg, size_t i, Error *err)
+{
+    const PhysicalRestore *r = arg;
+    return restore_files_admit(&r->trees[i], err) ||
+           error_prefix(err, "node %d", r->trees[i].record->content);
+}
+
+static bool release(void *arg, size_t i, Error *err)
+{
+    const PhysicalRestore *r = arg;
+    return restore_files_release(&r->trees[i], err) ||
+           error_prefix(err, "node %d", r->trees[i].record->content);
+}
+
+static bool on_all(PhysicalRestore *r, ParallelFn fn, Error *err)
+{
+    return parallel_run(r->tree_count, fn, r, r->cancel, err);
+}
+
+static bool meet(const PhysicalRestore *r, PhysicalStage stage, Error *err)
+{
+    return r->request->meet == NULL || r->request->meet(r->request->meet_arg, stage, err);
+}
+
 static bool finish(PhysicalRestore *r, Error *err)
 {
-    if (r->request->finish == NULL)
-        return true;
     PhysicalDirectory *directories = mem_array(r->ctx, PhysicalDirectory, r->tree_count);
     for (size_t i = 0; i < r->tree_count; i++)
         directories[i] = (PhysicalDirectory){.content = r->trees[i].record->content,
                                              .path = r->trees[i].data.path};
-    if (!r->request->finish(r->request->finish_arg, directories, r->tree_count, err))
-        return false;
-    for (size_t i = 0; i < r->tree_count; i++)
-        if (!restore_files_release(&r->trees[i], err))
-            return false;
-    return true;
+    return r->request->finish(r->request->finish_arg, directories, r->tree_count, err);
+}
+
+/* No node's server can start before all nodes have all that they need. */
+static bool let_start(PhysicalRestore *r, Error *err)
+{
+    bool held = r->request->finish != NULL;
+    return on_all(r, seal, err) && (!held || (on_all(r, admit, err) && finish(r, err))) &&
+           meet(r, PHYSICAL_WRITTEN, err) && on_all(r, held ? release : admit, err) &&
+           meet(r, PHYSICAL_WHOLE, err);
 }
 
 /* ---- all ---- */
@@ -405,7 +431,7 @@ static bool make_trees(PhysicalRestore *r, Progress *progress, Error *err)
         tree->no_sync = r->request->no_sync;
         tree->check = manifest_check_new();
         tree->names = r->chain.count > 1 ? name_set_new(NULL) : NULL;
-        tree->progress = progress_node(progress, i);
+        tree->progress = progress_node(progress, r->request->one_progress ? 0 : i);
         snprintf(tree->progress->label, sizeof(tree->progress->label), "node %d",
                  r->request->directories[i].content);
         if (!check_tree(r, &r->request->directories[i], tree, err))
@@ -463,7 +489,9 @@ static bool fill(PhysicalRestore *r, Progress *progress, Error *err)
     for (size_t set = 0; ok && set < r->chain.count; set++)
         ok = fill_set(r, set, err);
     progress_phase(progress, "checking and syncing");
-    ok = ok && parallel_run(r->tree_count, seal, r, r->cancel, err) && finish(r, err);
+    ok = ok && let_start(r, err);
+    for (size_t i = 0; !ok && i < r->tree_count; i++)
+        restore_files_withdraw(&r->trees[i]);
     for (size_t i = 0; !ok && i < made; i++)
         restore_dir_clear(directory_at(r, i));
     for (size_t i = 0; i < made; i++)
@@ -523,7 +551,8 @@ bool physical_restore(void *ctx, Repo *repo, const char *set_dir,
                          .cancel = cancel};
     progress_phase(progress, "checking");
     bool ok = chain_open(repo, ctx, set_dir, ret->manifest, &r.chain, err) && find_repo(&r, err) &&
-              make_trees(&r, progress, err) && fill(&r, progress, err);
+              make_trees(&r, progress, err) && meet(&r, PHYSICAL_CHECKED, err) &&
+              fill(&r, progress, err);
     if (ok)
         report(&r, ret);
     chain_close(&r.chain);

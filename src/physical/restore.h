@@ -6,9 +6,10 @@
  *
  * Nothing is changed before everything that can be known is checked: the set's records, all directories, room.
  * Then workers take pieces of the servers' tar streams and write files, each byte proven by the set's hashes,
- * each file by the server's own manifest. What lets a server start comes last: settings, then - all before it
- * durable - global/pg_control. So a directory that is not complete is never mistaken for one that is. A restore
- * that fails removes what it has written; one that is killed leaves directories that no server starts from.
+ * each file by the server's own manifest. What lets a server start comes last, when all nodes have all else: settings,
+ * then - all before it durable - global/pg_control. So a directory that is not complete is never mistaken for one that is. A
+ * restore that fails removes what it has written, global/pg_control first; one that is killed leaves directories that no
+ * server starts from.
  */
 #ifndef PGARK_PHYSICAL_RESTORE_H
 #define PGARK_PHYSICAL_RESTORE_H
@@ -17,6 +18,14 @@
 #include "physical/recovery_target.h"
 #include "repo/repo.h"
 #include "report/progress.h"
+
+/* How far a restore is that stands and falls with others. */
+typedef enum PhysicalStage
+{
+    PHYSICAL_CHECKED, /* all that can be known before is checked, and nothing is written */
+    PHYSICAL_WRITTEN, /* all is written, and durable, but for what lets servers start */
+    PHYSICAL_WHOLE,   /* servers can start */
+} PhysicalStage;
 
 /* Where a node of the set goes. */
 typedef struct PhysicalDirectory
@@ -53,6 +62,11 @@ typedef struct PhysicalRestoreRequest
      * (recovery.h, held), with the absolute paths of the directories. A failure of it is one of the restore. */
     bool (*finish)(void *arg, const PhysicalDirectory *directories, size_t count, Error *err);
     void *finish_arg;
+    /* NULL; or called at each stage, which it leaves when all others are as far; a failure of it is one of the
+     * restore. */
+    bool (*meet)(void *arg, PhysicalStage stage, Error *err);
+    void *meet_arg;
+    bool one_progress; /* all nodes are counted in the first of progress */
 } PhysicalRestoreRequest;
 
 /* What has become of a node. */

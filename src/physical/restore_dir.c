@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -120,6 +121,15 @@ bool restore_dir_overlap(const RestoreDir *a, const RestoreDir *b)
     return strncmp(a->path, b->path, less) == 0 && (longer[less] == '\0' || longer[less] == '/');
 }
 
+/* From here on no other process of ours takes it, also one that found it empty when we did. Where a file system has
+ * no such locks, files that must be new have to do. */
+static bool take(const RestoreDir *dir, Error *err)
+{
+    if (flock(dir->fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+        return error_set(err, ERR_EXISTS, "%s is being written to by somebody else", dir->path);
+    return dir->made || check_empty(dir->path, "it was empty a moment ago", err);
+}
+
 bool restore_dir_make(RestoreDir *dir, Error *err)
 {
     dir->made = mkdir(dir->path, 0700) == 0;
@@ -129,11 +139,13 @@ bool restore_dir_make(RestoreDir *dir, Error *err)
         return error_errno(err, ERR_STORAGE, "cannot change the mode of %s", dir->path);
     dir->fd = open(dir->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     dir->opened = dir->fd >= 0;
-    if (dir->opened)
+    if (dir->opened && take(dir, err))
         return true;
-    error_errno(err, ERR_STORAGE, "cannot open directory %s", dir->path);
-    if (dir->made)
+    if (!dir->opened)
+        error_errno(err, ERR_STORAGE, "cannot open directory %s", dir->path);
+    if (dir->made && !dir->opened)
         rmdir(dir->path);
+    restore_dir_close(dir);
     return false;
 }
 
@@ -154,6 +166,8 @@ void restore_dir_clear(const RestoreDir *dir)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "clear");
     Error err = ERROR_INIT;
+    if (!dir->opened)
+        return;
     Storage *st = storage_open(tmp, dir->path, &err);
     if (st == NULL || !storage_list(st, "", remove_entry, st, &err) ||
         (dir->made && rmdir(dir->path) != 0 && errno != ENOENT &&

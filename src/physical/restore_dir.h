@@ -25,12 +25,14 @@ bool restore_dir_check(void *ctx, const char *path, const char *what, RestoreDir
 /* restore_dir_overlap: they are the same, or one lies in the other. */
 bool restore_dir_overlap(const RestoreDir *a, const RestoreDir *b);
 
-/* restore_dir_make makes the directory unless it is there, with mode 0700, and opens it: from here on the kernel
- * keeps for restore_dir_sync what it could not write. restore_dir_close closes it, if it is open. */
+/* restore_dir_make makes the directory unless it is there, with mode 0700, and opens it: from here on it is locked, and
+ * the kernel keeps for restore_dir_sync what it could not write. ERR_EXISTS: it is locked, or not empty any more.
+ * restore_dir_close closes it, if it is open. */
 bool restore_dir_make(RestoreDir *dir, Error *err) MUST_CHECK;
 void restore_dir_close(RestoreDir *dir);
 
-/* restore_dir_clear removes everything in it, and it where it was made; what cannot be removed is warned about. */
+/* restore_dir_clear removes everything in one that is open, and it where it was made; what cannot be removed is
+ * warned about. */
 void restore_dir_clear(const RestoreDir *dir);
 
 /* restore_dir_space tells what this user can still write there, and on which device. */

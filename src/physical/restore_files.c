@@ -577,7 +577,7 @@ static bool sync_directory(const char *path, Error *err)
     return ok;
 }
 
-static bool name_control(const RestoreTree *tree, Error *err)
+bool restore_files_admit(const RestoreTree *tree, Error *err)
 {
     char from[PATH_MAX];
     char to[PATH_MAX];
@@ -587,6 +587,15 @@ static bool name_control(const RestoreTree *tree, Error *err)
         return error_errno(err, ERR_STORAGE, "cannot rename %s to %s", from, to);
     *strrchr(to, '/') = '\0';
     return tree->no_sync || sync_directory(to, err);
+}
+
+/* What cannot be removed now is told when all is removed. */
+void restore_files_withdraw(const RestoreTree *tree)
+{
+    char path[PATH_MAX];
+    snprintf(path, sizeof(path), "%s/%s", tree->data.path, CONTROL);
+    if (tree->data.opened)
+        unlink(path);
 }
 
 /* ---- backup_label of an incremental backup ---- */
@@ -664,10 +673,9 @@ bool restore_files_recover(RestoreTree *tree, const char *settings, const char *
     return append_settings(tree, settings, err) && write_file(tree, signal, "", err);
 }
 
-bool restore_files_settle(RestoreTree *tree, Error *err)
+bool restore_files_settle(const RestoreTree *tree, Error *err)
 {
-    return set_modes(tree, err) && (tree->no_sync || sync_all(tree, err)) &&
-           name_control(tree, err);
+    return set_modes(tree, err) && (tree->no_sync || sync_all(tree, err));
 }
 
 bool restore_files_seal(RestoreTree *tree, const Recovery *recovery, Error *err)

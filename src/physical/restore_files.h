@@ -65,11 +65,14 @@ bool restore_files_whole(const RestoreTree *tree, Error *err) MUST_CHECK;
 IoStage *restore_files_manifest(RestoreTree *tree, Error *err);
 
 /* restore_files_recover adds settings to postgresql.auto.conf, and the empty file that says how a server starts:
- * recovery.signal or standby.signal. restore_files_settle sets the modes of directories, makes all durable (unless the
- * tree's no_sync), and then lets the server start: global/pg_control gets its name. */
+ * recovery.signal or standby.signal. restore_files_settle sets the modes of directories and makes all durable (unless the
+ * tree's no_sync). restore_files_admit then lets the server start: global/pg_control gets its name. restore_files_withdraw
+ * takes that away again, where it was given, from what is about to be removed. */
 bool restore_files_recover(RestoreTree *tree, const char *settings, const char *signal, Error *err)
     MUST_CHECK;
-bool restore_files_settle(RestoreTree *tree, Error *err) MUST_CHECK;
+bool restore_files_settle(const RestoreTree *tree, Error *err) MUST_CHECK;
+bool restore_files_admit(const RestoreTree *tree, Error *err) MUST_CHECK;
+void restore_files_withdraw(const RestoreTree *tree);
 
 /* restore_files_release takes RECOVERY_HOLD (recovery.h) away. */
 bool restore_files_release(const RestoreTree *tree, Error *err) MUST_CHECK;

@@ -2,6 +2,7 @@
 # missing or damaged never becomes one that starts.
 use strict;
 use warnings;
+use Fcntl ':flock';
 use File::Path qw(rmtree);
 use IPC::Run;
 use PgarkTest;
@@ -145,6 +146,11 @@ SKIP:
         qr/node 0, tablespace $oid: cannot create \S+ in \Q$links\E\/closed: Permission denied/, 'a parent that is closed, of a tablespace');
     refused([ '--map', "0=$links/sealed", '--tablespace-map', $spaces ], qr/--map 0: .*\Q$links\E\/sealed.*Permission denied/, 'a directory that is closed');
     chmod 0700, "$links/closed", "$links/sealed";
+}
+{
+    open my $taken, '<', "$links/real" or die "$links/real: $!";
+    flock($taken, LOCK_EX) or die "flock: $!";
+    refused([ '--map', "0=$links/real", '--tablespace-map', $spaces ], qr/\Q$links\E\/real is being written to by somebody else/, 'one that another restore has taken');
 }
 is_deeply([ map { glob "$links/$_/*" } qw(real closed sealed) ], [], 'nothing is in directories that were refused');
 refused([], qr/needs the directories to be named/, 'no directory');
