@@ -78,7 +78,8 @@ BEGIN
 END
 $$;
 
-/* pgark.report notes what an agent does, and gives what it was asked: 'cancel', 'proceed' or ''. Without a notification where the
+/* pgark.report notes what an agent does, and gives what it was asked: 'cancel', 'proceed' or ''. That it may go on from
+ * where it waits is over with the next phase. Without a notification where the
  * queue of the server is full: whoever waits also looks by himself. */
 CREATE FUNCTION pgark.report(key text, kind text, node integer, phase text, progress bigint[],
                              message text, outcome text, notify boolean) RETURNS text
@@ -92,7 +93,8 @@ BEGIN
             bytes = coalesce(progress[1], t.bytes), bytes_total = coalesce(progress[2], t.bytes_total),
             rows = coalesce(progress[3], t.rows), chunks = coalesce(progress[4], t.chunks),
             chunks_total = coalesce(progress[5], t.chunks_total),
-            message = report.message, outcome = report.outcome
+            message = report.message, outcome = report.outcome,
+            proceed = t.proceed AND t.phase = report.phase
         WHERE t.key = report.key AND t.kind = report.kind AND t.node = report.node
             AND t.role = session_user
         RETURNING CASE WHEN t.cancelled THEN 'cancel' WHEN t.proceed THEN 'proceed' ELSE '' END
@@ -123,7 +125,7 @@ END
 $$;
 COMMENT ON FUNCTION pgark.cancel(text) IS 'asks the agents of that key on this server to stop';
 
-/* pgark.proceed lets an agent go on that waits until all nodes are as far; only its own role does. */
+/* pgark.proceed lets an agent go on from the phase in which it waits until all nodes are as far; only its own role does. */
 CREATE FUNCTION pgark.proceed(key text, kind text, node integer) RETURNS void
     LANGUAGE plpgsql VOLATILE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$

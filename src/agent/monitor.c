@@ -25,9 +25,12 @@ struct AgentMonitor
     PgConn *conn;
     Cancel *own; /* of conn, never raised: the last report is sent when all else is cancelled */
     pthread_t thread;
-    int wake;    /* eventfd: a new phase, or the end */
-    int signals; /* signalfd or -1 */
-    int go;      /* eventfd: the coordinator lets us go on */
+    int wake;             /* eventfd: a new phase, or the end */
+    int signals;          /* signalfd or -1 */
+    int go;               /* eventfd: the coordinator lets us go on */
+    atomic_uint waits;    /* how often the agent has waited for others, this time included */
+    atomic_uint released; /* up to which of these times it may go on */
+    unsigned sent_waits;  /* of the report that is under way */
     _Atomic(const ProgressNode *) progress;
     _Atomic(const char *) phase;
     atomic_bool ended;
@@ -110,6 +113,8 @@ static void send_report(AgentMonitor *m, const char *message, const char *outcom
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "report");
     Error err = ERROR_INIT;
+    /* Before the phase is: an answer is never taken for one to a later time of waiting. */
+    m->sent_waits = atomic_load(&m->waits);
     const char *sql = report_sql(m, tmp, message, outcome, &err);
     m->looked = false;
     m->due_ms = clock_ms() + (atomic_load(&m->waiting) ? WAIT_MS : BEAT_MS);
@@ -125,8 +130,12 @@ static void judge(AgentMonitor *m, const PGresult *res)
         m->quiet = false;
         const char *asked = pg_cell(res, 0, 0);
         uint64_t one = 1;
-        if (str_equal(asked, "proceed") && write(m->go, &one, sizeof(one)) < 0)
-            stop(m, ERR_INTERNAL, "an eventfd cannot be written");
+        if (str_equal(asked, "proceed"))
+        {
+            atomic_store(&m->released, m->sent_waits);
+            if (write(m->go, &one, sizeof(one)) < 0)
+                stop(m, ERR_INTERNAL, "an eventfd cannot be written");
+        }
         if (str_equal(asked, "cancel"))
             stop(m, ERR_CANCELLED, "cancelled by pgark.cancel");
         else if (pg_cell_null(res, 0, 1))
@@ -312,11 +321,16 @@ bool agent_monitor_wait(AgentMonitor *m, const char *phase, const ProgressNode *
     if (progress != NULL)
         atomic_store(&m->progress, progress);
     atomic_store(&m->waiting, true);
-    agent_monitor_phase(m, phase);
+    atomic_store(&m->phase, phase);
+    unsigned own = atomic_fetch_add(&m->waits, 1) + 1;
+    wake_up(m);
     bool going = false;
     while (!going && cancel_check(cancel, err))
-        going = poll(fds, LENGTH_OF(fds), -1) > 0 && fds[0].revents != 0 &&
-                read(m->go, &count, sizeof(count)) == (ssize_t) sizeof(count);
+    {
+        if (poll(fds, LENGTH_OF(fds), -1) > 0 && fds[0].revents != 0 &&
+            read(m->go, &count, sizeof(count)) == (ssize_t) sizeof(count))
+            going = atomic_load(&m->released) == own;
+    }
     atomic_store(&m->waiting, false);
     return going;
 }

@@ -41,7 +41,7 @@ AgentMonitor *agent_monitor_start(const AgentMonitorSpec *spec, Error *err);
 void agent_monitor_phase(AgentMonitor *monitor, const char *phase);
 
 /* agent_monitor_wait reports phase, and blocks until the coordinator lets the agent go on: when all nodes
- * are as far. progress (NULL: as before) is what is reported from then on. ERR_CANCELLED. */
+ * are as far. An agent can wait several times, each time in another phase than the one before. progress (NULL: as before) is what is reported from then on. ERR_CANCELLED. */
 bool agent_monitor_wait(AgentMonitor *monitor, const char *phase, const ProgressNode *progress,
                         const Cancel *cancel, Error *err) MUST_CHECK;
 

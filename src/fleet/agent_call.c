@@ -12,6 +12,19 @@
 #define BYTEA_OID 17   /* pg_type.dat */
 #define LEAVE_MS  4000 /* for an agent that was told to end: pgark.launch kills it after 2.5 s */
 
+bool agent_barrier_meet(AgentBarrier *barrier, size_t stage, const Cancel *cancel, Error *err)
+{
+    struct pollfd fd = {.fd = cancel_fd(cancel), .events = POLLIN};
+    atomic_fetch_add(&barrier->reached[stage], 1);
+    while (atomic_load(&barrier->reached[stage]) < barrier->wanted)
+    {
+        if (!cancel_check(cancel, err))
+            return false;
+        poll(&fd, 1, MEET_MS);
+    }
+    return true;
+}
+
 /* ---- can there be one? ---- */
 
 bool agent_call_usable(PgConn *conn, bool *ret_usable, Error *why, Error *err)
@@ -32,7 +45,7 @@ bool agent_call_usable(PgConn *conn, bool *ret_usable, Error *why, Error *err)
     if (PQntuples(res) == 0)
     {
         error_set(why, ERR_USAGE, "the database has no extension pgark, agents cannot be started");
-        error_hint(why, "CREATE EXTENSION pgark there, or back up without agents.");
+        error_hint(why, "CREATE EXTENSION pgark there, or do without agents.");
     }
     else if (!pg_cell_bool(res, 0, 1))
     {
@@ -142,9 +155,9 @@ typedef struct Follow
     int64_t life_ms;     /* the last sign of life */
     char updated[64];    /* of the row, as last seen */
     PGresult *result;    /* of pgark.launch */
-    bool checked;        /* it waits for the others */
-    bool released;       /* it was told to go on */
-    bool going;          /* and the server took that */
+    size_t reached;      /* how many stages it has come to */
+    size_t released;     /* from how many of them it was told to go on */
+    bool releasing;      /* what runs tells it so */
 } Follow;
 
 static bool make_look(Follow *f, void *ctx, Error *err)
@@ -172,13 +185,15 @@ static void draw(ProgressNode *p, const PGresult *res)
     atomic_store(&p->chunks_total, (uint64_t) pg_cell_int(res, 0, 6));
 }
 
+static const char *const stages[AGENT_STAGES] = {AGENT_CHECKED, AGENT_WRITTEN, AGENT_WHOLE};
+
 /* A row of an earlier agent with the same key is not taken for this one's: it has an outcome. */
 static void take_row(Follow *f, const PGresult *res)
 {
     AgentCall *call = f->call;
-    if (PQresultStatus(res) != PGRES_TUPLES_OK && f->released && !f->going)
+    if (PQresultStatus(res) != PGRES_TUPLES_OK && f->releasing)
         agent_call_event(call, EVENT_FAILURE);
-    f->going = f->released;
+    f->releasing = false;
     if (PQresultStatus(res) != PGRES_TUPLES_OK || PQntuples(res) != 1 || PQnfields(res) != 7 ||
         str_equal(f->updated, pg_cell(res, 0, 1)))
         return;
@@ -186,11 +201,9 @@ static void take_row(Follow *f, const PGresult *res)
     f->life_ms = clock_ms();
     agent_call_event(call,
                      str_equal(pg_cell(res, 0, 0), "starting") ? EVENT_STARTING : EVENT_RUNNING);
-    if (call->barrier != NULL && !f->checked && str_equal(pg_cell(res, 0, 0), AGENT_CHECKED))
-    {
-        f->checked = true;
-        atomic_fetch_add(&call->barrier->reached, 1);
-    }
+    if (call->barrier != NULL && f->reached < AGENT_STAGES &&
+        str_equal(pg_cell(res, 0, 0), stages[f->reached]))
+        atomic_fetch_add(&call->barrier->reached[f->reached++], 1);
     if (call->progress != NULL)
         draw(call->progress, res);
 }
@@ -241,10 +254,11 @@ static void take_launch(Follow *f)
 static void release_agent(Follow *f)
 {
     AgentCall *call = f->call;
-    if (f->busy || !f->checked || f->released ||
-        atomic_load(&call->barrier->reached) < call->barrier->wanted)
+    if (f->busy || f->released == f->reached ||
+        atomic_load(&call->barrier->reached[f->released]) < call->barrier->wanted)
         return;
-    f->released = call->released = true;
+    f->released++;
+    call->released = f->releasing = true;
     f->busy = PQsendQuery(call->status->raw, f->proceed) == 1;
     if (!f->busy)
         agent_call_event(call, EVENT_GONE);
@@ -270,7 +284,7 @@ static void follow_once(Follow *f)
                            {.fd = PQsocket(call->status->raw), .events = POLLIN},
                            {.fd = cancel_fd(call->cancel), .events = POLLIN}};
     int64_t left = f->busy ? LOOK_MS : f->look_ms - clock_ms();
-    if (f->checked && !f->released && left > MEET_MS)
+    if (f->released < f->reached && left > MEET_MS)
         left = MEET_MS;
     if (!agent_state_is_final(call->state))
         poll(fds, LENGTH_OF(fds), left < 0 ? 0 : (int) left);
@@ -286,12 +300,10 @@ static void follow_once(Follow *f)
 
 /* ---- ending ---- */
 
-/* Asks the server to end the agent, and waits for that: then it has no lock and writes no file any more. */
-static void leave(Follow *f)
+/* *ret: pgark.launch has returned, so that the agent has no lock and writes no file any more. */
+static bool wait_for_launch(PgConn *launch, int64_t limit_ms)
 {
-    PgConn *launch = f->call->launch;
-    int64_t deadline = clock_ms() + LEAVE_MS;
-    pg_conn_cancel(launch);
+    int64_t deadline = clock_ms() + limit_ms;
     bool over = false;
     while (!over && PQstatus(launch->raw) == CONNECTION_OK && clock_ms() < deadline)
     {
@@ -306,6 +318,25 @@ static void leave(Follow *f)
         over = res == NULL;
         PQclear(res);
     }
+    return over && PQstatus(launch->raw) == CONNECTION_OK;
+}
+
+/* Ends the agent. One that has to tidy up is only told to: by the session that it looks for, which is gone then. The
+ * server, where it is asked, does not wait for long. */
+static void leave(Follow *f)
+{
+    AgentCall *call = f->call;
+    bool tidy = call->tidy_ms > 0 && call->state == AGENT_CANCELLED;
+    if (tidy)
+    {
+        pg_conn_close(call->status);
+        call->status = NULL;
+        if (wait_for_launch(call->launch, call->tidy_ms))
+            return;
+    }
+    call->untidy = tidy;
+    pg_conn_cancel(call->launch);
+    wait_for_launch(call->launch, LEAVE_MS);
 }
 
 static bool tell_failure(Follow *f, Error *err)

@@ -14,14 +14,22 @@
 #include "pg/query.h"
 #include "report/progress.h"
 
-/* Where the agents of several nodes wait for each other: who is in phase AGENT_CHECKED goes on when all
- * wanted are. */
+/* Where the agents of several nodes wait for each other: at each of these phases that their kind has, in this order.
+ * Who is in one goes on when all wanted are. */
 #define AGENT_CHECKED "checked"
+#define AGENT_WRITTEN "written"
+#define AGENT_WHOLE   "whole"
+#define AGENT_STAGES  3
 typedef struct AgentBarrier
 {
-    atomic_size_t reached;
+    atomic_size_t reached[AGENT_STAGES];
     size_t wanted;
 } AgentBarrier;
+
+/* agent_barrier_meet is for who works here beside agents: blocks until all wanted are at that stage, 0 to AGENT_STAGES -
+ * 1. ERR_CANCELLED. */
+bool agent_barrier_meet(AgentBarrier *barrier, size_t stage, const Cancel *cancel, Error *err)
+    MUST_CHECK;
 
 typedef struct AgentCall
 {
@@ -36,6 +44,8 @@ typedef struct AgentCall
     void (*on_running)(void *arg);
     void *arg;
     AgentBarrier *barrier; /* NULL: the agent waits for nobody */
+    int64_t tidy_ms;       /* how long an agent that is cancelled may take to remove what it has
+                              written, before the server ends it; 0: at once */
 
     /* Filled: */
     void *ctx;
@@ -45,6 +55,7 @@ typedef struct AgentCall
     AgentState state;
     bool all_run;  /* this was the last agent of all to run */
     bool released; /* it was told to go on, as all were as far */
+    bool untidy;   /* cancelled, and what it has written may be there */
 } AgentCall;
 
 /* agent_call_usable tells, by a connection to a node's database, whether agents can be started there.
