@@ -4,11 +4,13 @@
 #include <sys/wait.h>
 
 #include "access/xlog.h"
+#include "catalog/pg_authid.h"
 #include "common/hashfn.h"
 #include "fmgr.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "storage/lock.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/numeric.h"
 
@@ -17,6 +19,9 @@
 #define JOB_MAX       (64 * 1024 * 1024)
 #define LOCK_FAMILY   11 /* of advisory locks; pg_advisory_lock has 1 and 2 */
 #define FAILURE_LINES 3
+#if PG_VERSION_NUM < 140000
+#define ROLE_PG_WRITE_SERVER_FILES DEFAULT_ROLE_WRITE_SERVER_FILES
+#endif
 
 PG_FUNCTION_INFO_V1(pgark_launch);
 
@@ -35,6 +40,23 @@ void launch_check_key(const char *key)
     if (strlen(key) != KEY_LEN || strspn(key, "0123456789") != KEY_LEN)
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                         errmsg("the key of a run is 14 digits, YYYYMMDDHHMMSS")));
+}
+
+/* Of an agent that fills directories anywhere, and not only a repository, more is wanted than of others: of the session's
+ * role, as which it works, and of the one that calls it here. */
+static void check_rights(const char *kind)
+{
+    Oid roles[] = {GetSessionUserId(), GetUserId()};
+
+    for (int i = 0; strcmp(kind, "restore_physical") == 0 && i < (int) lengthof(roles); i++)
+    {
+        if (!has_privs_of_role(roles[i], ROLE_PG_WRITE_SERVER_FILES))
+            ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                            errmsg("role \"%s\" may not write files on this server's host",
+                                   GetUserNameFromId(roles[i], false)),
+                            errhint("An agent that restores servers wants a superuser, or a member "
+                                    "of pg_write_server_files besides pgark_backup.")));
+    }
 }
 
 /* An agent reports into a table, and listens. */
@@ -161,6 +183,7 @@ Datum pgark_launch(PG_FUNCTION_ARGS)
     Jsonb *job = PG_GETARG_JSONB_P(2);
 
     check_kind(kind);
+    check_rights(kind);
     launch_check_key(key);
     if (!JB_ROOT_IS_OBJECT(job))
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),

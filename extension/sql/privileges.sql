@@ -19,6 +19,8 @@ SHOW pgark.program;
 SET pgark.program = '/bin/true';
 SHOW pgark.program;
 SELECT pgark.launch('backup', '20261125120000', '{}');
+-- what fills directories anywhere takes more: of the session's role and of who calls it
+SELECT pgark.launch('restore_physical', '20261125120000', '{}');
 INSERT INTO pgark.task SELECT * FROM pgark.task;
 UPDATE pgark.task SET cancelled = true;
 DELETE FROM pgark.task;
@@ -42,5 +44,24 @@ SELECT pgark.report('20261125120000', 'backup', 0, 'running', NULL, NULL, NULL, 
 SET ROLE pgark_backup;
 
 \c - :admin
+SET pgark.program = '/bin/true';
+SET ROLE regress_pgark_two;
+SELECT pgark.launch('restore_physical', '20261125120000', '{}');
+RESET ROLE;
+GRANT pg_write_server_files TO regress_pgark_two;
+SET ROLE regress_pgark_two;
+SELECT pgark.launch('restore_physical', '20261125120000', '{}');
+RESET ROLE;
+\c - regress_pgark_two
+SELECT pgark.launch('restore_physical', '20261125120000', '{}');
+\c - :admin
+-- the leave to go on is for the phase in which it was given
+SELECT pgark.begin('20261125120009', 'backup', 0);
+SELECT pgark.report('20261125120009', 'backup', 0, 'checked', NULL, NULL, NULL, false);
+SELECT pgark.proceed('20261125120009', 'backup', 0);
+SELECT pgark.report('20261125120009', 'backup', 0, 'checked', NULL, NULL, NULL, false);
+SELECT pgark.report('20261125120009', 'backup', 0, 'written', NULL, NULL, NULL, false);
+SELECT pgark.proceed('20261125120009', 'backup', 0);
+SELECT pgark.report('20261125120009', 'backup', 0, 'written', NULL, NULL, NULL, false);
 DROP EXTENSION pgark;
 DROP ROLE regress_pgark_nobody, regress_pgark_one, regress_pgark_two;
