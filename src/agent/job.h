@@ -13,12 +13,13 @@
 #include "backup/scope.h"
 
 /* The kinds of agents. */
-#define AGENT_BACKUP  "backup"  /* stores one node's part of a set */
-#define AGENT_PUBLISH "publish" /* puts the manifest beside it */
-#define AGENT_DISCARD "discard" /* or removes it, as the set is not to be */
-#define AGENT_VERIFY  "verify"
-#define AGENT_RESTORE "restore"
-#define AGENT_EXPIRE  "expire"
+#define AGENT_BACKUP           "backup"  /* stores one node's part of a set */
+#define AGENT_PUBLISH          "publish" /* puts the manifest beside it */
+#define AGENT_DISCARD          "discard" /* or removes it, as the set is not to be */
+#define AGENT_VERIFY           "verify"
+#define AGENT_RESTORE          "restore"
+#define AGENT_EXPIRE           "expire"
+#define AGENT_RESTORE_PHYSICAL "restore_physical" /* makes data directories */
 
 /* The session by which the coordinator looks at its agent, once a second: an agent that sees it end, or
  * sees it do nothing for long, knows that nobody waits for it. */

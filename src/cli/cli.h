@@ -9,6 +9,7 @@
 #include "backup/request.h"
 #include "config/options.h"
 #include "fleet/backup_run.h"
+#include "fleet/restore_physical.h"
 #include "fleet/supervise.h"
 #include "fleet/topology.h"
 #include "repo/repo.h"
@@ -48,6 +49,11 @@ bool cmd_backup_run(void *ctx, const Options *o, const BackupRequest *request,
  * that restores a node is told. */
 bool cmd_restore_request(void *ctx, const Options *o, RestoreRequest *ret, Error *err) MUST_CHECK;
 const OptionId *cmd_restore_agent_options(size_t *ret_count);
+
+/* The same of a restore of a physical set; agents have --map and the target besides. */
+bool cmd_restore_physical_request(void *ctx, const Options *o, FleetRestore *ret, Error *err)
+    MUST_CHECK;
+const OptionId *cmd_restore_physical_agent_options(size_t *ret_count);
 
 /* cmd_get_wal is the command that restored servers have as their restore_command; returns its exit code. */
 int cmd_get_wal(int argc, char **argv);

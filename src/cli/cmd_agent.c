@@ -159,6 +159,13 @@ static bool work_restore(AgentProcess *p, const Options *o, json_t **ret, Error 
     return *ret != NULL || error_set(err, ERR_INTERNAL, "the result cannot be written");
 }
 
+static bool work_restore_physical(AgentProcess *p, const Options *o, json_t **ret, Error *err)
+{
+    FleetRestore request;
+    return cmd_restore_physical_request(p->ctx, o, &request, err) &&
+           restore_physical_node(p, &request, ret, err);
+}
+
 static bool work_expire(AgentProcess *p, const Options *o UNUSED, json_t **ret, Error *err)
 {
     return agent_expire(p, ret, err);
@@ -171,6 +178,8 @@ static const AgentKind kinds[] = {
     {AGENT_VERIFY, "verify", true, false, false, false, list_verify, work_verify},
     {AGENT_RESTORE, "restore", true, true, true, false, cmd_restore_agent_options, work_restore},
     {AGENT_EXPIRE, NULL, false, false, false, false, agent_no_options, work_expire},
+    {AGENT_RESTORE_PHYSICAL, "restore", true, false, false, false,
+     cmd_restore_physical_agent_options, work_restore_physical},
 };
 
 static const AgentKind *look_up(const AgentKind *all, size_t count, const char *name)

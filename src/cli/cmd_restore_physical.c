@@ -4,7 +4,6 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "cli/cli.h"
-#include "fleet/restore_physical.h"
 #include "physical/wal_fetch.h"
 #include "report/set_report.h"
 
@@ -41,6 +40,41 @@ static bool map_tablespaces(void *ctx, const Options *o, PhysicalRestoreRequest 
     return true;
 }
 
+/* What agents are told. What is last of these is told by who starts them, as it is each one's own, or found out. */
+static const OptionId agent_options[] = {
+    OPT_PHYSICAL, OPT_JOBS,           OPT_STANDBY, OPT_TABLESPACE_MAP, OPT_HOST_MAP,
+    OPT_NO_SYNC,  OPT_NO_SPACE_CHECK, OPT_MAP,     OPT_TARGET_NAME,    OPT_TARGET_TIME};
+#define AGENTS_OWN 3
+
+const OptionId *cmd_restore_physical_agent_options(size_t *ret_count)
+{
+    *ret_count = LENGTH_OF(agent_options);
+    return agent_options;
+}
+
+static bool map_agents(void *ctx, const Options *o, RestoreAgents *ret, Error *err)
+{
+    const char *const *map = options_list(o, OPT_AGENT_MAP, &ret->count);
+    RestoreAgent *agents = mem_array(ctx, RestoreAgent, ret->count);
+    for (size_t i = 0; i < ret->count; i++)
+    {
+        char *end;
+        char what[48];
+        RestoreAgent *agent = &agents[i];
+        agent->content = (int) strtol(map[i], &end, 10);
+        agent->spec.conninfo = end + 1;
+        snprintf(what, sizeof(what), "--agent-map %d", agent->content);
+        if (!fleet_check_conninfo(agent->spec.conninfo, what, err))
+            return false;
+        if (pg_conn_spec_database(ctx, &agent->spec)[0] == '\0')
+            agent->spec.database = RESTORE_AGENT_DATABASE;
+    }
+    ret->items = agents;
+    ret->arguments = cli_arguments(ctx, o, agent_options, LENGTH_OF(agent_options) - AGENTS_OWN,
+                                   &ret->argument_count);
+    return true;
+}
+
 /* This program, as servers can call it. */
 static char *own_path(void *ctx, Error *err)
 {
@@ -54,8 +88,11 @@ static char *own_path(void *ctx, Error *err)
     return mem_strndup(ctx, path, (size_t) n);
 }
 
-static bool make_request(void *ctx, const Options *o, PhysicalRestoreRequest *r, Error *err)
+bool cmd_restore_physical_request(void *ctx, const Options *o, FleetRestore *ret, Error *err)
 {
+    NameMap *hosts = NULL;
+    PhysicalRestoreRequest *r = &ret->files;
+    memset(ret, 0, sizeof(*ret));
     *r = (PhysicalRestoreRequest){.repo = options_string(o, OPT_REPO),
                                   .key = options_key(o),
                                   .prefix = options_string(o, OPT_PREFIX),
@@ -67,7 +104,11 @@ static bool make_request(void *ctx, const Options *o, PhysicalRestoreRequest *r,
                                   .no_space_check = options_flag(o, OPT_NO_SPACE_CHECK),
                                   .program = own_path(ctx, err)};
     map_directories(ctx, o, r);
-    return r->program != NULL && map_tablespaces(ctx, o, r, err);
+    if (r->program == NULL || !map_tablespaces(ctx, o, r, err) ||
+        !cli_name_map(ctx, o, OPT_HOST_MAP, &hosts, &ret->hosts.count, err))
+        return false;
+    ret->hosts.map = hosts;
+    return map_agents(ctx, o, &ret->agents, err);
 }
 
 /* ---- report ---- */
@@ -125,8 +166,11 @@ static void print_text(void *ctx, const PhysicalRestoreResult *r, const Options 
     for (size_t i = 0; i < r->node_count; i++)
     {
         const PhysicalRestored *n = &r->nodes[i];
-        printf("node %-6d %" PRIu64 " files (%s) in %s\n", n->content, n->files,
+        printf("node %-6d %" PRIu64 " files (%s) in %s", n->content, n->files,
                str_format_bytes(bytes, n->bytes), n->directory);
+        if (n->host != NULL)
+            printf(", by the agent of %s", n->host);
+        printf("\n");
         all += n->bytes;
     }
     printf("restored    %s in %s, every byte verified\n", str_format_bytes(bytes, all),
@@ -141,8 +185,9 @@ static void print_json(const PhysicalRestoreResult *r)
     {
         const PhysicalRestored *n = &r->nodes[i];
         json_array_append_new(
-            nodes, json_pack("{s:i, s:i, s:o, s:I, s:I}", "content", n->content, "postgresql",
-                             major_of(r, i), "directory", set_report_string(n->directory), "files",
+            nodes, json_pack("{s:i, s:i, s:o, s:o, s:I, s:I}", "content", n->content, "postgresql",
+                             major_of(r, i), "directory", set_report_string(n->directory), "agent",
+                             n->host == NULL ? json_null() : set_report_string(n->host), "files",
                              (json_int_t) n->files, "bytes", (json_int_t) n->bytes));
     }
     set_report_print(stdout,
@@ -154,14 +199,10 @@ static void print_json(const PhysicalRestoreResult *r)
 
 int cmd_restore_physical(void *ctx, const Options *o, Supervisor *supervisor, Error *err)
 {
-    PhysicalRestoreRequest request;
+    FleetRestore request;
     PhysicalRestoreResult result;
-    NameMap *hosts = NULL;
-    size_t host_count = 0;
-    if (!make_request(ctx, o, &request, err) ||
-        !cli_name_map(ctx, o, OPT_HOST_MAP, &hosts, &host_count, err) ||
-        !restore_physical(ctx, &request, (RestoreHosts){.map = hosts, .count = host_count},
-                          supervisor, cli_progress(o), &result, err))
+    if (!cmd_restore_physical_request(ctx, o, &request, err) ||
+        !restore_physical(ctx, &request, supervisor, cli_progress(o), &result, err))
         return EXIT_ERROR;
     if (cli_json(o))
         print_json(&result);

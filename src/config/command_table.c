@@ -40,6 +40,9 @@ static const CommandSpec commands[] = {
                 {"a fleet of two",
                  "pgark restore 20261120231502 --repo /srv/backup \\\n"
                  "    --map \"0=host=db0 dbname=shop\" --map \"1=host=db1 dbname=shop\" --create"},
+                {"a server's directory on another host",
+                 "pgark restore latest --physical --repo /mnt/backup --map 0=/srv/pg \\\n"
+                 "    --agent-map 0=host=new0"},
             },
     },
     {

@@ -9,6 +9,8 @@
 
 /* Some stand here twice, because the reason differs from command to command. */
 static const OptionRefused table[] = {
+    {"agent", 0, CMD_RESTORE, "agents restore where a set's nodes lie apart, and are not chosen",
+     "With --physical, --agent-map names the servers through which directories are made."},
     {"binary-upgrade", 0, FILTERED, "it is for pg_upgrade only",
      "Use pg_upgrade to upgrade a server in place."},
     {"encoding", 'E', FILTERED, "a set is stored in the database's own encoding",

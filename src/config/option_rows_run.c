@@ -87,6 +87,21 @@ static const OptionSpec rows[] = {
                 "data directory; nodes that are not named are not restored.",
     },
     {
+        .id = OPT_AGENT_MAP,
+        .name = "agent-map",
+        .type = OPTION_LIST,
+        .group = GROUP_CONNECTION,
+        .secret = true,
+        .commands = CMD_RESTORE,
+        .arg = "CONTENT=CONNINFO",
+        .help = "a server through which a node's directory is made, repeated",
+        .more = "With --physical. The server, any that runs on the host where the directory of "
+                "--map is to be, starts an agent there, which works as the server's user, and "
+                "finds the repository under --repo. It needs the extension pgark, in the database "
+                "postgres where none is named, and the role must be a superuser, or a member of "
+                "pgark_backup and pg_write_server_files. Nodes without one are restored here.",
+    },
+    {
         .id = OPT_HOST,
         .name = "host",
         .short_name = 'h',

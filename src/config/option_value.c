@@ -89,7 +89,8 @@ bool option_duration_parse(const char *text, int64_t *ret_ms, Error *err)
     return true;
 }
 
-bool option_map_parse(const char *text, int *ret_content, const char **ret_conninfo, Error *err)
+bool option_map_parse(const char *name, const char *text, int *ret_content,
+                      const char **ret_conninfo, Error *err)
 {
     const char *whole = text;
     bool coordinator = strncmp(text, "-1=", 3) == 0;
@@ -98,17 +99,17 @@ bool option_map_parse(const char *text, int *ret_content, const char **ret_conni
     uint64_t content = 0;
     if (digits == 0 || digits > 9 || text[digits] != '=')
     {
-        error_set(err, ERR_USAGE, "a value of --map does not begin with a node's number and \"=\"");
-        return error_hint(err, "Write --map=0=CONNINFO for node 0.");
+        error_set(err, ERR_USAGE, "a value of --%s does not begin with a node's number and \"=\"",
+                  name);
+        return error_hint(err, "Write --%s=0=CONNINFO for node 0.", name);
     }
     for (size_t i = 0; i < digits; i++)
         content = content * 10 + (uint64_t) (text[i] - '0');
     if (content > OPTION_CONTENT_MAX)
-        return error_set(err, ERR_USAGE,
-                         "--map names node %" PRIu64 ", but the last possible is %d", content,
-                         OPTION_CONTENT_MAX);
+        return error_set(err, ERR_USAGE, "--%s names node %" PRIu64 ", but the last possible is %d",
+                         name, content, OPTION_CONTENT_MAX);
     if (text[digits + 1] == '\0')
-        return error_set(err, ERR_USAGE, "--map names no server for node %.*s",
+        return error_set(err, ERR_USAGE, "--%s names no server for node %.*s", name,
                          (int) strcspn(whole, "="), whole);
     *ret_content = coordinator ? -1 : (int) content;
     *ret_conninfo = text + digits + 1;

@@ -37,6 +37,7 @@ typedef enum OptionId
     OPT_FLEET,       /* --fleet=FILE */
     OPT_HOST_MAP,    /* --host-map=OLD=NEW, repeated */
     OPT_MAP,         /* --map=CONTENT=CONNINFO, repeated (restore) */
+    OPT_AGENT_MAP,   /* --agent-map=CONTENT=CONNINFO, repeated (restore) */
     OPT_HOST,        /* -h */
     OPT_PORT,        /* -p */
     OPT_USERNAME,    /* -U */
@@ -299,12 +300,12 @@ typedef struct CompletionMore
 /* more may be NULL. */
 bool options_write_completion(const char *shell, const CompletionMore *more, FILE *out, Error *err);
 
-/* option_map_parse splits a value of OPT_MAP, "CONTENT=CONNINFO": ret_conninfo points into text.
+/* option_map_parse splits a value of an option of that name, "CONTENT=CONNINFO": ret_conninfo points into text.
  * ERR_USAGE when CONTENT is not a number from -1 (a coordinator) to OPTION_CONTENT_MAX or CONNINFO is empty; the
  * message does not repeat CONNINFO, which may hold a password. */
 #define OPTION_CONTENT_MAX 4095
-bool option_map_parse(const char *text, int *ret_content, const char **ret_conninfo, Error *err)
-    MUST_CHECK;
+bool option_map_parse(const char *name, const char *text, int *ret_content,
+                      const char **ret_conninfo, Error *err) MUST_CHECK;
 
 /* option_size_parse: "8kB", "16MB", "1GB", "4096" -> bytes; option_duration_parse: "500ms", "30s",
  * "2min", "1h", "1500" (ms) -> ms. ERR_USAGE otherwise, also on overflow. */

@@ -318,20 +318,36 @@ static bool check_basebackup(const Options *o, Error *err)
 }
 
 /* Not sorted out quietly: the second of two targets would be the one that somebody misses. */
-static bool check_maps(const Options *o, Error *err)
+static bool check_map(const Options *o, OptionId id, bool *seen, Error *err)
 {
-    bool seen[OPTION_CONTENT_MAX + 2] = {false}; /* from -1 on */
     size_t count = 0;
-    const char *const *maps = options_list(o, OPT_MAP, &count);
+    const char *name = option_table_get(id)->name;
+    const char *const *maps = options_list(o, id, &count);
     for (size_t i = 0; i < count; i++)
     {
         int content = 0;
         const char *conninfo = NULL;
-        if (!option_map_parse(maps[i], &content, &conninfo, err))
+        if (!option_map_parse(name, maps[i], &content, &conninfo, err))
             return false;
         if (seen[content + 1])
-            return error_set(err, ERR_USAGE, "--map names node %d twice", content);
+            return error_set(err, ERR_USAGE, "--%s names node %d twice", name, content);
         seen[content + 1] = true;
+    }
+    return true;
+}
+
+static bool check_maps(const Options *o, Error *err)
+{
+    bool mapped[OPTION_CONTENT_MAX + 2] = {false}; /* from -1 on */
+    bool agents[OPTION_CONTENT_MAX + 2] = {false};
+    if (!check_map(o, OPT_MAP, mapped, err) || !check_map(o, OPT_AGENT_MAP, agents, err))
+        return false;
+    for (int i = 0; i < OPTION_CONTENT_MAX + 2; i++)
+    {
+        if (!agents[i] || mapped[i])
+            continue;
+        error_set(err, ERR_USAGE, "--agent-map names node %d, and --map does not", i - 1);
+        return error_hint(err, "--map=%d=DIRECTORY says what the agent is to make.", i - 1);
     }
     return true;
 }
@@ -340,8 +356,8 @@ static bool check_maps(const Options *o, Error *err)
  * server has no meaning. */
 static bool check_restore_physical(const Options *o, Error *err)
 {
-    static const OptionId own[] = {OPT_STANDBY, OPT_NO_SYNC, OPT_NO_SPACE_CHECK, OPT_TARGET_NAME,
-                                   OPT_TARGET_TIME};
+    static const OptionId own[] = {OPT_STANDBY,     OPT_NO_SYNC,     OPT_NO_SPACE_CHECK,
+                                   OPT_TARGET_NAME, OPT_TARGET_TIME, OPT_AGENT_MAP};
     bool physical = is_set(o, OPT_PHYSICAL);
     for (size_t i = 0; !physical && i < LENGTH_OF(own); i++)
     {
@@ -353,7 +369,8 @@ static bool check_restore_physical(const Options *o, Error *err)
         OptionGroup group = option_table_get(i)->group;
         bool of_rows = group == GROUP_CONTENT || group == GROUP_SELECTION ||
                        (group == GROUP_DEFINITION && i != OPT_TABLESPACE_MAP) ||
-                       (group == GROUP_CONNECTION && i != OPT_MAP && i != OPT_HOST_MAP);
+                       (group == GROUP_CONNECTION && i != OPT_MAP && i != OPT_AGENT_MAP &&
+                        i != OPT_HOST_MAP);
         if (of_rows && o->values[i].source == SOURCE_COMMAND_LINE)
             return error_set(err, ERR_USAGE, "%s and %s exclude each other",
                              o->values[OPT_PHYSICAL].origin, o->values[i].origin);
@@ -368,7 +385,7 @@ static bool check_restore_physical(const Options *o, Error *err)
 
 static bool check_restore(const Options *o, Error *err)
 {
-    if (!check_maps(o, err) || !check_restore_physical(o, err))
+    if (!check_restore_physical(o, err) || !check_maps(o, err))
         return false;
     if (options_given(o, OPT_DBNAME) || options_given(o, OPT_MAP))
         return true;

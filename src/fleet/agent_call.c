@@ -6,6 +6,7 @@
 #include "agent/process.h"
 #include "base/clock.h"
 #include "base/str.h"
+#include "repo/part.h"
 
 #define LOOK_MS   1000 /* between two looks at the row, when nothing notifies */
 #define MEET_MS   20   /* between two looks whether all agents are as far */
@@ -26,6 +27,15 @@ bool agent_barrier_meet(AgentBarrier *barrier, size_t stage, const Cancel *cance
 }
 
 /* ---- can there be one? ---- */
+
+bool agent_call_place(const char *pattern, Error *err)
+{
+    if (repo_place_is_absolute(pattern))
+        return true;
+    error_set(err, ERR_USAGE, "with agents the repository must be an absolute path, not \"%s\"",
+              pattern);
+    return error_hint(err, "Every node's host looks for it there.");
+}
 
 bool agent_call_usable(PgConn *conn, bool *ret_usable, Error *why, Error *err)
 {

@@ -58,6 +58,9 @@ typedef struct AgentCall
     bool untidy;   /* cancelled, and what it has written may be there */
 } AgentCall;
 
+/* agent_call_place tells whether a repository's place is the same in every process on a host: an absolute path. ERR_USAGE. */
+bool agent_call_place(const char *pattern, Error *err) MUST_CHECK;
+
 /* agent_call_usable tells, by a connection to a node's database, whether agents can be started there.
  * *ret_usable false: why says what is missing, with a hint. */
 bool agent_call_usable(PgConn *conn, bool *ret_usable, Error *why, Error *err) MUST_CHECK;

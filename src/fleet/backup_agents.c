@@ -116,15 +116,10 @@ static bool open_one(void *arg, size_t i, Error *err)
     return agent_call_open(&((BackupAgents *) arg)->nodes[i].call, err);
 }
 
-/* A relative path means another directory in every process. */
 static bool check_place(const BackupRun *run, bool *ret_usable, Error *err)
 {
     *ret_usable = repo_place_is_absolute(run->request->repo);
-    if (*ret_usable || run->request->agents == AGENTS_AUTO)
-        return true;
-    error_set(err, ERR_USAGE, "with agents the repository must be an absolute path, not \"%s\"",
-              run->request->repo);
-    return error_hint(err, "Every node's host looks for it there.");
+    return run->request->agents == AGENTS_AUTO || agent_call_place(run->request->repo, err);
 }
 
 bool backup_agents_open(BackupRun *run, Error *err)

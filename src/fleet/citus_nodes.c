@@ -233,13 +233,11 @@ static bool check_used(const Rewrite *w, Error *err)
                   n->host_map[i].from, n->host_map[i].to);
         return error_hint(err, "The addresses are those that pg_dist_node of the cluster had.");
     }
-    if (w->tables == 0)
-        log_warning("no node that is restored here has a table of the cluster's nodes");
     return true;
 }
 
 bool citus_nodes_rewrite(const CitusNodes *nodes, const CitusDirectory *directories, size_t count,
-                         Error *err)
+                         size_t *ret_tables, Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "rewrite");
     Rewrite w = {
@@ -249,6 +247,7 @@ bool citus_nodes_rewrite(const CitusNodes *nodes, const CitusDirectory *director
     for (size_t i = 0; i < count; i++)
         if (!rewrite_directory(&w, &directories[i], err))
             return error_prefix(err, "%s: the table of the cluster's nodes", directories[i].path);
+    *ret_tables = w.tables;
     return check_used(&w, err);
 }
 

@@ -37,8 +37,9 @@ bool citus_nodes_check(const NameMap *host_map, size_t count, Error *err) MUST_C
 const char *citus_nodes_program(void *ctx, int major, const Cancel *cancel, Error *err);
 
 /* citus_nodes_rewrite recovers the data directories and changes the addresses in all their databases. An entry of the
- * map that no node has an address for is ERR_USAGE, two nodes with one address as well. Blocks. */
+ * map that no node has an address for is ERR_USAGE, two nodes with one address as well. *ret_tables: how many tables of nodes
+ * there are, in all of them. Blocks. */
 bool citus_nodes_rewrite(const CitusNodes *nodes, const CitusDirectory *directories, size_t count,
-                         Error *err) MUST_CHECK;
+                         size_t *ret_tables, Error *err) MUST_CHECK;
 
 #endif

@@ -3,47 +3,34 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "fleet/citus_nodes.h"
+#include "fleet/restore_physical_parts.h"
 
-typedef struct PhysicalRun
+bool restore_physical_open(PhysicalRun *run, Error *err)
 {
-    void *ctx;
-    const PhysicalRestoreRequest *request;
-    RestoreHosts hosts;
-    CitusNodes nodes;
-    Supervisor *supervisor;
-    ProgressMode mode;
-    PhysicalRestoreResult *result;
-    StorageLock *lock; /* shared: keeps expire away */
-} PhysicalRun;
-
-static Manifest *read_set(PhysicalRun *run, Repo *repo, char **ret_dir, Error *err)
-{
+    const PhysicalRestoreRequest *request = &run->restore->files;
     char key[SET_KEY_LEN];
-    SetChoice choice = {.prefix = run->request->prefix, .form = SET_OF_FILES};
-    if (!repo_resolve(repo, run->ctx, run->request->key, &choice, key, ret_dir, &run->lock, err))
-        return NULL;
-    Manifest *m = manifest_read(repo->storage, run->ctx, *ret_dir, false, err);
+    SetChoice choice = {.prefix = request->prefix, .form = SET_OF_FILES};
+    if (!repo_resolve(run->repo, run->ctx, request->key, &choice, key, &run->dir, &run->lock, err))
+        return false;
+    Manifest *m = manifest_read(run->repo->storage, run->ctx, run->dir, false, err);
     if (m == NULL)
-    {
-        error_prefix(err, "set %s", key);
-        return NULL;
-    }
+        return error_prefix(err, "set %s", key);
+    run->result->manifest = m;
     if (manifest_is_physical(m))
-        return m;
+        return true;
     error_set(err, ERR_USAGE, "set %s holds rows and definitions, no base backups", key);
-    error_hint(err, "Without --physical it is loaded into servers that run.");
-    return NULL;
+    return error_hint(err, "Without --physical it is loaded into servers that run.");
 }
 
 /* Of a fleet, the nodes that are not named stay as they are, wherever that is. */
-static void say_left_out(const PhysicalRun *run, const Manifest *m)
+static void say_left_out(const PhysicalRun *run)
 {
+    const Manifest *m = run->result->manifest;
     for (size_t i = 0; i < m->node_count; i++)
     {
         bool named = false;
-        for (size_t j = 0; j < run->request->directory_count; j++)
-            named = named || run->request->directories[j].content == m->nodes[i].content;
+        for (size_t j = 0; j < run->restore->files.directory_count; j++)
+            named = named || run->restore->files.directories[j].content == m->nodes[i].content;
         if (!named)
             log_info("node %d of the set is not restored: --map does not name it",
                      m->nodes[i].content);
@@ -54,14 +41,14 @@ static void say_left_out(const PhysicalRun *run, const Manifest *m)
 
 static bool rewrite_nodes(void *arg, const PhysicalDirectory *directories, size_t count, Error *err)
 {
-    const PhysicalRun *run = arg;
+    PhysicalRun *run = arg;
     CitusDirectory *list = mem_array(run->ctx, CitusDirectory, count);
     for (size_t i = 0; i < count; i++)
     {
         const NodeRecord *node = manifest_node(run->result->manifest, directories[i].content);
         list[i] = (CitusDirectory){.path = directories[i].path, .database = node->database};
     }
-    return citus_nodes_rewrite(&run->nodes, list, count, err);
+    return citus_nodes_rewrite(&run->nodes, list, count, &run->tables, err);
 }
 
 /* One server program recovers all of them. */
@@ -89,62 +76,70 @@ static bool find_major(const PhysicalRestoreRequest *request, const Manifest *m,
     return true;
 }
 
-/* What is needed for it is looked for before anything is written. */
-static bool prepare_nodes(PhysicalRun *run, const Manifest *m, const Cancel *cancel,
-                          PhysicalRestoreRequest *request, Error *err)
+bool restore_physical_hosts(PhysicalRun *run, PhysicalRestoreRequest *request, Error *err)
 {
     int major;
-    if (run->hosts.count == 0)
+    const Manifest *m = run->result->manifest;
+    const RestoreHosts *hosts = &run->restore->hosts;
+    if (hosts->count == 0)
         return true;
     if (strcmp(m->set.topology, "citus") != 0)
         return error_set(err, ERR_USAGE,
                          "--host-map is for sets of a Citus cluster, and set %s is of topology %s",
                          m->set.key, m->set.topology);
-    if (!citus_nodes_check(run->hosts.map, run->hosts.count, err) ||
-        !find_major(request, m, &major, err))
+    if (!citus_nodes_check(hosts->map, hosts->count, err))
         return false;
-    run->nodes = (CitusNodes){.host_map = run->hosts.map,
-                              .host_map_count = run->hosts.count,
-                              .program = citus_nodes_program(run->ctx, major, cancel, err),
+    if (request->directory_count == 0)
+        return true;
+    if (!find_major(request, m, &major, err))
+        return false;
+    run->nodes = (CitusNodes){.host_map = hosts->map,
+                              .host_map_count = hosts->count,
+                              .program = citus_nodes_program(run->ctx, major, run->cancel, err),
                               .no_sync = request->no_sync,
-                              .cancel = cancel};
+                              .cancel = run->cancel};
     request->finish = rewrite_nodes;
     request->finish_arg = run;
     return run->nodes.program != NULL;
 }
 
+/* ---- the run ---- */
+
+static bool restore_here(PhysicalRun *run, Error *err)
+{
+    PhysicalRestoreRequest request = run->restore->files;
+    if (!restore_physical_hosts(run, &request, err))
+        return false;
+    Progress *progress = progress_new(run->ctx, run->mode, "restore", request.directory_count,
+                                      (size_t) request.jobs);
+    supervise_progress(run->supervisor, progress);
+    return physical_restore(run->ctx, run->repo, run->dir, &request, run->cancel, progress,
+                            run->result, err);
+}
+
 static bool run_work(void *arg, Error *err)
 {
     PhysicalRun *run = arg;
-    PhysicalRestoreRequest request = *run->request;
-    char *dir;
-    Cancel *cancel = supervise_attempt(run->supervisor, err);
-    Repo *repo = cancel == NULL ? NULL : repo_open(run->ctx, run->request->repo, err);
-    Manifest *m = repo == NULL ? NULL : read_set(run, repo, &dir, err);
-    if (m == NULL)
+    run->cancel = supervise_attempt(run->supervisor, err);
+    run->repo = run->cancel == NULL ? NULL : repo_open(run->ctx, run->restore->files.repo, err);
+    if (run->repo == NULL || !restore_physical_open(run, err))
         return false;
-    run->result->manifest = m;
-    if (!prepare_nodes(run, m, cancel, &request, err))
+    say_left_out(run);
+    if (run->restore->agents.count > 0 ? !restore_physical_by_agents(run, err)
+                                       : !restore_here(run, err))
         return false;
-    say_left_out(run, m);
-    Progress *progress = progress_new(run->ctx, run->mode, "restore", run->request->directory_count,
-                                      (size_t) run->request->jobs);
-    supervise_progress(run->supervisor, progress);
-    return physical_restore(run->ctx, repo, dir, &request, cancel, progress, run->result, err);
+    if (run->restore->hosts.count > 0 && run->tables == 0)
+        log_warning("no node that is restored has a table of the cluster's nodes");
+    return true;
 }
 
-bool restore_physical(void *ctx, const PhysicalRestoreRequest *request, RestoreHosts hosts,
-                      Supervisor *supervisor, ProgressMode mode, PhysicalRestoreResult *ret,
-                      Error *err)
+bool restore_physical(void *ctx, const FleetRestore *restore, Supervisor *supervisor,
+                      ProgressMode mode, PhysicalRestoreResult *ret, Error *err)
 {
     int64_t start = clock_ms();
     *ret = (PhysicalRestoreResult){.manifest = NULL};
-    PhysicalRun run = {.ctx = ctx,
-                       .request = request,
-                       .hosts = hosts,
-                       .supervisor = supervisor,
-                       .mode = mode,
-                       .result = ret};
+    PhysicalRun run = {
+        .ctx = ctx, .restore = restore, .supervisor = supervisor, .mode = mode, .result = ret};
     bool ok = supervise_run(supervisor, run_work, NULL, &run, err);
     storage_unlock(run.lock);
     ret->elapsed_ms = clock_ms() - start;

@@ -86,16 +86,22 @@ static bool check_tablespaces(PhysicalRestore *r, RestoreTree *tree, Error *err)
     return true;
 }
 
+const PhysicalRecord *physical_restore_record(const Manifest *m, int content, Error *err)
+{
+    const PhysicalRecord *record = manifest_physical(m, content);
+    if (record == NULL)
+        error_set(err, ERR_USAGE, "--map names content id %d, which set %s does not have", content,
+                  m->set.key);
+    return record;
+}
+
 static bool check_tree(PhysicalRestore *r, const PhysicalDirectory *where, RestoreTree *tree,
                        Error *err)
 {
     char what[32];
-    tree->record = manifest_physical(r->m, where->content);
-    if (tree->record == NULL)
-        return error_set(err, ERR_USAGE, "--map names content id %d, which set %s does not have",
-                         where->content, r->m->set.key);
+    tree->record = physical_restore_record(r->m, where->content, err);
     snprintf(what, sizeof(what), "--map %d", where->content);
-    if (!wal_read_check_records(r->m, tree->record, err))
+    if (tree->record == NULL || !wal_read_check_records(r->m, tree->record, err))
         return false;
     if (!restore_dir_check(r->ctx, where->path, what, &tree->data, err))
         return error_hint(err, "A restore writes to empty directories only; what one has left that "

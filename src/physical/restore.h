@@ -73,7 +73,8 @@ typedef struct PhysicalRestoreRequest
 typedef struct PhysicalRestored
 {
     int content;
-    char *directory; /* absolute */
+    char *directory;  /* absolute */
+    const char *host; /* of the server whose agent made it, with its port; NULL: it is here */
     const PhysicalRecord *record;
     uint64_t files;
     uint64_t bytes;
@@ -87,6 +88,9 @@ typedef struct PhysicalRestoreResult
     size_t node_count;
     int64_t elapsed_ms;
 } PhysicalRestoreResult;
+
+/* physical_restore_record gives a node's record; NULL with ERR_USAGE: --map names one that the set has not. */
+const PhysicalRecord *physical_restore_record(const Manifest *m, int content, Error *err);
 
 /* physical_restore restores the nodes that the request has directories for, of the set in set_dir whose manifest is
  * ret->manifest. ERR_USAGE: the set or a directory is not one for it; ERR_EXISTS: a directory is not

@@ -172,6 +172,11 @@ static const Accepted accepted[] = {
     {{BACKUP, "--host-map", "a=b", "--host-map=c=d"}, OPT_HOST_MAP, LIST, 2, "c=d"},
     {{BACKUP, "--fleet", "f.conf"}, OPT_FLEET, TEXT, 0, "f.conf"},
     {{RESTORE, "--map", "0=a", "--map=1=b"}, OPT_MAP, LIST, 2, "1=b"},
+    {{RESTORE, "--physical", "--map=-1=/a", "--map=1=/b", "--agent-map", "-1=a", "--agent-map=1=b"},
+     OPT_AGENT_MAP,
+     LIST,
+     2,
+     "1=b"},
     {{BACKUP, "-h", "db0"}, OPT_HOST, TEXT, 0, "db0"},
     {{BACKUP, "--host=/tmp"}, OPT_HOST, TEXT, 0, "/tmp"},
     {{BACKUP, "-p5433"}, OPT_PORT, NUMBER, 5433, NULL},
@@ -486,6 +491,20 @@ static const Refused refused[] = {
     {{RESTORE, "--map=-2=x"}, "does not begin with a node's number", ""},
     {{RESTORE, "--map=-1=a", "--map=-1=b"}, "--map names node -1 twice", ""},
     {{RESTORE, "--map=0=a", "--map=00=b"}, "--map names node 0 twice", ""},
+    {{RESTORE, "--map=0=a", "--agent-map=0=b"}, "--agent-map needs --physical", ""},
+    {{RESTORE, "--physical", "--map=0=/a", "--agent-map=x"},
+     "a value of --agent-map does not begin with a node's number",
+     "--agent-map=0=CONNINFO"},
+    {{RESTORE, "--physical", "--map=0=/a", "--agent-map=0="},
+     "--agent-map names no server for node 0",
+     ""},
+    {{RESTORE, "--physical", "--map=0=/a", "--agent-map=0=a", "--agent-map=00=b"},
+     "--agent-map names node 0 twice",
+     ""},
+    {{RESTORE, "--physical", "--map=0=/a", "--agent-map=1=b"},
+     "--agent-map names node 1, and --map does not",
+     "--map=1=DIRECTORY"},
+    {{RESTORE, "--physical", "--map=0=/a", "--agent"}, "--agent is not taken", "--agent-map names"},
     {{BACKUP, "--config=/nonexistent"}, "cannot open the configuration file \"/nonexistent\"", ""},
     {{BACKUP, "--config=/tmp"}, "cannot read the configuration file \"/tmp\"", ""},
 };
@@ -794,10 +813,10 @@ static void test_map(void **state)
     Error err = ERROR_INIT;
     int content = 0;
     const char *conninfo = NULL;
-    assert_true(option_map_parse("12=host=a dbname=b", &content, &conninfo, &err));
+    assert_true(option_map_parse("map", "12=host=a dbname=b", &content, &conninfo, &err));
     assert_int_equal(content, 12);
     assert_string_equal(conninfo, "host=a dbname=b");
-    assert_true(option_map_parse("-1=/srv/pg", &content, &conninfo, &err));
+    assert_true(option_map_parse("map", "-1=/srv/pg", &content, &conninfo, &err));
     assert_int_equal(content, -1);
     assert_string_equal(conninfo, "/srv/pg");
 }
