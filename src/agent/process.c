@@ -57,9 +57,14 @@ static void print_failure(const Error *failure)
 
 int agent_process_end(AgentProcess *p, json_t *result, Error *failure)
 {
-    /* The cause says more than that somebody was cancelled. */
-    if (failure->code == ERR_CANCELLED && p->cancel != NULL)
-        cancel_cause(p->cancel, failure);
+    /* The cause says more than that somebody was cancelled; what became of it is still to be told. */
+    Error cause = ERROR_INIT;
+    if (failure->code == ERR_CANCELLED && p->cancel != NULL && cancel_cause(p->cancel, &cause))
+    {
+        if (failure->hint[0] != '\0')
+            error_hint(&cause, "%s", failure->hint);
+        *failure = cause;
+    }
     agent_monitor_end(p->monitor, error_is_set(failure) ? failure : NULL);
     if (!error_is_set(failure) && !print_result(result))
         error_set(failure, ERR_INTERNAL, "the agent could not give its result");

@@ -310,11 +310,21 @@ static void follow_once(Follow *f)
 
 /* ---- ending ---- */
 
-/* *ret: pgark.launch has returned, so that the agent has no lock and writes no file any more. */
-static bool wait_for_launch(PgConn *launch, int64_t limit_ms)
+/* It was an agent's own word, which has nothing to say of what it could not remove. */
+static bool is_tidy(const PGresult *res)
+{
+    const char *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
+    return state != NULL && agent_failure_code(state) != ERR_NONE &&
+           PQresultErrorField(res, PG_DIAG_MESSAGE_HINT) == NULL;
+}
+
+/* Until pgark.launch has returned, so that the agent has no lock and writes no file any more. *ret_tidy: it has left
+ * nothing. */
+static bool wait_for_launch(PgConn *launch, int64_t limit_ms, bool *ret_tidy)
 {
     int64_t deadline = clock_ms() + limit_ms;
     bool over = false;
+    *ret_tidy = false;
     while (!over && PQstatus(launch->raw) == CONNECTION_OK && clock_ms() < deadline)
     {
         struct pollfd fd = {.fd = PQsocket(launch->raw), .events = POLLIN};
@@ -326,6 +336,7 @@ static bool wait_for_launch(PgConn *launch, int64_t limit_ms)
         }
         PGresult *res = PQgetResult(launch->raw);
         over = res == NULL;
+        *ret_tidy = over ? *ret_tidy : is_tidy(res);
         PQclear(res);
     }
     return over && PQstatus(launch->raw) == CONNECTION_OK;
@@ -336,17 +347,19 @@ static bool wait_for_launch(PgConn *launch, int64_t limit_ms)
 static void leave(Follow *f)
 {
     AgentCall *call = f->call;
-    bool tidy = call->tidy_ms > 0 && call->state == AGENT_CANCELLED;
-    if (tidy)
+    bool over = false;
+    bool tidy;
+    if (call->tidy_ms > 0 && call->state == AGENT_CANCELLED)
     {
         pg_conn_close(call->status);
         call->status = NULL;
-        if (wait_for_launch(call->launch, call->tidy_ms))
-            return;
+        over = wait_for_launch(call->launch, call->tidy_ms, &tidy);
+        call->untidy = !over || !tidy;
     }
-    call->untidy = tidy;
+    if (over)
+        return;
     pg_conn_cancel(call->launch);
-    wait_for_launch(call->launch, LEAVE_MS);
+    wait_for_launch(call->launch, LEAVE_MS, &tidy);
 }
 
 static bool tell_failure(Follow *f, Error *err)

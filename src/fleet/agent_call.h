@@ -55,7 +55,7 @@ typedef struct AgentCall
     AgentState state;
     bool all_run;  /* this was the last agent of all to run */
     bool released; /* it was told to go on, as all were as far */
-    bool untidy;   /* cancelled, and what it has written may be there */
+    bool untidy;   /* cancelled, with tidy_ms, and what it has written may be there */
 } AgentCall;
 
 /* agent_call_place tells whether a repository's place is the same in every process on a host: an absolute path. ERR_USAGE. */

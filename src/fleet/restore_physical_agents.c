@@ -16,6 +16,8 @@
 /* To remove what was written; beyond that an agent is not waited for. */
 #define TIDY_MS (10 * 60 * 1000)
 
+#define LABEL_NODES 60 /* bytes */
+
 /* The nodes of one agent. */
 typedef struct Group
 {
@@ -195,13 +197,16 @@ static bool split_nodes(Agents *a, Error *err)
 
 /* ---- one agent ---- */
 
+/* However many nodes there are, the server is named. */
 static void set_label(Group *group)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "label");
     Str *s = str_new(tmp);
     str_add(s, group->count == 1 ? "node " : "nodes ");
-    for (size_t i = 0; i < group->count; i++)
+    for (size_t i = 0; i < group->count && s->len < LABEL_NODES; i++)
         str_addf(s, "%s%d", i == 0 ? "" : ", ", group->directories[i].content);
+    if (s->len >= LABEL_NODES)
+        str_add(s, " ...");
     str_addf(s, " (%s)", group->host);
     snprintf(group->call.label, sizeof(group->call.label), "%s", s->data);
 }
@@ -225,14 +230,13 @@ static const char **make_arguments(const Agents *a, const Group *group, void *ct
     return all;
 }
 
-/* One that could not say how it ended has removed nothing, maybe. */
+/* One that could not say itself how it ended (its error has a server's SQLSTATE) has removed nothing, maybe. */
 static void tell_left(const Group *group, Error *err)
 {
-    if (group->call.untidy)
-        log_warning("%s: the agent did not end in time, and may have left some of what it has "
-                    "written",
-                    group->call.label);
-    if (group->call.released && (err->code == ERR_PROGRAM || err->code == ERR_CONNECT))
+    bool died = err->code == ERR_CONNECT || (err->code == ERR_PROGRAM && err->sqlstate[0] != '\0');
+    if (group->call.untidy && group->call.released)
+        log_warning("%s: what the agent has written is not all removed", group->call.label);
+    if (group->call.released && died)
         error_hint(err, "What it has written may be there still, and has to be removed by hand.");
 }
 

@@ -1,4 +1,5 @@
 /* fleet/restore_physical_node.c - an agent that restores data directories; the contract is in restore_physical.h. */
+#include "base/log.h"
 #include "base/str.h"
 #include "fleet/agent_call.h"
 #include "fleet/restore_physical_parts.h"
@@ -75,6 +76,8 @@ bool restore_physical_node(AgentProcess *p, const FleetRestore *restore, json_t 
               physical_restore(p->ctx, run.repo, run.dir, &request, p->cancel, p->progress_all,
                                &result, err);
     storage_unlock(run.lock);
+    if (!ok && log_warnings() > 0)
+        error_hint(err, "What the agent has written is not all removed.");
     *ret_result = ok ? make_result(&run) : NULL;
     return ok &&
            (*ret_result != NULL || error_set(err, ERR_INTERNAL, "the result cannot be written"));

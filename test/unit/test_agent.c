@@ -10,6 +10,7 @@
 #include "agent/pack.h"
 #include "agent/process.h"
 #include "base/str.h"
+#include "fleet/agent_call.h"
 #include "fleet/agent_state.h"
 #include "repo/part.h"
 
@@ -56,6 +57,34 @@ static void pack_refuses_what_is_none(void **state)
         assert_false(agent_unpack(ctx, bad[i], &back, &len, &err));
         assert_int_equal(err.code, ERR_CORRUPT);
     }
+}
+
+/* ---- meeting ---- */
+
+static void barrier_waits_for_all(void **state)
+{
+    (void) state;
+    Error err = ERROR_INIT;
+    AUTO(cancel_free) Cancel *cancel = cancel_new(&err);
+    AgentBarrier barrier = {.wanted = 2};
+    atomic_fetch_add(&barrier.reached[1], 1);
+    assert_true(agent_barrier_meet(&barrier, 1, cancel, &err));
+    cancel_raise(cancel, NULL);
+    assert_true(agent_barrier_meet(&barrier, 1, cancel, &err)); /* all are there */
+    assert_false(agent_barrier_meet(&barrier, 2, cancel, &err));
+    assert_int_equal(err.code, ERR_CANCELLED);
+    assert_int_equal(barrier.reached[0], 0);
+    assert_int_equal(barrier.reached[2], 1);
+}
+
+static void place_is_absolute(void **state)
+{
+    (void) state;
+    Error err = ERROR_INIT;
+    assert_true(agent_call_place("/srv/%h", &err));
+    assert_true(agent_call_place("file:///srv/%c", &err));
+    assert_false(agent_call_place("srv", &err));
+    assert_int_equal(err.code, ERR_USAGE);
 }
 
 /* ---- orders and jobs ---- */
@@ -329,6 +358,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pack_round_trips),          cmocka_unit_test(pack_refuses_what_is_none),
+        cmocka_unit_test(barrier_waits_for_all),     cmocka_unit_test(place_is_absolute),
         cmocka_unit_test(jobs_round_trip),           cmocka_unit_test(bad_jobs_are_refused),
         cmocka_unit_test(bad_orders_are_refused),    cmocka_unit_test(failures_have_codes),
         cmocka_unit_test(states_follow_the_picture), cmocka_unit_test(every_state_has_an_end),
