@@ -3,7 +3,7 @@
 
 #include "base/log.h"
 #include "base/str.h"
-#include "fleet/engine.h"
+#include "fleet/node_address.h"
 #include "pg/program.h"
 #include "physical/single_user.h"
 
@@ -44,24 +44,6 @@ typedef struct NameList
 
 /* ---- what comes ---- */
 
-static char *decode(void *ctx, const char *hex, Error *err)
-{
-    size_t len = strlen(hex);
-    char *text = mem_array(ctx, char, len / 2 + 1);
-    for (size_t i = 0; i + 1 < len; i += 2)
-    {
-        char pair[] = {hex[i], hex[i + 1], '\0'};
-        char *end;
-        text[i / 2] = (char) strtoul(pair, &end, 16);
-        if (*end != '\0' || text[i / 2] == '\0')
-            len = 1;
-    }
-    if (len % 2 == 0 && len > 0)
-        return text;
-    error_set(err, ERR_PROGRAM, "a name in the server's answer cannot be read");
-    return NULL;
-}
-
 static bool add_database(void *arg, const char *text, Error *err)
 {
     NameList *list = arg;
@@ -70,7 +52,7 @@ static bool add_database(void *arg, const char *text, Error *err)
         list->prepared = atoi(text + sizeof(PREPARED) - 1);
         return true;
     }
-    char *name = decode(list->ctx, text, err);
+    char *name = node_address_decode(list->ctx, text, err);
     if (name != NULL)
         *mem_push(list->ctx, list->items, list->count, list->capacity, char *) = name;
     return name != NULL;
@@ -87,7 +69,7 @@ static bool add_address(void *arg, const char *text, Error *err)
     *port++ = '\0';
     *host++ = '\0';
     Address *a = mem_push(list->ctx, list->items, list->count, list->capacity, Address);
-    *a = (Address){.id = id, .port = port, .host = decode(list->ctx, host, err)};
+    *a = (Address){.id = id, .port = port, .host = node_address_decode(list->ctx, host, err)};
     return a->host != NULL;
 }
 
@@ -97,48 +79,9 @@ typedef struct Rewrite
 {
     const CitusNodes *nodes;
     SingleUser server;
-    bool *used; /* of each entry of the map */
+    AddressMap map;
     size_t tables;
 } Rewrite;
-
-static bool map_address(Rewrite *w, void *ctx, Address *a)
-{
-    for (size_t i = 0; i < w->nodes->host_map_count; i++)
-    {
-        const char *host = a->host;
-        const char *port = a->port;
-        engine_map_host(ctx, &w->nodes->host_map[i], 1, &host, &port);
-        if (host == a->host && port == a->port)
-            continue;
-        w->used[i] = true;
-        a->host = host;
-        a->port = port;
-        return true;
-    }
-    return false;
-}
-
-static bool is_port(const char *text)
-{
-    size_t len = strlen(text);
-    return len > 0 && len < 6 && strspn(text, "0123456789") == len && atoi(text) > 0 &&
-           atoi(text) < 65536;
-}
-
-bool citus_nodes_check(const NameMap *host_map, size_t count, Error *err)
-{
-    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "ports");
-    for (size_t i = 0; i < count; i++)
-    {
-        const NameMap all = {.from = "any", .to = host_map[i].to};
-        const char *host = "any";
-        const char *port = "5432";
-        engine_map_host(tmp, &all, 1, &host, &port);
-        if (!is_port(port))
-            return error_set(err, ERR_USAGE, "--host-map: \"%s\" is no port", port);
-    }
-    return true;
-}
 
 static bool check_addresses(const AddressList *list, Error *err)
 {
@@ -195,7 +138,8 @@ static bool rewrite_database(Rewrite *w, const char *database, Error *err)
         return false;
     w->tables += list.count > 0 ? 1 : 0;
     for (size_t i = 0; i < list.count; i++)
-        changed = map_address(w, tmp, &list.items[i]) || changed;
+        changed = node_address_map(tmp, &w->map, &list.items[i].host, &list.items[i].port) ||
+                  changed;
     if (!changed)
         return true;
     if (!check_addresses(&list, err) ||
@@ -224,16 +168,9 @@ static bool rewrite_directory(Rewrite *w, const CitusDirectory *d, Error *err)
 
 static bool check_used(const Rewrite *w, Error *err)
 {
-    const CitusNodes *n = w->nodes;
-    for (size_t i = 0; w->tables > 0 && i < n->host_map_count; i++)
-    {
-        if (w->used[i])
-            continue;
-        error_set(err, ERR_USAGE, "--host-map=%s=%s: the cluster knows no node by that address",
-                  n->host_map[i].from, n->host_map[i].to);
-        return error_hint(err, "The addresses are those that pg_dist_node of the cluster had.");
-    }
-    return true;
+    return w->tables == 0 ||
+           node_address_all_used(
+               &w->map, "The addresses are those that pg_dist_node of the cluster had.", err);
 }
 
 bool citus_nodes_rewrite(const CitusNodes *nodes, const CitusDirectory *directories, size_t count,
@@ -243,7 +180,9 @@ bool citus_nodes_rewrite(const CitusNodes *nodes, const CitusDirectory *director
     Rewrite w = {
         .nodes = nodes,
         .server = {.program = nodes->program, .no_sync = nodes->no_sync, .cancel = nodes->cancel},
-        .used = mem_array(tmp, bool, nodes->host_map_count)};
+        .map = {.map = nodes->host_map,
+                .count = nodes->host_map_count,
+                .used = mem_array(tmp, bool, nodes->host_map_count)}};
     for (size_t i = 0; i < count; i++)
         if (!rewrite_directory(&w, &directories[i], err))
             return error_prefix(err, "%s: the table of the cluster's nodes", directories[i].path);

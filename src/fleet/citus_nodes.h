@@ -29,9 +29,6 @@ typedef struct CitusDirectory
     const char *database;
 } CitusDirectory;
 
-/* citus_nodes_check looks at what can be known of a map beforehand: ports. ERR_USAGE. */
-bool citus_nodes_check(const NameMap *host_map, size_t count, Error *err) MUST_CHECK;
-
 /* citus_nodes_program finds postgres of that very major version on this host; below ctx. ERR_NOT_FOUND; ERR_PROGRAM: there is one of another
  * version only. */
 const char *citus_nodes_program(void *ctx, int major, const Cancel *cancel, Error *err);

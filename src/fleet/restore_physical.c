@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "fleet/node_address.h"
 #include "fleet/restore_physical_parts.h"
 
 bool restore_physical_open(PhysicalRun *run, Error *err)
@@ -87,7 +88,7 @@ bool restore_physical_hosts(PhysicalRun *run, PhysicalRestoreRequest *request, E
         return error_set(err, ERR_USAGE,
                          "--host-map is for sets of a Citus cluster, and set %s is of topology %s",
                          m->set.key, m->set.topology);
-    if (!citus_nodes_check(hosts->map, hosts->count, err))
+    if (!node_address_check(hosts->map, hosts->count, err))
         return false;
     if (request->directory_count == 0)
         return true;
