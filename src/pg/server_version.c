@@ -2,6 +2,7 @@
 #include "pg/server_version.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -62,4 +63,19 @@ const char *server_version_name(ServerProduct product)
     return product == SERVER_GREENPLUM    ? "Greenplum"
            : product == SERVER_CLOUDBERRY ? "Cloudberry"
                                           : "PostgreSQL";
+}
+
+int server_version_major(int version_num)
+{
+    return version_num >= 100000 ? version_num / 10000 : version_num / 100;
+}
+
+char *server_version_major_text(char text[SERVER_VERSION_TEXT_LEN], int version_num)
+{
+    int major = server_version_major(version_num);
+    if (version_num >= 100000)
+        snprintf(text, SERVER_VERSION_TEXT_LEN, "%d", major);
+    else
+        snprintf(text, SERVER_VERSION_TEXT_LEN, "%d.%d", major / 100, major % 100);
+    return text;
 }

@@ -28,4 +28,12 @@ ServerVersion server_version_parse(const char *text);
 /* server_version_name: "PostgreSQL", "Greenplum", "Cloudberry". */
 const char *server_version_name(ServerProduct product);
 
+/* server_version_major gives what servers that understand each other's files have in common of their
+ * server_version_num: 15 of 150004, and, as two numbers named a major version before 10, 904 of 90426. */
+int server_version_major(int version_num);
+
+/* server_version_major_text writes it as people do: "15", "9.4"; returns text. */
+#define SERVER_VERSION_TEXT_LEN 24
+char *server_version_major_text(char text[SERVER_VERSION_TEXT_LEN], int version_num);
+
 #endif

@@ -2,6 +2,7 @@
 #include "physical/chain.h"
 
 #include "base/str.h"
+#include "pg/server_version.h"
 #include "repo/base.h"
 
 /* ---- do they fit ---- */
@@ -27,7 +28,8 @@ static bool check_node(const Manifest *older, const Manifest *newer, const Physi
         return misfit(older, newer, content, "is incremental to another set", err);
     if (strcmp(now->system_identifier, then->system_identifier) != 0)
         return misfit(older, newer, content, "is another server there", err);
-    if (now->server_version_num / 10000 != then->server_version_num / 10000)
+    if (server_version_major(now->server_version_num) !=
+        server_version_major(then->server_version_num))
         return misfit(older, newer, content, "has another major version there", err);
     if (own->block_size != base->block_size)
         return misfit(older, newer, content, "has blocks of another size there", err);

@@ -14,6 +14,7 @@
 #include "base/proc.h"
 #include "base/str.h"
 #include "pg/program.h"
+#include "pg/server_version.h"
 #include "physical/object_read.h"
 #include "physical/wal_name.h"
 
@@ -179,7 +180,7 @@ bool wal_parse(Storage *st, void *ctx, const char *set_dir, const Manifest *m, s
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "parse");
     Error why = ERROR_INIT;
-    int major = m->nodes[node].server_version_num / 10000;
+    int major = server_version_major(m->nodes[node].server_version_num);
     Parse p = {
         .st = st, .set_dir = set_dir, .m = m, .record = &m->physicals[node], .cancel = cancel};
     *ret = (WalParseResult){.read = false};

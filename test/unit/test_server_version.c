@@ -63,12 +63,24 @@ static void test_numbers(void **state UNUSED)
     assert_int_equal(v.minor, 1);
 }
 
+static void test_major(void **state UNUSED)
+{
+    char text[SERVER_VERSION_TEXT_LEN];
+    assert_int_equal(server_version_major(150020), 15);
+    assert_int_equal(server_version_major(100000), 10);
+    assert_int_equal(server_version_major(90426), server_version_major(90400));
+    assert_int_not_equal(server_version_major(90426), server_version_major(90600));
+    assert_string_equal(server_version_major_text(text, 130004), "13");
+    assert_string_equal(server_version_major_text(text, 90426), "9.4");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_products),
         cmocka_unit_test(test_others),
         cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_major),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
