@@ -7,6 +7,7 @@
 #include "io/worker.h"
 #include "physical/incremental_file.h"
 #include "physical/manifest_check.h"
+#include "physical/manifest_make.h"
 #include "physical/tar_stream.h"
 #include "physical/wal_name.h"
 
@@ -22,6 +23,7 @@ struct BaseStore
     IoStage *sha256; /* in it */
     StorageWriter *object;
     ManifestCheck *manifest;
+    ManifestMake *made; /* NULL: the server makes one */
     PageCheck *pages;
     const BaseBackupTablespace *space; /* whose archive is coming */
     const char *stream;
@@ -150,8 +152,9 @@ BaseStore *base_store_new(const BaseStoreSpec *spec, Error *err)
     s->sha256 = io_tap_new(TAP_SHA256, io_sink_new(write_object, s));
     IoStage *compressor = io_compress_stored_new(spec->compress, spare_threads(spec), s->sha256);
     s->xxh3 = io_tap_new(TAP_XXH3_128, compressor);
+    s->made = spec->make_manifest ? manifest_make_new(err) : NULL;
     s->chain = divide(spec, s->xxh3, err);
-    if (s->chain != NULL)
+    if (s->chain != NULL && (s->made != NULL || !spec->make_manifest))
         return s;
     base_store_free(s);
     return NULL;
@@ -164,6 +167,7 @@ void base_store_free(BaseStore *s)
     io_free(s->chain);
     storage_writer_free(s->object);
     manifest_check_free(s->manifest);
+    manifest_make_free(s->made);
     mem_free(s);
 }
 
@@ -256,7 +260,7 @@ static bool member_data(void *arg, const void *data, size_t len, Error *err UNUS
     return true;
 }
 
-static bool end_member(void *arg, const TarMember *m, Error *err UNUSED)
+static bool end_member(void *arg, const TarMember *m, Error *err)
 {
     BaseStore *s = arg;
     count_end(s, m);
@@ -264,7 +268,7 @@ static bool end_member(void *arg, const TarMember *m, Error *err UNUSED)
         return true;
     s->stored.files++;
     manifest_check_file(s->manifest, s->path, m->size, &s->crc);
-    return true;
+    return s->made == NULL || manifest_make_file(s->made, s->path, m->size, m->mtime, s->crc, err);
 }
 
 /* ---- the sink ---- */
@@ -379,6 +383,13 @@ BaseBackupSink base_store_sink(BaseStore *s)
                             .manifest = on_manifest,
                             .data = on_data,
                             .arg = s};
+}
+
+bool base_store_manifest(BaseStore *s, uint64_t end_lsn, Error *err)
+{
+    const BaseBackupStart *start = &s->stored.start;
+    const ManifestWal wal = {.timeline = start->timeline, .start = start->lsn, .end = end_lsn};
+    return on_manifest(s, err) && manifest_make_finish(s->made, &wal, on_data, s, err);
 }
 
 bool base_store_finish(BaseStore *s, Error *err)

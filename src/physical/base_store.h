@@ -3,7 +3,8 @@
  *
  * stream -> tar walk: which file it is, CRC-32C, checksums of pages
  *        -> count + XXH3-128 -> compress -> count + SHA-256 -> object of about the size that is wanted
- * manifest -> comparison with the files that came -> compress -> count + SHA-256 -> object
+ * manifest -> comparison with the files that came -> compress -> count + SHA-256 -> object;
+ *        where the server makes none, one of the files that came
  *
  * A part ends where a member of the tar archive ends, once it has its size; in the middle of a member where it
  * would have PART_SIZES times as much. A BaseStore belongs to one thread, and has threads of its own for the
@@ -36,6 +37,7 @@ typedef struct BaseStoreSpec
     uint32_t block_size;
     uint32_t segment_blocks;
     bool check_pages;
+    bool make_manifest; /* the server makes none */
     const Cancel *cancel;
     ProgressNode *progress;
 } BaseStoreSpec;
@@ -83,6 +85,10 @@ DEFINE_AUTO(BaseStore, base_store_free)
 
 /* base_store_sink is where base_backup_run puts what comes. */
 BaseBackupSink base_store_sink(BaseStore *s);
+
+/* base_store_manifest, when all archives have come, of a spec with make_manifest: makes and stores one of what has
+ * come (physical/manifest_make.h). end_lsn: where the backup ended. */
+bool base_store_manifest(BaseStore *s, uint64_t end_lsn, Error *err) MUST_CHECK;
 
 /* base_store_finish, when all has come: everything is stored and durable, but for names in their directory. */
 bool base_store_finish(BaseStore *s, Error *err) MUST_CHECK;

@@ -17,6 +17,7 @@
 #include "physical/base_store.h"
 #include "physical/incremental_file.h"
 #include "physical/manifest_check.h"
+#include "physical/manifest_make.h"
 #include "physical/name_set.h"
 #include "physical/page_check.h"
 #include "physical/restore_room.h"
@@ -651,6 +652,72 @@ static void test_manifest_damage(void **state UNUSED)
     }
 }
 
+/* ---- a manifest of our own ---- */
+
+static bool gather(void *arg, const void *data, size_t len, Error *err UNUSED)
+{
+    str_addn(arg, data, len);
+    return true;
+}
+
+static Str *made(void *ctx, ManifestMake *m)
+{
+    const ManifestWal wal = {.timeline = 1, .start = 0x2000028, .end = 0x2000100};
+    Error err = ERROR_INIT;
+    Str *text = str_new(ctx);
+    assert_true(manifest_make_finish(m, &wal, gather, text, &err));
+    return text;
+}
+
+/* As servers write it, to the letter. */
+static void test_made(void **state UNUSED)
+{
+    AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "test");
+    Error err = ERROR_INIT;
+    AUTO(manifest_make_free) ManifestMake *m = manifest_make_new(&err);
+    assert_non_null(m);
+    assert_true(manifest_make_file(m, "backup_label", 9, 1795216502, crc_label, &err));
+    assert_true(manifest_make_file(m, "base\xff", 0, 0, crc_none, &err));
+    assert_true(manifest_make_file(m, "quote\"d", 3, 0, crc_label, &err));
+    Str *want = str_new(ctx);
+    str_add(want, "{ \"PostgreSQL-Backup-Manifest-Version\": 1,\n\"Files\": [\n"
+                  "{ \"Path\": \"backup_label\", \"Size\": 9, \"Last-Modified\":"
+                  " \"2026-11-20 23:15:02 GMT\", \"Checksum-Algorithm\": \"CRC32C\","
+                  " \"Checksum\": \"839206e3\" },\n"
+                  "{ \"Encoded-Path\": \"62617365ff\", \"Size\": 0, \"Last-Modified\":"
+                  " \"1970-01-01 00:00:00 GMT\", \"Checksum-Algorithm\": \"CRC32C\","
+                  " \"Checksum\": \"00000000\" },\n"
+                  "{ \"Encoded-Path\": \"71756f74652264\", \"Size\": 3, \"Last-Modified\":"
+                  " \"1970-01-01 00:00:00 GMT\", \"Checksum-Algorithm\": \"CRC32C\","
+                  " \"Checksum\": \"839206e3\" }\n],\n"
+                  "\"WAL-Ranges\": [\n{ \"Timeline\": 1, \"Start-LSN\": \"0/2000028\","
+                  " \"End-LSN\": \"0/2000100\" }\n],\n");
+    sum_lines(want);
+    assert_string_equal(made(ctx, m)->data, want->data);
+}
+
+/* More than is kept in memory, or none. */
+static void test_made_many(void **state UNUSED)
+{
+    AUTO(mem_context_free) MemContext *ctx = mem_context(NULL, "test");
+    for (int count = 0; count <= 5000; count += 2500)
+    {
+        char path[32];
+        Error err = ERROR_INIT;
+        AUTO(manifest_make_free) ManifestMake *m = manifest_make_new(&err);
+        ManifestCheck *c = manifest_check_new();
+        for (int i = 0; i < count; i++)
+        {
+            uint32_t crc = 1000003U * (uint32_t) i;
+            snprintf(path, sizeof(path), "base/1/%d", i);
+            manifest_check_file(c, path, (uint64_t) i, &crc);
+            assert_true(manifest_make_file(m, path, (uint64_t) i, i, crc, &err));
+        }
+        if (!check(c, made(ctx, m), 1000, &err))
+            fail_msg("%s", err.message);
+    }
+}
+
 /* ---- a chain on a thread of its own ---- */
 
 static bool add(void *arg, const void *data, size_t len, Error *err)
@@ -798,6 +865,7 @@ int main(void)
         cmocka_unit_test(test_name_set),      cmocka_unit_test(test_tar),
         cmocka_unit_test(test_tar_damage),    cmocka_unit_test(test_tar_large),
         cmocka_unit_test(test_manifest),      cmocka_unit_test(test_manifest_damage),
+        cmocka_unit_test(test_made),          cmocka_unit_test(test_made_many),
         cmocka_unit_test(test_worker),        cmocka_unit_test(test_room),
         cmocka_unit_test(test_room_noted),
     };
