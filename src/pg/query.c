@@ -95,14 +95,26 @@ bool pg_exec(PgConn *conn, const char *sql, Error *err)
     return res != NULL;
 }
 
-PGresult *pg_query(PgConn *conn, const char *sql, int count, const char *const *params, Error *err)
+static PGresult *query(PgConn *conn, const char *sql, int count, const char *const *params,
+                       int format, Error *err)
 {
-    if (PQsendQueryParams(conn->raw, sql, count, NULL, params, NULL, NULL, 0) == 0)
+    if (PQsendQueryParams(conn->raw, sql, count, NULL, params, NULL, NULL, format) == 0)
     {
         pg_conn_error(conn, NULL, err, "could not send a statement");
         return NULL;
     }
     return pg_flush(conn, "could not send a statement", err) ? pg_collect(conn, 0, err) : NULL;
+}
+
+PGresult *pg_query(PgConn *conn, const char *sql, int count, const char *const *params, Error *err)
+{
+    return query(conn, sql, count, params, 0, err);
+}
+
+PGresult *pg_query_binary(PgConn *conn, const char *sql, int count, const char *const *params,
+                          Error *err)
+{
+    return query(conn, sql, count, params, 1, err);
 }
 
 void pg_rollback(PgConn *conn)

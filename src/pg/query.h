@@ -15,6 +15,10 @@ bool pg_exec(PgConn *conn, const char *sql, Error *err) MUST_CHECK;
 /* pg_query runs one statement with text parameters; the result is the caller's (PQclear). */
 PGresult *pg_query(PgConn *conn, const char *sql, int count, const char *const *params, Error *err);
 
+/* pg_query_binary is the same with a result in binary form. */
+PGresult *pg_query_binary(PgConn *conn, const char *sql, int count, const char *const *params,
+                          Error *err);
+
 /* pg_send starts statements without waiting; pg_collect waits until deadline_ms (clock_ms(), 0:
  * none) for the last of their results (NULL with err set on failure; a passed deadline is
  * ERR_CONNECT). For steps that go to all nodes at once: send to all, then collect from all. */

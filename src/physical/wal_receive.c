@@ -19,11 +19,16 @@
 #include "base/clock.h"
 #include "base/lsn.h"
 #include "pg/query.h"
+#include "pg/wal_files.h"
 #include "pg/wal_stream.h"
 #include "physical/wal_name.h"
 
 /* Less than half of what servers wait for by default before they give a receiver up (wal_sender_timeout). */
 #define STATUS_MS 10000
+
+#define FILES_PIECE   ((uint64_t) 4 * 1024 * 1024)
+#define FILES_WAIT_MS 1000 /* before files are looked at again, */
+#define FILES_LAST_MS 20   /* when no more than the end is wanted */
 
 struct WalReceive
 {
@@ -63,7 +68,8 @@ static bool send_status(WalReceive *r, Error *err)
 {
     int64_t every_ms = r->request.status_ms > 0 ? r->request.status_ms : STATUS_MS;
     r->status_due_ms = every_ms == WAL_STATUS_NEVER ? INT64_MAX : clock_ms() + every_ms;
-    return wal_stream_status(r->conn, wal_receive_at(r), r->taken ? r->durable : 0, err);
+    return r->request.files ||
+           wal_stream_status(r->conn, wal_receive_at(r), r->taken ? r->durable : 0, err);
 }
 
 /* What has come is made durable as far as the store can. */
@@ -99,16 +105,8 @@ static bool end_segment(WalReceive *r, Error *err)
     return send_status(r, err);
 }
 
-static bool take_data(WalReceive *r, const WalMessage *m, Error *err)
+static bool take_bytes(WalReceive *r, const char *p, size_t left, Error *err)
 {
-    r->taken = true;
-    const char *p = m->data;
-    size_t left = m->len;
-    char ours[LSN_TEXT_LEN], theirs[LSN_TEXT_LEN];
-    if (m->start != wal_receive_at(r))
-        return error_set(err, ERR_CORRUPT,
-                         "there is a gap in the server's WAL: it goes on at %s, not at %s",
-                         lsn_format(theirs, m->start), lsn_format(ours, wal_receive_at(r)));
     while (left > 0)
     {
         if (wal_store_room(r->store) == 0 &&
@@ -127,17 +125,31 @@ static bool take_data(WalReceive *r, const WalMessage *m, Error *err)
     return true;
 }
 
+static bool take_data(WalReceive *r, const WalMessage *m, Error *err)
+{
+    char ours[LSN_TEXT_LEN], theirs[LSN_TEXT_LEN];
+    r->taken = true;
+    if (m->start != wal_receive_at(r))
+        return error_set(err, ERR_CORRUPT,
+                         "there is a gap in the server's WAL: it goes on at %s, not at %s",
+                         lsn_format(theirs, m->start), lsn_format(ours, wal_receive_at(r)));
+    return take_bytes(r, m->data, m->len, err);
+}
+
 /* ---- timelines ---- */
 
 /* What the server says when it has removed the WAL that is wanted: undefined_file. It begins to send before
  * it finds out. */
 #define STATE_REMOVED "58P01"
 
-static bool explain_end(Error *err)
+static bool explain_end(const WalReceive *r, Error *err)
 {
     if (!pg_sqlstate_is(err, STATE_REMOVED))
         return false;
     err->code = ERR_NOT_FOUND;
+    if (r->request.files)
+        return error_hint(err, "Raise wal_keep_segments: the server had removed WAL before it was "
+                               "read.");
     return error_hint(err, "A server keeps WAL for those who have a replication slot, up to its "
                            "max_slot_wal_keep_size.");
 }
@@ -146,7 +158,7 @@ static bool start_stream(WalReceive *r, WalTurn *ret_turn, Error *err)
 {
     return wal_stream_start(r->conn, r->request.slot, wal_receive_at(r), r->timeline, ret_turn,
                             err) ||
-           explain_end(err);
+           explain_end(r, err);
 }
 
 static bool store_history(WalReceive *r, uint32_t timeline, Error *err)
@@ -199,14 +211,14 @@ static bool stream_ended(WalReceive *r, Error *err)
     if (!settle(r, err))
         return false;
     if (!wal_stream_turn(r->conn, &turn, err))
-        return explain_end(err);
+        return explain_end(r, err);
     if (turn.timeline != 0)
         return follow(r, turn, err);
     error_set(err, ERR_CONNECT, "the server ended the stream of WAL: it is being shut down");
     return error_node(err, r->conn->label);
 }
 
-/* ---- the loop ---- */
+/* ---- waiting ---- */
 
 /* Waits for the server, for whoever wants an end, and for the time when a status is due. */
 static bool wait_for_more(WalReceive *r, Error *err)
@@ -223,6 +235,106 @@ static bool wait_for_more(WalReceive *r, Error *err)
     (void) n;
     return clock_ms() < r->status_due_ms || (settle(r, err) && send_status(r, err));
 }
+
+static bool same_server(const WalReceive *r, const ReplicationSystem *is, uint64_t segment_size,
+                        Error *err)
+{
+    const WalStoreSpec *store = &r->request.store;
+    if (strtoull(is->identifier, NULL, 10) == store->system_identifier &&
+        segment_size == store->segment_size)
+        return true;
+    error_set(err, ERR_USAGE,
+              "this is another server: its system identifier is %s, not %" PRIu64
+              ", its WAL segments have %" PRIu64 " bytes, not %" PRIu64,
+              is->identifier, store->system_identifier, segment_size, store->segment_size);
+    return error_node(err, r->conn->label);
+}
+
+/* ---- files ---- */
+
+static bool wait_for_files(const WalReceive *r, Error *err)
+{
+    struct pollfd fds[2] = {{.fd = cancel_fd(r->cancel), .events = POLLIN},
+                            {.fd = r->wake, .events = POLLIN}};
+    bool last = atomic_load(&r->want) != UINT64_MAX;
+    if (poll(fds, 2, last ? FILES_LAST_MS : FILES_WAIT_MS) < 0 && errno != EINTR)
+        return error_errno(err, ERR_INTERNAL, "could not wait for the server");
+    uint64_t count;
+    ssize_t n = read(r->wake, &count, sizeof(count));
+    (void) n;
+    return true;
+}
+
+/* No piece goes beyond its segment's end. */
+static bool read_piece(WalReceive *r, uint64_t end, Error *err)
+{
+    char name[WAL_NAME_LEN];
+    const uint64_t size = r->request.store.segment_size;
+    uint64_t at = wal_receive_at(r);
+    uint64_t len = size - at % size < end - at ? size - at % size : end - at;
+    len = len < FILES_PIECE ? len : FILES_PIECE;
+    wal_name_format(name, r->timeline, at, size);
+    AUTO(PQclear) PGresult *res = wal_files_read(r->conn, name, at % size, (size_t) len, err);
+    if (res == NULL)
+        return explain_end(r, err);
+    if ((uint64_t) PQgetlength(res, 0, 0) == len)
+        return take_bytes(r, PQgetvalue(res, 0, 0), (size_t) len, err);
+    error_set(err, ERR_CORRUPT, "the server's file of WAL %s ends too early", name);
+    return error_node(err, r->conn->label);
+}
+
+/* What is written may still be lost when the server crashes - and with it this connection. */
+static bool step_files(WalReceive *r, Error *err)
+{
+    uint64_t end;
+    if (!wal_files_end(r->conn, &end, err) ||
+        (clock_ms() >= r->status_due_ms && !(settle(r, err) && send_status(r, err))))
+        return false;
+    if (end <= wal_receive_at(r))
+        return wait_for_files(r, err);
+    if (end > atomic_load(&r->want))
+        end = atomic_load(&r->want);
+    while (wal_receive_at(r) < end && !cancel_is_raised(r->cancel) && !atomic_load(&r->stop))
+        if (!read_piece(r, end, err))
+            return false;
+    return true;
+}
+
+static bool files_history(WalReceive *r, Error *err)
+{
+    char name[WAL_HISTORY_LEN];
+    wal_history_format(name, r->timeline);
+    AUTO(PQclear) PGresult *res = wal_files_read(r->conn, name, 0, FILES_PIECE, err);
+    return res != NULL && wal_store_history(r->store, r->timeline, PQgetvalue(res, 0, 0),
+                                            (size_t) PQgetlength(res, 0, 0), err);
+}
+
+/* Connections may go by way of something that chooses servers; and one that is on a new timeline began it before this
+ * connection. */
+static bool check_files_server(WalReceive *r, Error *err)
+{
+    ReplicationSystem is;
+    uint64_t size;
+    if (!wal_files_identify(r->conn, &is, &size, err) || !same_server(r, &is, size, err))
+        return false;
+    if (is.timeline == r->timeline)
+        return true;
+    error_set(err, ERR_CHANGED,
+              "timeline %" PRIu32 " of the server is over, it is on timeline %" PRIu32 " now",
+              r->timeline, is.timeline);
+    return error_node(err, r->conn->label);
+}
+
+static bool open_files(WalReceive *r, Error *err)
+{
+    r->conn = r->request.conn != NULL
+                  ? r->request.conn
+                  : pg_conn_open(r->request.spec, r->request.label, "pgark wal", r->cancel, err);
+    return r->conn != NULL && check_files_server(r, err) &&
+           (r->timeline == 1 || files_history(r, err));
+}
+
+/* ---- the loop ---- */
 
 static bool step(WalReceive *r, Error *err)
 {
@@ -249,7 +361,8 @@ static bool step(WalReceive *r, Error *err)
 
 static bool finish_store(WalReceive *r, Error *err)
 {
-    wal_stream_stop(r->conn);
+    if (!r->request.files)
+        wal_stream_stop(r->conn);
     return (wal_store_room(r->store) == 0 || wal_store_end(r->store, err)) &&
            wal_store_sync_names(r->store, err);
 }
@@ -267,7 +380,7 @@ static bool receive(WalReceive *r, Error *err)
                 log_debug("%s: %s", r->conn->label, ignored.message);
             return error_set(err, ERR_CANCELLED, "cancelled");
         }
-        if (!step(r, err))
+        if (!(r->request.files ? step_files(r, err) : step(r, err)))
             return false;
     }
     return finish_store(r, err);
@@ -279,24 +392,15 @@ static bool check_server(WalReceive *r, Error *err)
 {
     ReplicationSystem is;
     uint64_t size;
-    const WalStoreSpec *store = &r->request.store;
-    if (!replication_identify(r->conn, &is, err) || !wal_stream_segment_size(r->conn, &size, err))
-        return false;
-    if (strtoull(is.identifier, NULL, 10) != store->system_identifier ||
-        size != store->segment_size)
-    {
-        error_set(err, ERR_USAGE,
-                  "this is another server: its system identifier is %s, not %" PRIu64
-                  ", its WAL segments have %" PRIu64 " bytes, not %" PRIu64,
-                  is.identifier, store->system_identifier, size, store->segment_size);
-        return error_node(err, r->conn->label);
-    }
-    return true;
+    return replication_identify(r->conn, &is, err) &&
+           wal_stream_segment_size(r->conn, &size, err) && same_server(r, &is, size, err);
 }
 
 static bool open_stream(WalReceive *r, Error *err)
 {
     WalTurn turn;
+    if (r->request.files)
+        return open_files(r, err);
     r->conn = r->request.conn != NULL ? r->request.conn
                                       : replication_open(r->request.spec, r->request.label,
                                                          "pgark wal", r->cancel, err);

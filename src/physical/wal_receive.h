@@ -1,5 +1,5 @@
 /*
- * physical/wal_receive.h - WAL of one node, from the server's stream into stored segments.
+ * physical/wal_receive.h - WAL of one node, from the server's stream, or its files, into stored segments.
  *
  * Whole segments only: a stream begins where a segment does. What has been stored is told by the store's
  * on_stored, from the thread that receives.
@@ -19,7 +19,9 @@ typedef struct WalReceiveRequest
     PgConn *conn;           /* in the place of that: one that is open, and is taken over; NULL */
     const char *label;      /* of the node, in errors; may be NULL */
     const char *slot;       /* NULL: without one; one that is temporary belongs to conn */
-    uint64_t start_lsn;     /* rounded down to its segment */
+    bool
+        files; /* read the server's files by SQL (pg/wal_files.h), over a connection of that kind: no stream */
+    uint64_t start_lsn; /* rounded down to its segment */
     uint32_t timeline;
     int64_t
         status_ms; /* between reports of what has come; 0: so often that no server gives up by its defaults;
