@@ -16,6 +16,7 @@ static const PhysicalRequest *physical_request(void *ctx, const Options *o)
     PhysicalRequest *r = mem_new(ctx, PhysicalRequest);
     r->fast_checkpoint = str_equal(options_string(o, OPT_CHECKPOINT), "fast");
     r->part_size = (uint64_t) options_int(o, OPT_PART_SIZE) / TAR_BLOCK * TAR_BLOCK;
+    r->bad_pages_given = options_given(o, OPT_BAD_PAGES);
     r->bad_pages = str_equal(bad, "warn")     ? BAD_PAGES_WARN
                    : str_equal(bad, "ignore") ? BAD_PAGES_IGNORE
                                               : BAD_PAGES_FAIL;

@@ -60,9 +60,10 @@ static bool fits(const BaseNode *node, int version, const Manifest *m, Error *er
         return error_set(err, ERR_USAGE,
                          "is of another server at node %d (system identifier %s, now %s)",
                          node->content, then->system_identifier, node->system_identifier);
-    if (then->server_version_num / 10000 != version / 10000)
+    if (server_version_major(then->server_version_num) != server_version_major(version))
         return error_set(err, ERR_USAGE, "is of PostgreSQL %d at node %d, which is now %d",
-                         then->server_version_num / 10000, node->content, version / 10000);
+                         server_version_major(then->server_version_num), node->content,
+                         server_version_major(version));
     if (r->timeline != node->timeline)
         return error_set(err, ERR_USAGE,
                          "is of timeline %" PRIu32 " at node %d, which is on timeline %" PRIu32
@@ -149,7 +150,11 @@ static char *point_name(void *ctx, const char *key, Error *err)
 bool backup_physical(BackupRun *run, Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "physical");
+    const FleetEngine *engine = run->fleet->engine;
     Points points = {.run = run, .lsns = mem_array(tmp, uint64_t, run->count)};
+    if (engine != NULL && engine->check_physical != NULL &&
+        !engine->check_physical(run->nodes, run->count, err))
+        return false;
     make_bases(run);
     if (!backup_run_each(run, open_one, err) || !backup_run_check_space(run, err) ||
         !backup_run_begin_set(run, err) || !backup_base_open(run, err))

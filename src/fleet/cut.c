@@ -78,6 +78,14 @@
  *    prepared here and decided there, and are finished by its recovery as they would have been. Restore points need
  *    no proof afterwards. Tables that were made since the list was read are not locked; the application that has
  *    just made them on several nodes may find what it wrote on one side only.
+ *
+ *    Greenplum's coordinator makes all of them, by a function of its own, which keeps the second phase of distributed
+ *    commits from beginning and waits for those that have begun: no transaction is committed before the point on one
+ *    node and behind it on another. That alone is not enough. A transaction that has written on one segment only is
+ *    committed there in one phase, which the function does not hold back, so of two that follow each other on two
+ *    segments the second could be before its point and the first behind it. With the barrier's locks none of them is
+ *    open. The barrier alone would do for the tables that it locks; with the function it does for all that are
+ *    distributed, also catalogues, and those that were made since.
  */
 #include "fleet/cut.h"
 
@@ -546,10 +554,69 @@ static const char *point_sql(void *ctx, const Cut *cut, Error *err)
                             name);
 }
 
+static bool point_refused(Error *err)
+{
+    error_prefix(err, "could not make a restore point");
+    return error_hint(err, "It needs a superuser, or GRANT EXECUTE ON FUNCTION "
+                           "pg_create_restore_point(text) and a primary server.");
+}
+
+static bool take_points(const Cut *cut, const PGresult *res, Error *err)
+{
+    for (size_t i = 0; i < cut->count; i++)
+    {
+        int row = 0;
+        while (row < PQntuples(res) && pg_cell_int(res, row, 0) != cut->nodes[i].content)
+            row++;
+        if (row == PQntuples(res))
+            return error_set(err, ERR_QUERY, "the coordinator made no restore point on node %d",
+                             cut->nodes[i].content);
+        if (!replication_lsn(res, row, 1, &cut->lsns[i], err))
+            return false;
+    }
+    return true;
+}
+
+/* The coordinator makes all. On the others nothing has an xid by that, so nothing brings their WAL to disk: a
+ * transaction of our own does. */
+static bool mark_by_coordinator(Cut *cut, bool *ret_marked, Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "restore point");
+    PgConn *coordinator = cut->nodes[0].probe;
+    const char *sql = cut->engine->cut.restore_point(tmp, coordinator, cut->point, err);
+    int64_t start = clock_us();
+    cut->record->at_us = clock_wall_us();
+    if (sql == NULL)
+        return false;
+    if (cut->begun != NULL)
+        *cut->begun = true;
+    AUTO(PQclear)
+    PGresult *res = pg_send(coordinator, sql, err)
+                        ? pg_collect(coordinator, clock_ms() + ANSWER_MS, err)
+                        : NULL;
+    if (res == NULL)
+    {
+        point_refused(err);
+        return error_node(err, cut->nodes[0].label);
+    }
+    if (!take_points(cut, res, err))
+        return error_node(err, cut->nodes[0].label);
+    cut->record->window_us = clock_us() - start;
+    *ret_marked = send_all(cut, false,
+                           "SELECT pg_catalog.set_config('synchronous_commit', 'local', true),"
+                           " pg_catalog.txid_current()",
+                           err) &&
+                  collect_all(cut, false, err) && send_all(cut, false, "COMMIT", err) &&
+                  collect_all(cut, false, err);
+    return *ret_marked;
+}
+
 /* Makes the restore points of all nodes at once; open transactions are committed with them. */
 static bool mark_all(Cut *cut, bool *ret_marked, Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "restore point");
+    if (cut->engine != NULL && cut->engine->cut.restore_point != NULL)
+        return mark_by_coordinator(cut, ret_marked, err);
     const char *sql = point_sql(tmp, cut, err);
     int64_t start = clock_us();
     cut->record->at_us = clock_wall_us();
@@ -565,9 +632,7 @@ static bool mark_all(Cut *cut, bool *ret_marked, Error *err)
         PGresult *res = pg_collect(cut->nodes[i].probe, clock_ms() + ANSWER_MS, err);
         if (res == NULL)
         {
-            error_prefix(err, "could not make a restore point");
-            error_hint(err, "It needs a superuser, or GRANT EXECUTE ON FUNCTION "
-                            "pg_create_restore_point(text) and a primary server.");
+            point_refused(err);
             return error_node(err, cut->nodes[i].label);
         }
         if (!replication_lsn(res, 0, 2, &cut->lsns[i], err))

@@ -50,6 +50,10 @@ typedef struct EngineCut
     /* The statement that locks, below ctx, by which no two-phase commit of its own can be between
      * its first and its last step while all nodes' probes have it; NULL: this node needs none. */
     const char *(*barrier)(void *ctx, const BackupNode *node);
+
+    /* The statement, below ctx, by which the coordinator makes a restore point on all nodes; its rows are content id
+     * and place of each. NULL: each node is told to make its own. */
+    const char *(*restore_point)(void *ctx, PgConn *coordinator, const char *name, Error *err);
 } EngineCut;
 
 typedef void (*EngineFinding)(void *arg, int content, const char *what, CheckLevel level,
@@ -73,6 +77,13 @@ typedef struct FleetEngine
 
     /* Adds to a node's warnings what it holds and no set does; node_list has run. */
     bool (*left_out)(BackupNode *node, Error *err);
+
+    /* Are these nodes such that base backups of them can be taken and restored? ERR_USAGE, with a hint; NULL: so they
+     * are, as far as the cluster is concerned. */
+    bool (*check_physical)(const BackupNode *nodes, size_t count, Error *err);
+
+    /* WAL of its nodes is read out of their files (pg/wal_files.h): nothing keeps it there but the servers' own settings. */
+    bool wal_files;
 
     /* Findings of pgark check, by calls of add. All nodes are connected (probes only). */
     bool (*inspect)(const BackupNode *nodes, EngineFinding add, void *arg, Error *err);

@@ -206,7 +206,9 @@ const FleetEngine greenplum_engine = {
     .check = greenplum_check,
     .map = greenplum_map,
     .left_out = greenplum_left_out,
+    .check_physical = greenplum_check_physical,
+    .wal_files = true,
     .inspect = greenplum_inspect,
-    .cut = {.through_coordinator = true},
+    .cut = {.through_coordinator = true, .restore_point = greenplum_restore_point},
     .restore = &greenplum_restore,
 };

@@ -1,6 +1,6 @@
 /*
  * fleet/greenplum.h - what the parts of the Greenplum engine share: greenplum.c, greenplum_map.c,
- * greenplum_check.c; restores: greenplum_restore.h.
+ * greenplum_check.c, greenplum_physical.c; restores: greenplum_restore.h, greenplum_nodes.h.
  *
  * Greenplum 6 (PostgreSQL 9.4), 7 (12), and Cloudberry (14). Catalogues: gp_segment_configuration (on
  * the coordinator only), gp_distribution_policy, and in 6 pg_partition and pg_partition_rule, whose
@@ -44,6 +44,11 @@ bool greenplum_partitions(const PgConn *conn);
 EngineMap *greenplum_map(void *ctx, const BackupNode *nodes, size_t count, PgConn *conn,
                          Error *err);
 bool greenplum_left_out(BackupNode *node, Error *err);
+
+/* Base backups (fleet/greenplum_physical.c): what the cluster needs for them, and their common end. */
+bool greenplum_check_physical(const BackupNode *nodes, size_t count, Error *err);
+const char *greenplum_restore_point(void *ctx, PgConn *coordinator, const char *name, Error *err);
+
 bool greenplum_inspect(const BackupNode *nodes, EngineFinding add, void *arg, Error *err);
 
 #endif

@@ -86,14 +86,17 @@ static bool add_tables(BackupNode *node, uint64_t *tables, Error *err)
     return true;
 }
 
-/* All files of the server, as far as the role may know. */
+/* All files of the server, as far as the role may know; of the coordinator of a Greenplum cluster, those of all its
+ * nodes. */
 static bool add_server(BackupNode *node, uint64_t *bytes, Error *err)
 {
     AUTO(PQclear)
     PGresult *res = pg_query(node->probe,
                              "SELECT coalesce(sum(pg_catalog.pg_tablespace_size(t.oid)), 0)::bigint"
                              " FROM pg_catalog.pg_tablespace t"
-                             " WHERE pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE')"
+                             " WHERE EXISTS (SELECT 1 FROM pg_catalog.pg_roles r"
+                             "  WHERE r.rolname = 'pg_read_all_stats'"
+                             "  AND pg_catalog.pg_has_role(r.oid, 'USAGE'))"
                              " OR pg_catalog.has_tablespace_privilege(t.oid, 'CREATE')",
                              0, NULL, err);
     if (res == NULL)
@@ -131,7 +134,9 @@ bool space_estimate(Repo *repo, BackupNode *nodes, size_t count, const char *fle
         ret->needed = ALWAYS;
         return true;
     }
-    for (size_t i = 0; i < count; i++)
+    const bool by_coordinator = request->physical != NULL &&
+                                nodes[0].probe->server.product != SERVER_POSTGRESQL;
+    for (size_t i = 0; i < (by_coordinator ? 1 : count); i++)
     {
         if (request->physical != NULL ? !add_server(&nodes[i], &ret->tables, err)
                                       : !add_tables(&nodes[i], &ret->tables, err))

@@ -5,6 +5,7 @@
 #include "pg/copy.h"
 
 #define ONE_COPY   150000 /* servers from here on send all archives through one COPY */
+#define MANIFESTS  130000 /* make a manifest */
 #define SPACES_MAX 100000
 
 #define STATE_NOT_READY "55000" /* of an object that a command needs */
@@ -65,6 +66,19 @@ static void add_old_flags(Str *sql, const PgConn *conn, const BaseBackupOptions 
         add_option(sql, conn, "NOVERIFY_CHECKSUMS", NULL);
 }
 
+static bool add_manifest(Str *sql, PgConn *conn, const BaseBackupOptions *o, Error *err)
+{
+    if (PQserverVersion(conn->raw) < MANIFESTS)
+        return o->manifest_checksums == NULL ||
+               error_set(err, ERR_USAGE, "a server of this version makes no manifest");
+    add_option(sql, conn, "MANIFEST",
+               o->manifest_checksums == NULL ? "'no'"
+               : o->manifest_encode          ? "'force-encode'"
+                                             : "'yes'");
+    return o->manifest_checksums == NULL ||
+           add_text(sql, conn, "MANIFEST_CHECKSUMS", o->manifest_checksums, err);
+}
+
 static const char *make_command(void *ctx, PgConn *conn, const BaseBackupOptions *o, Error *err)
 {
     Str *sql = str_new(ctx);
@@ -85,12 +99,7 @@ static const char *make_command(void *ctx, PgConn *conn, const BaseBackupOptions
     if (o->max_rate > 0)
         add_option(sql, conn, "MAX_RATE",
                    mem_printf(ctx, "%" PRIu64, o->max_rate < 32768 ? 32 : o->max_rate / 1024));
-    add_option(sql, conn, "MANIFEST",
-               o->manifest_checksums == NULL ? "'no'"
-               : o->manifest_encode          ? "'force-encode'"
-                                             : "'yes'");
-    bool ok = o->manifest_checksums == NULL ||
-              add_text(sql, conn, "MANIFEST_CHECKSUMS", o->manifest_checksums, err);
+    bool ok = add_manifest(sql, conn, o, err);
     ok = ok &&
          (o->compression == NULL || add_text(sql, conn, "COMPRESSION", o->compression, err)) &&
          (o->compression_detail == NULL ||

@@ -4,7 +4,8 @@
  * Source: PostgreSQL documentation, "Streaming Replication Protocol", BASE_BACKUP. Servers from 15 on send all
  * archives and the manifest through one COPY, whose messages begin with a letter: n a new archive, m the
  * manifest, d data, p progress. Older ones send a COPY for each archive, in the order in which the tablespaces
- * were listed, and one more for the manifest.
+ * were listed, and one more for the manifest. Those of version 9.4, which Greenplum 6 has in it, have no
+ * manifest, no map of tablespaces, and check no pages: these options must not be asked of them.
  */
 #ifndef PGARK_PG_BASE_BACKUP_H
 #define PGARK_PG_BASE_BACKUP_H

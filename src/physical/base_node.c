@@ -22,16 +22,19 @@ static PGresult *ask_settings(const BaseNode *node, Error *err)
     return pg_query(node->probe,
                     "SELECT max(CASE s.name WHEN 'block_size' THEN s.setting END),"
                     " max(CASE s.name WHEN 'segment_size' THEN s.setting END),"
-                    " max(CASE s.name WHEN 'wal_segment_size' THEN s.setting END),"
+                    /* Pages, before the size was up to initdb. */
+                    " max(CASE s.name WHEN 'wal_segment_size' THEN s.setting::bigint *"
+                    "  CASE WHEN s.unit = 'B' THEN 1"
+                    "  ELSE pg_catalog.current_setting('wal_block_size')::bigint END END),"
                     " max(CASE s.name WHEN 'data_checksums' THEN s.setting END) = 'on',"
-                    " max(CASE s.name WHEN 'wal_level' THEN s.setting END),"
-                    " max(CASE s.name WHEN 'max_wal_senders' THEN s.setting END),"
+                    /* Greenplum does not list these two. */
+                    " pg_catalog.current_setting('wal_level'),"
+                    " pg_catalog.current_setting('max_wal_senders'),"
                     " (SELECT r.rolreplication OR r.rolsuper FROM pg_catalog.pg_roles r"
                     "  WHERE r.rolname = session_user), pg_catalog.pg_is_in_recovery(),"
                     " max(CASE s.name WHEN 'summarize_wal' THEN s.setting END) = 'on'"
                     " FROM pg_catalog.pg_settings s WHERE s.name IN ('block_size', 'segment_size',"
-                    " 'wal_segment_size', 'data_checksums', 'wal_level', 'max_wal_senders',"
-                    " 'summarize_wal')",
+                    " 'wal_segment_size', 'data_checksums', 'summarize_wal')",
                     0, NULL, err);
 }
 
@@ -49,12 +52,30 @@ static bool check_summaries(const BaseNode *node, bool summarized, Error *err)
         err);
 }
 
+/* What is in a file of a relation tells nobody who does not read catalogues whether it has pages. */
+static bool check_greenplum(const BaseNode *node, Error *err)
+{
+    if (node->incremental)
+        return refuse(node, "incremental ones are made by PostgreSQL 17 and newer servers",
+                      "Leave --incremental out.", err);
+    if (node->request->bad_pages_given && node->request->bad_pages != BAD_PAGES_IGNORE)
+        return refuse(node,
+                      "checksums of pages cannot be looked at, since files of append-optimized "
+                      "tables have none",
+                      "Leave --bad-pages out.", err);
+    return true;
+}
+
 static bool check_server(BaseNode *node, Error *err)
 {
     BaseServer *s = &node->server;
-    if (node->probe->server.product != SERVER_POSTGRESQL)
-        return refuse(node, "this is no server of PostgreSQL itself",
-                      "Greenplum and its kin are backed up without --physical.", err);
+    const ServerVersion *version = &node->probe->server;
+    s->greenplum = version->product == SERVER_GREENPLUM && version->major == 6;
+    if (version->product != SERVER_POSTGRESQL && !s->greenplum)
+        return refuse(node, "this is neither PostgreSQL itself nor Greenplum 6",
+                      "It is backed up without --physical.", err);
+    if (s->greenplum && !check_greenplum(node, err))
+        return false;
     AUTO(PQclear) PGresult *res = ask_settings(node, err);
     if (res == NULL)
         return error_prefix(err, "could not read the server's settings");
@@ -75,7 +96,7 @@ static bool check_server(BaseNode *node, Error *err)
     if (!pg_cell_bool(res, 0, 6))
         return refuse(node, "the role may not replicate",
                       "Let a superuser run ALTER ROLE ... REPLICATION, or use another role.", err);
-    if (pg_cell_int(res, 0, 5) < 2)
+    if (pg_cell_int(res, 0, 5) < (s->greenplum ? 1 : 2))
         return refuse(node, "its max_wal_senders is less than 2",
                       "Set max_wal_senders to 4 or more, and restart the server.", err);
     return check_summaries(node, pg_cell_bool(res, 0, 8), err);
@@ -126,7 +147,8 @@ static bool start_wal(BaseNode *node, const BaseBackupStart *start, Error *err)
         .spec = node->spec,
         .conn = node->wal_conn,
         .label = node->label,
-        .slot = node->slot,
+        .slot = node->server.greenplum ? NULL : node->slot,
+        .files = node->server.greenplum,
         .start_lsn = start->lsn,
         .timeline = start->timeline,
         .store = {.storage = spec->storage,
@@ -172,9 +194,14 @@ static bool on_data(void *arg, const void *data, size_t len, Error *err)
     return node->to.data(node->to.arg, data, len, err);
 }
 
-/* From here on the server keeps WAL for us. */
+/* From here on the server keeps WAL for us, if it can. */
 static bool open_wal(BaseNode *node, const char *key, Error *err)
 {
+    if (node->server.greenplum)
+    {
+        node->wal_conn = pg_conn_open(node->spec, node->label, "pgark wal", node->cancel, err);
+        return node->wal_conn != NULL;
+    }
     snprintf(node->slot, sizeof(node->slot), "pgark_%s_%ld", key, (long) getpid());
     node->wal_conn = replication_open(node->spec, node->label, "pgark wal", node->cancel, err);
     return node->wal_conn != NULL && replication_temporary_slot(node->wal_conn, node->slot, err);
@@ -261,7 +288,9 @@ static bool begin_store(BaseNode *node, Storage *st, const char *set_dir, Error 
                                        .block_size = node->server.block_size,
                                        .segment_blocks = node->server.segment_blocks,
                                        .check_pages = node->server.data_checksums &&
+                                                      !node->server.greenplum &&
                                                       node->request->bad_pages != BAD_PAGES_IGNORE,
+                                       .make_manifest = node->server.greenplum,
                                        .cancel = node->cancel,
                                        .progress = node->progress};
     if (!storage_make_dir(st, mem_printf(tmp, "%s/%s/wal", set_dir, node->dir), false, err))
@@ -292,14 +321,22 @@ static bool upload_manifest(const BaseNode *node, Storage *st, Error *err)
            error_prefix(err, "the manifest of set %s", e->key);
 }
 
+/* All that the server sends is stored. */
+static bool finish_store(BaseNode *node, const BaseBackupEnd *end, Error *err)
+{
+    return (!node->server.greenplum || base_store_manifest(node->store, end->lsn, err)) &&
+           base_store_finish(node->store, err);
+}
+
 static bool copy(BaseNode *node, Storage *st, const char *key, const char *set_dir, Error *err)
 {
+    const bool whole = !node->server.greenplum;
     const BaseBackupOptions options = {.label = mem_printf(node->ctx, "pgark %s", key),
                                        .fast = node->request->fast_checkpoint,
-                                       .tablespace_map = true,
+                                       .tablespace_map = whole,
                                        .max_rate = node->rate_limit,
-                                       .no_verify = true,
-                                       .manifest_checksums = "CRC32C",
+                                       .no_verify = whole,
+                                       .manifest_checksums = whole ? "CRC32C" : NULL,
                                        .incremental = node->earlier != NULL};
     const BaseBackupSink sink = {.begin = on_begin,
                                  .archive = on_archive,
@@ -313,7 +350,7 @@ static bool copy(BaseNode *node, Storage *st, const char *key, const char *set_d
     if (node->earlier != NULL && !upload_manifest(node, st, err))
         return false;
     if (!base_backup_run(node->walsender, &options, &sink, &end, err) ||
-        !base_store_finish(node->store, err))
+        !finish_store(node, &end, err))
         return false;
     if (end.timeline != node->record.timeline)
         return error_set(err, ERR_CHANGED,

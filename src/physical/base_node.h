@@ -4,6 +4,14 @@
  * Two walsenders: one for the base backup; and one that streams WAL from the segment of the start on, on a
  * thread of its own (physical/wal_receive.h). The temporary slot of the second is there before the backup begins, and
  * keeps WAL on the server that has not been received, until that connection ends, however it ends.
+ *
+ * Greenplum 6 is PostgreSQL 9.4, with one walsender and no slot. It knows no slot that ends with its connection; one that
+ * stays, when a run is killed, would keep WAL on every segment until its disk is full. So WAL is read from the start of the
+ * backup on, out of the server's files, for which nobody waits (argued in pg/wal_files.h): it has to be removed within the
+ * second in which it was written for a backup to fail, and then it says so. The coordinator keeps it all the same as long
+ * as the walsender of the base backup is there (and lets go of commits that wait for its standby at the moment in which any
+ * walsender ends, whoever had it). And there is no manifest: pgark makes one of what comes. Nothing of either
+ * is left on the servers.
  */
 #ifndef PGARK_PHYSICAL_BASE_NODE_H
 #define PGARK_PHYSICAL_BASE_NODE_H
@@ -18,6 +26,7 @@ typedef struct BaseServer
     uint32_t segment_blocks; /* of a relation's file */
     uint64_t wal_segment_size;
     bool data_checksums;
+    bool greenplum; /* version 6 */
 } BaseServer;
 
 /* The earlier backup of the same server that one is incremental to. */

@@ -12,10 +12,13 @@
 #include <unistd.h>
 
 #include "base/str.h"
+#include "pg/server_version.h"
 #include "pg/wal_stream.h"
 #include "physical/basebackup_parts.h"
 #include "physical/wal_receive.h"
 
+#define OLDEST             130000
+#define GREENPLUM_IS       904 /* version 6; PostgreSQL's own 9.4 is too old all the same */
 #define SERVER_COMPRESSES  150000
 #define SERVER_INCREMENTAL 170000
 #define UPLOAD_SIZE        ((size_t) 65536)
@@ -90,13 +93,23 @@ static bool upload_earlier(const Run *run, Error *err)
 
 /* ---- the server ---- */
 
+static bool too_old(int version, Error *err)
+{
+    char text[SERVER_VERSION_TEXT_LEN];
+    error_set(err, ERR_CONNECT, "server version %s is too old, pgark needs 13 or newer",
+              server_version_major_text(text, version));
+    if (server_version_major(version) == GREENPLUM_IS)
+        error_hint(err, "The nodes of a Greenplum 6 cluster are backed up together, by pgark "
+                        "backup --physical.");
+    return false;
+}
+
 static bool check_version(const Run *run, Error *err)
 {
     const BasebackupRequest *r = run->request;
     int version = PQserverVersion(run->walsender->raw);
-    if (version < 130000)
-        return error_set(err, ERR_CONNECT, "server version %d is too old, pgark needs 13 or newer",
-                         version / 10000);
+    if (version < OLDEST)
+        return too_old(version, err);
     if (r->server_compress != COMPRESS_NONE && version < SERVER_COMPRESSES)
     {
         error_set(err, ERR_USAGE, "--compress: servers compress from PostgreSQL 15 on, this is %d",

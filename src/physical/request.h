@@ -19,6 +19,7 @@ typedef struct PhysicalRequest
     bool fast_checkpoint; /* at once, not spread */
     uint64_t part_size;   /* logical bytes, about */
     BadPages bad_pages;
+    bool bad_pages_given; /* somebody asks for it */
 } PhysicalRequest;
 
 #endif
