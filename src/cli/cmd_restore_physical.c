@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "cli/cli.h"
+#include "pg/server_version.h"
 #include "physical/wal_fetch.h"
 #include "report/set_report.h"
 
@@ -113,22 +114,29 @@ bool cmd_restore_physical_request(void *ctx, const Options *o, FleetRestore *ret
 
 /* ---- report ---- */
 
-static int major_of(const PhysicalRestoreResult *r, size_t node)
+static int version_of(const PhysicalRestoreResult *r, size_t node)
 {
-    return manifest_node(r->manifest, r->nodes[node].content)->server_version_num / 10000;
+    return manifest_node(r->manifest, r->nodes[node].content)->server_version_num;
 }
 
-/* Which programs start the servers: "PostgreSQL 15"; "PostgreSQL 15 (node 0), 16 (node 1)". */
+static bool is_greenplum(const PhysicalRestoreResult *r)
+{
+    return strcmp(r->manifest->set.topology, "greenplum") == 0;
+}
+
+/* Which programs start the servers: "PostgreSQL 15"; "PostgreSQL 15 (node 0), 16 (node 1)"; "Greenplum's PostgreSQL 9.4". */
 static const char *programs_text(void *ctx, const PhysicalRestoreResult *r)
 {
     Str *s = str_new(ctx);
+    char major[SERVER_VERSION_TEXT_LEN];
     bool same = true;
     for (size_t i = 1; i < r->node_count; i++)
-        same = same && major_of(r, i) == major_of(r, 0);
-    str_add(s, "PostgreSQL");
+        same = same &&
+               server_version_major(version_of(r, i)) == server_version_major(version_of(r, 0));
+    str_add(s, is_greenplum(r) ? "Greenplum's PostgreSQL" : "PostgreSQL");
     for (size_t i = 0; i < (same ? 1 : r->node_count); i++)
     {
-        str_addf(s, "%s %d", i > 0 ? "," : "", major_of(r, i));
+        str_addf(s, "%s %s", i > 0 ? "," : "", server_version_major_text(major, version_of(r, i)));
         if (!same)
             str_addf(s, " (node %d)", r->nodes[i].content);
     }
@@ -141,7 +149,11 @@ static void print_next(void *ctx, const PhysicalRestoreResult *r, const Options 
     const char *programs = programs_text(ctx, r);
     const char *kind = r->target.name != NULL ? "restore point" : "the time";
     const char *target = r->target.name != NULL ? r->target.name : r->target.time;
-    if (options_flag(o, OPT_STANDBY))
+    if (is_greenplum(r))
+        printf("next        start the segments by %s, then the coordinator, or all with gpstart: "
+               "each recovers up to %s %s\n",
+               programs, kind, target);
+    else if (options_flag(o, OPT_STANDBY))
         printf("next        start the servers by %s: they are standbys, and reach what their "
                "primary_conninfo gives them\n",
                programs);
@@ -178,6 +190,14 @@ static void print_text(void *ctx, const PhysicalRestoreResult *r, const Options 
     print_next(ctx, r, o);
 }
 
+/* 15, and "9.4", which is no number of its own. */
+static json_t *major_json(int version_num)
+{
+    char text[SERVER_VERSION_TEXT_LEN];
+    return version_num >= 100000 ? json_integer(server_version_major(version_num))
+                                 : json_string(server_version_major_text(text, version_num));
+}
+
 static void print_json(const PhysicalRestoreResult *r)
 {
     json_t *nodes = json_array();
@@ -185,10 +205,11 @@ static void print_json(const PhysicalRestoreResult *r)
     {
         const PhysicalRestored *n = &r->nodes[i];
         json_array_append_new(
-            nodes, json_pack("{s:i, s:i, s:o, s:o, s:I, s:I}", "content", n->content, "postgresql",
-                             major_of(r, i), "directory", set_report_string(n->directory), "agent",
-                             n->host == NULL ? json_null() : set_report_string(n->host), "files",
-                             (json_int_t) n->files, "bytes", (json_int_t) n->bytes));
+            nodes,
+            json_pack("{s:i, s:o, s:o, s:o, s:I, s:I}", "content", n->content, "postgresql",
+                      major_json(version_of(r, i)), "directory", set_report_string(n->directory),
+                      "agent", n->host == NULL ? json_null() : set_report_string(n->host), "files",
+                      (json_int_t) n->files, "bytes", (json_int_t) n->bytes));
     }
     set_report_print(stdout,
                      json_pack("{s:s, s:o, s:s?, s:s?, s:I, s:o}", "key", r->manifest->set.key,

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "fleet/node_address.h"
 #include "fleet/restore_physical_parts.h"
+#include "pg/server_version.h"
 
 bool restore_physical_open(PhysicalRun *run, Error *err)
 {
@@ -60,7 +61,8 @@ static bool find_major(const PhysicalRestoreRequest *request, const Manifest *m,
     for (size_t i = 0; i < request->directory_count; i++)
     {
         const NodeRecord *node = manifest_node(m, request->directories[i].content);
-        const int major = node == NULL ? *ret_major : node->server_version_num / 10000;
+        const int major = node == NULL ? *ret_major
+                                       : server_version_major(node->server_version_num);
         if (*ret_major != 0 && major != *ret_major)
         {
             error_set(err, ERR_USAGE,
@@ -73,26 +75,15 @@ static bool find_major(const PhysicalRestoreRequest *request, const Manifest *m,
     }
     /* That the set has none of the nodes is told with the directories. */
     if (*ret_major == 0)
-        *ret_major = m->nodes[0].server_version_num / 10000;
+        *ret_major = server_version_major(m->nodes[0].server_version_num);
     return true;
 }
 
-bool restore_physical_hosts(PhysicalRun *run, PhysicalRestoreRequest *request, Error *err)
+static bool prepare_citus(PhysicalRun *run, PhysicalRestoreRequest *request, Error *err)
 {
     int major;
-    const Manifest *m = run->result->manifest;
     const RestoreHosts *hosts = &run->restore->hosts;
-    if (hosts->count == 0)
-        return true;
-    if (strcmp(m->set.topology, "citus") != 0)
-        return error_set(err, ERR_USAGE,
-                         "--host-map is for sets of a Citus cluster, and set %s is of topology %s",
-                         m->set.key, m->set.topology);
-    if (!node_address_check(hosts->map, hosts->count, err))
-        return false;
-    if (request->directory_count == 0)
-        return true;
-    if (!find_major(request, m, &major, err))
+    if (!find_major(request, run->result->manifest, &major, err))
         return false;
     run->nodes = (CitusNodes){.host_map = hosts->map,
                               .host_map_count = hosts->count,
@@ -102,6 +93,88 @@ bool restore_physical_hosts(PhysicalRun *run, PhysicalRestoreRequest *request, E
     request->finish = rewrite_nodes;
     request->finish_arg = run;
     return run->nodes.program != NULL;
+}
+
+/* ---- Greenplum ---- */
+
+static bool is_greenplum(const PhysicalRun *run)
+{
+    return strcmp(run->result->manifest->set.topology, "greenplum") == 0;
+}
+
+/* Mirrors are made of primaries that run; and where all nodes are is known where all are restored. */
+static bool check_greenplum(const PhysicalRun *run, Error *err)
+{
+    if (run->restore->files.standby)
+        return error_set(err, ERR_USAGE,
+                         "--standby: not of a Greenplum cluster, whose mirrors gpaddmirrors and "
+                         "gpinitstandby make once it runs");
+    if (run->restore->agents.count == 0)
+        return true;
+    error_set(err, ERR_USAGE, "--agent-map: not of a Greenplum cluster");
+    return error_hint(err, "A restore on each host brings its nodes, that of the coordinator with "
+                           "--host-map.");
+}
+
+static bool rewrite_greenplum(void *arg, const PhysicalDirectory *directories, size_t count,
+                              Error *err)
+{
+    PhysicalRun *run = arg;
+    run->greenplum.point = run->result->target.name;
+    run->tables = 1;
+    return greenplum_nodes_rewrite(&run->greenplum, directories, count, err);
+}
+
+static bool names_coordinator(const PhysicalRestoreRequest *request)
+{
+    for (size_t i = 0; i < request->directory_count; i++)
+        if (request->directories[i].content == -1)
+            return true;
+    return false;
+}
+
+/* The coordinator alone knows where the others are. */
+static bool prepare_greenplum(PhysicalRun *run, PhysicalRestoreRequest *request, Error *err)
+{
+    const NodeRecord *coordinator = manifest_node(run->result->manifest, -1);
+    const RestoreHosts *hosts = &run->restore->hosts;
+    if (coordinator == NULL || !names_coordinator(request))
+    {
+        run->tables = 1;
+        if (hosts->count > 0)
+            log_info("--host-map changes nothing here: it is for the run that restores the "
+                     "coordinator, node -1");
+        return true;
+    }
+    run->greenplum = (GreenplumNodes){
+        .host_map = hosts->map,
+        .host_map_count = hosts->count,
+        .program = greenplum_nodes_program(run->ctx, run->cancel, err),
+        .dbid = coordinator->dbid,
+        .database = coordinator->database,
+        .no_sync = request->no_sync,
+        .cancel = run->cancel};
+    request->finish = rewrite_greenplum;
+    request->finish_arg = run;
+    return run->greenplum.program != NULL;
+}
+
+bool restore_physical_hosts(PhysicalRun *run, PhysicalRestoreRequest *request, Error *err)
+{
+    const Manifest *m = run->result->manifest;
+    const RestoreHosts *hosts = &run->restore->hosts;
+    const bool greenplum = is_greenplum(run);
+    const bool citus = strcmp(m->set.topology, "citus") == 0;
+    if (hosts->count > 0 && !citus && !greenplum)
+        return error_set(err, ERR_USAGE,
+                         "--host-map is for sets of a Citus or Greenplum cluster, and set %s is of "
+                         "topology %s",
+                         m->set.key, m->set.topology);
+    if (!node_address_check(hosts->map, hosts->count, err))
+        return false;
+    if (greenplum)
+        return prepare_greenplum(run, request, err);
+    return hosts->count == 0 || request->directory_count == 0 || prepare_citus(run, request, err);
 }
 
 /* ---- the run ---- */
@@ -124,6 +197,8 @@ static bool run_work(void *arg, Error *err)
     run->cancel = supervise_attempt(run->supervisor, err);
     run->repo = run->cancel == NULL ? NULL : repo_open(run->ctx, run->restore->files.repo, err);
     if (run->repo == NULL || !restore_physical_open(run, err))
+        return false;
+    if (is_greenplum(run) && !check_greenplum(run, err))
         return false;
     say_left_out(run);
     if (run->restore->agents.count > 0 ? !restore_physical_by_agents(run, err)

@@ -44,7 +44,8 @@ typedef struct FleetRestore
 
 /* restore_physical finds the set, which must be a physical one (ERR_USAGE), and restores what the request names
  * (physical/restore.h); with hosts, of a set of Citus, the nodes get to know each other's new addresses
- * (fleet/citus_nodes.h). Result below ctx.
+ * (fleet/citus_nodes.h); the coordinator of a Greenplum cluster is told in any case where its nodes are
+ * (fleet/greenplum_nodes.h). Result below ctx.
  *
  * Nodes that have an agent are restored by it: one for all nodes of a server, which sees to them as is done here. The set,
  * the manifest that all must see, and the target are found here. All are at each stage together: nothing is written

@@ -5,6 +5,7 @@
 #define PGARK_FLEET_RESTORE_PHYSICAL_PARTS_H
 
 #include "fleet/citus_nodes.h"
+#include "fleet/greenplum_nodes.h"
 #include "fleet/restore_physical.h"
 
 typedef struct PhysicalRun
@@ -19,6 +20,7 @@ typedef struct PhysicalRun
     char *dir;         /* of the set */
     StorageLock *lock; /* shared: keeps expire away */
     CitusNodes nodes;
+    GreenplumNodes greenplum;
     size_t tables; /* of a cluster's nodes, that were found and changed */
 } PhysicalRun;
 
@@ -27,7 +29,8 @@ typedef struct PhysicalRun
 bool restore_physical_open(PhysicalRun *run, Error *err) MUST_CHECK;
 
 /* restore_physical_hosts prepares the request of directories on this host for new addresses of nodes, where they are
- * wanted: what is needed for it is looked for before anything is written. */
+ * wanted, and in any case where a Greenplum coordinator is among them: what is needed for it is looked for before anything
+ * is written. */
 bool restore_physical_hosts(PhysicalRun *run, PhysicalRestoreRequest *request, Error *err)
     MUST_CHECK;
 

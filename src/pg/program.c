@@ -135,16 +135,25 @@ static bool check_greenplum(const char *path, int server_major, const Cancel *ca
                      server_major);
 }
 
-bool pg_program_find_greenplum(void *ctx, const char *name, const char *user_path, int server_major,
-                               const Cancel *cancel, PgProgram *ret, Error *err)
+/* Where Greenplum's own are, by what its greenplum_path.sh sets. */
+#define CANDIDATES_MAX 2
+static size_t list_candidates(void *ctx, const char *name, const char *user_path,
+                              const char *candidates[CANDIDATES_MAX])
 {
     const char *home = getenv("GPHOME");
-    const char *candidates[2];
     size_t count = 0;
-    memset(ret, 0, sizeof(*ret));
     if (user_path == NULL && home != NULL && home[0] != '\0')
         candidates[count++] = mem_printf(ctx, "%s/bin/%s", home, name);
     candidates[count++] = user_path != NULL ? user_path : name;
+    return count;
+}
+
+bool pg_program_find_greenplum(void *ctx, const char *name, const char *user_path, int server_major,
+                               const Cancel *cancel, PgProgram *ret, Error *err)
+{
+    const char *candidates[CANDIDATES_MAX];
+    size_t count = list_candidates(ctx, name, user_path, candidates);
+    memset(ret, 0, sizeof(*ret));
     Error found = ERROR_INIT;
     for (size_t i = 0; i < count; i++)
     {
@@ -158,4 +167,34 @@ bool pg_program_find_greenplum(void *ctx, const char *name, const char *user_pat
     *err = found;
     return error_hint(err, "Name the %s that came with the server by --pg-dump, or set GPHOME.",
                       strcmp(name, "pg_dump") == 0 ? "pg_dump" : "pg_dump beside which it is");
+}
+
+/* "postgres (Greenplum Database) 6.24.3 build ..." */
+static bool check_greenplum_server(const char *path, int major, const Cancel *cancel, Error *err)
+{
+    static const char product[] = "(Greenplum Database) ";
+    OutputText version;
+    if (!run(path, "--gp-version", cancel, &version, err))
+        return false;
+    const char *p = strstr(version.text, product);
+    return (p != NULL && atoi(p + strlen(product)) == major) ||
+           error_set(err, ERR_PROGRAM, "\"%s\" is not of Greenplum %d", path, major);
+}
+
+char *pg_program_find_greenplum_server(void *ctx, const char *name, int major, const Cancel *cancel,
+                                       Error *err)
+{
+    const char *candidates[CANDIDATES_MAX];
+    size_t count = list_candidates(ctx, "postgres", NULL, candidates);
+    for (size_t i = 0; i < count; i++)
+    {
+        error_clear(err);
+        if (!check_greenplum_server(candidates[i], major, cancel, err))
+            continue;
+        const char *slash = strrchr(candidates[i], '/');
+        int len = slash == NULL ? 0 : (int) (slash + 1 - candidates[i]);
+        return mem_printf(ctx, "%.*s%s", len, candidates[i], name);
+    }
+    error_hint(err, "Set GPHOME, or PATH, to the programs of Greenplum %d on this host.", major);
+    return NULL;
 }

@@ -28,4 +28,9 @@ bool pg_program_find(void *ctx, const char *name, const char *user_path, int ser
 bool pg_program_find_greenplum(void *ctx, const char *name, const char *user_path, int server_major,
                                const Cancel *cancel, PgProgram *ret, Error *err) MUST_CHECK;
 
+/* pg_program_find_greenplum_server finds a program ("postgres") of a Greenplum server of that major version (6): that
+ * beside a postgres of it in $GPHOME/bin, else in PATH; its path, below ctx. NULL: ERR_NOT_FOUND, ERR_PROGRAM. */
+char *pg_program_find_greenplum_server(void *ctx, const char *name, int major, const Cancel *cancel,
+                                       Error *err);
+
 #endif

@@ -161,10 +161,11 @@ static bool mark_archived(const Plain *p, Error *err)
 
 static bool plain_end(BasebackupForm *f, const char *recovery, Error *err)
 {
+    static const RecoveryFile standby = {.name = "standby.signal", .text = ""};
     Plain *p = (Plain *) f;
     return end_stage(p, err) && restore_files_whole(&p->tree, err) && make_links(p, err) &&
            mark_archived(p, err) &&
-           (recovery == NULL || restore_files_recover(&p->tree, recovery, "standby.signal", err)) &&
+           (recovery == NULL || restore_files_recover(&p->tree, recovery, &standby, err)) &&
            (p->form.request->no_sync || p->wal_dir.path == NULL ||
             restore_dir_sync(&p->wal_dir, err)) &&
            restore_files_settle(&p->tree, err) && restore_files_admit(&p->tree, err);

@@ -49,6 +49,18 @@ static void add_setting(Str *s, const char *name, const char *value)
     str_add(s, "'\n");
 }
 
+/* A node of Greenplum is restored without its mirror, for which its commits would wait for ever. */
+static char *settings_of_file(void *ctx, const Recovery *r)
+{
+    Str *s = str_new(ctx);
+    str_addf(s, "\n# for set %s, written by pgark\n", r->key);
+    if (r->greenplum_dbid != 0)
+        add_setting(s, "synchronous_standby_names", "");
+    if (r->held)
+        str_add(s, RECOVERY_HOLD);
+    return s->data;
+}
+
 /* Of several targets the last one that is assigned is in force, and one that is assigned nothing takes all
  * of them away: so that the one that is wanted stands behind the others. */
 char *recovery_settings(void *ctx, const Recovery *r, Error *err)
@@ -58,6 +70,8 @@ char *recovery_settings(void *ctx, const Recovery *r, Error *err)
                                           "recovery_target_time"};
     const char *own = r->target_time != NULL ? "recovery_target_time" : "recovery_target_name";
     const char *target = r->target_time != NULL ? r->target_time : r->target_name;
+    if (r->by_file)
+        return settings_of_file(ctx, r);
     Str *s = str_new(ctx);
     char *command = recovery_command(ctx, r, err);
     if (command == NULL)
@@ -77,7 +91,28 @@ char *recovery_settings(void *ctx, const Recovery *r, Error *err)
     return s->data;
 }
 
-const char *recovery_signal(const Recovery *r)
+/* Nobody else writes this file, so it has nothing but what is wanted. Where a server lets queries in while it recovers,
+ * it would stop at the target and wait for somebody. */
+bool recovery_file(void *ctx, const Recovery *r, RecoveryFile *ret, Error *err)
 {
-    return r->standby ? "standby.signal" : "recovery.signal";
+    *ret = (RecoveryFile){.name = r->by_file   ? "recovery.conf"
+                                  : r->standby ? "standby.signal"
+                                               : "recovery.signal",
+                          .text = ""};
+    if (!r->by_file)
+        return true;
+    Str *s = str_new(ctx);
+    char *command = recovery_command(ctx, r, err);
+    if (command == NULL)
+        return false;
+    str_addf(s, "# for the recovery of set %s, written by pgark\n", r->key);
+    add_setting(s, "restore_command", command);
+    if (r->target_name != NULL)
+        add_setting(s, "recovery_target_name", r->target_name);
+    if (r->target_time != NULL)
+        add_setting(s, "recovery_target_time", r->target_time);
+    add_setting(s, "recovery_target_timeline", "latest");
+    add_setting(s, "pause_at_recovery_target", "false");
+    ret->text = s->data;
+    return true;
 }

@@ -86,6 +86,11 @@ static bool check_tablespaces(PhysicalRestore *r, RestoreTree *tree, Error *err)
     return true;
 }
 
+static bool is_greenplum(const PhysicalRestore *r)
+{
+    return strcmp(r->m->set.topology, "greenplum") == 0;
+}
+
 const PhysicalRecord *physical_restore_record(const Manifest *m, int content, Error *err)
 {
     const PhysicalRecord *record = manifest_physical(m, content);
@@ -100,6 +105,7 @@ static bool check_tree(PhysicalRestore *r, const PhysicalDirectory *where, Resto
 {
     char what[32];
     tree->record = physical_restore_record(r->m, where->content, err);
+    tree->greenplum = is_greenplum(r);
     snprintf(what, sizeof(what), "--map %d", where->content);
     if (tree->record == NULL || !wal_read_check_records(r->m, tree->record, err))
         return false;
@@ -357,6 +363,7 @@ static bool seal(void *arg, size_t i, Error *err)
 {
     PhysicalRestore *r = arg;
     RestoreTree *tree = &r->trees[i];
+    const NodeRecord *node = manifest_node(r->m, tree->record->content);
     Recovery recovery = {.program = r->request->program,
                          .repo = r->repo_path,
                          .key = r->m->set.key,
@@ -365,6 +372,8 @@ static bool seal(void *arg, size_t i, Error *err)
                          .target_time = r->request->standby ? NULL : r->target.time,
                          .archive = r->request->standby || r->target.archive,
                          .standby = r->request->standby,
+                         .by_file = node->server_version_num < RECOVERY_BY_FILE,
+                         .greenplum_dbid = tree->greenplum ? node->dbid : 0,
                          .held = r->request->finish != NULL};
     return (set_label(r, tree, err) && cancel_check(r->cancel, err) &&
             restore_files_seal(tree, &recovery, err)) ||
@@ -507,7 +516,6 @@ static bool fill(PhysicalRestore *r, Progress *progress, Error *err)
 
 static void report(const PhysicalRestore *r, PhysicalRestoreResult *ret)
 {
-    ret->target = r->target;
     ret->node_count = r->tree_count;
     ret->nodes = mem_array(r->ctx, PhysicalRestored, r->tree_count);
     for (size_t i = 0; i < r->tree_count; i++)
@@ -557,8 +565,9 @@ bool physical_restore(void *ctx, Repo *repo, const char *set_dir,
                          .cancel = cancel};
     progress_phase(progress, "checking");
     bool ok = chain_open(repo, ctx, set_dir, ret->manifest, &r.chain, err) && find_repo(&r, err) &&
-              make_trees(&r, progress, err) && meet(&r, PHYSICAL_CHECKED, err) &&
-              fill(&r, progress, err);
+              make_trees(&r, progress, err);
+    ret->target = r.target;
+    ok = ok && meet(&r, PHYSICAL_CHECKED, err) && fill(&r, progress, err);
     if (ok)
         report(&r, ret);
     chain_close(&r.chain);

@@ -59,7 +59,8 @@ typedef struct PhysicalRestoreRequest
     bool no_space_check;
     const char *program; /* path of pgark, for the servers' restore_command */
     /* NULL; or called once, when all files are there and no server can be started yet but by who knows how
-     * (recovery.h, held), with the absolute paths of the directories. A failure of it is one of the restore. */
+     * (recovery.h, held), with the absolute paths of the directories; the result has its target by then. A failure of it
+     * is one of the restore. */
     bool (*finish)(void *arg, const PhysicalDirectory *directories, size_t count, Error *err);
     void *finish_arg;
     /* NULL; or called at each stage, which it leaves when all others are as far; a failure of it is one of the

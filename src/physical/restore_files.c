@@ -24,6 +24,7 @@
 #define CONTROL_HIDDEN "global/pg_control.pgark"
 #define TABLESPACE_MAP "tablespace_map"
 #define MANIFEST_NAME  "backup_manifest"
+#define GREENPLUM_CONF "internal.auto.conf"      /* which postgresql.conf of every node includes */
 #define WRITE_OUT      ((off_t) 8 * 1024 * 1024) /* so much begins its way to the disk at once */
 #define WRITE_OUT_END  ((off_t) 1024 * 1024)     /* and so much at the end of a file */
 #define SWEEP_DEPTH    16
@@ -48,16 +49,32 @@ typedef struct Files
 
 /* ---- names ---- */
 
-/* What is there of the server that was backed up and means something else to this one; the map of tablespaces is
- * written anew. */
-static bool is_left_out(const char *name)
+static bool is_one_of(const char *name, const char *const *names, size_t count)
 {
-    static const char *const names[] = {TABLESPACE_MAP, "standby.signal", "recovery.signal",
-                                        "postmaster.pid", "postmaster.opts"};
-    for (size_t i = 0; i < LENGTH_OF(names); i++)
+    for (size_t i = 0; i < count; i++)
         if (strcmp(name, names[i]) == 0)
             return true;
     return false;
+}
+
+/* The number of the node, which is written anew; how it was restored once, which newer servers leave out; and where the
+ * other nodes were, which the coordinator writes as soon as it looks for them. */
+static bool is_left_out_greenplum(const char *name)
+{
+    static const char *const names[] = {GREENPLUM_CONF,     MANIFEST_NAME,
+                                        "recovery.conf",    "recovery.done",
+                                        "gpsegconfig_dump", "gpsegconfig_dump_tmp"};
+    return is_one_of(name, names, LENGTH_OF(names));
+}
+
+/* What is there of the server that was backed up and means something else to this one; the map of tablespaces is
+ * written anew. */
+static bool is_left_out(const RestoreTree *tree, const char *name)
+{
+    static const char *const names[] = {TABLESPACE_MAP, "standby.signal", "recovery.signal",
+                                        "postmaster.pid", "postmaster.opts"};
+    return is_one_of(name, names, LENGTH_OF(names)) ||
+           (tree->greenplum && is_left_out_greenplum(name));
 }
 
 static bool set_path(Files *f, const char *name, Error *err)
@@ -119,7 +136,7 @@ static bool begin_file(Files *f, const TarMember *m, Error *err)
     f->written = f->started = 0;
     f->fd = -1;
     f->in_changes = false;
-    if ((f->base && is_left_out(m->name)) || f->dir == NULL)
+    if ((f->base && is_left_out(f->tree, m->name)) || f->dir == NULL)
         return true;
     if (f->tree->later && unlink(f->path) != 0 && errno != ENOENT)
         return error_errno(err, ERR_STORAGE, "cannot replace %s", f->path);
@@ -668,9 +685,10 @@ bool restore_files_label(const RestoreTree *tree, uint64_t base_lsn, uint32_t ba
            write_file(tree, LABEL, label->data, err);
 }
 
-bool restore_files_recover(RestoreTree *tree, const char *settings, const char *signal, Error *err)
+bool restore_files_recover(RestoreTree *tree, const char *settings, const RecoveryFile *file,
+                           Error *err)
 {
-    return append_settings(tree, settings, err) && write_file(tree, signal, "", err);
+    return append_settings(tree, settings, err) && write_file(tree, file->name, file->text, err);
 }
 
 bool restore_files_settle(const RestoreTree *tree, Error *err)
@@ -682,7 +700,13 @@ bool restore_files_seal(RestoreTree *tree, const Recovery *recovery, Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "settings");
     const char *settings = recovery_settings(tmp, recovery, err);
-    if (settings == NULL || !restore_files_recover(tree, settings, recovery_signal(recovery), err))
+    RecoveryFile file;
+    if (settings == NULL || !recovery_file(tmp, recovery, &file, err) ||
+        !restore_files_recover(tree, settings, &file, err))
+        return false;
+    if (recovery->greenplum_dbid != 0 &&
+        !write_file(tree, GREENPLUM_CONF, mem_printf(tmp, "gp_dbid=%d\n", recovery->greenplum_dbid),
+                    err))
         return false;
     if (tree->tablespace_count > 0 && !write_file(tree, TABLESPACE_MAP, map_text(tmp, tree), err))
         return false;

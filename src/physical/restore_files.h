@@ -29,6 +29,7 @@ typedef struct RestoreTree
     size_t tablespace_count;
     ProgressNode *progress;
     bool no_sync;          /* nobody waits for the disk */
+    bool greenplum;        /* the node is one of its clusters */
     pthread_mutex_t mutex; /* guards what follows */
     ManifestCheck *check;  /* which files have come */
     uint64_t files, bytes;
@@ -64,12 +65,12 @@ bool restore_files_label(const RestoreTree *tree, uint64_t base_lsn, uint32_t ba
 bool restore_files_whole(const RestoreTree *tree, Error *err) MUST_CHECK;
 IoStage *restore_files_manifest(RestoreTree *tree, Error *err);
 
-/* restore_files_recover adds settings to postgresql.auto.conf, and the empty file that says how a server starts:
- * recovery.signal or standby.signal. restore_files_settle sets the modes of directories and makes all durable (unless the
+/* restore_files_recover adds settings to postgresql.auto.conf, and the file that says how a server starts
+ * (recovery.h). restore_files_settle sets the modes of directories and makes all durable (unless the
  * tree's no_sync). restore_files_admit then lets the server start: global/pg_control gets its name. restore_files_withdraw
  * takes that away again, where it was given, from what is about to be removed. */
-bool restore_files_recover(RestoreTree *tree, const char *settings, const char *signal, Error *err)
-    MUST_CHECK;
+bool restore_files_recover(RestoreTree *tree, const char *settings, const RecoveryFile *file,
+                           Error *err) MUST_CHECK;
 bool restore_files_settle(const RestoreTree *tree, Error *err) MUST_CHECK;
 bool restore_files_admit(const RestoreTree *tree, Error *err) MUST_CHECK;
 void restore_files_withdraw(const RestoreTree *tree);

@@ -8,6 +8,7 @@
 
 #define PREPARED_MAX 10000
 #define LOCKS_IN_ALL 120000
+#define ARGS_MAX     40
 
 /* A row is written as "\t 1: name = \"value\"\t(typeid = ...". */
 static bool take_line(SingleUserOutput *o, Error *err)
@@ -60,6 +61,35 @@ static int input_of(const char *statements, Error *err)
     return -1;
 }
 
+typedef struct Args
+{
+    const char *list[ARGS_MAX];
+    size_t count;
+} Args;
+
+static void add_args(Args *args, const char *const *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        args->list[args->count++] = list[i];
+}
+
+/* What is of PostgreSQL 13 and newer, and what Greenplum 6 wants to be told, as no configuration file tells it. */
+static void add_product(void *ctx, Args *args, const SingleUser *s)
+{
+    const char *const newer[] = {"--track_commit_timestamp=on"};
+    const char *const greenplum[] = {"-O",
+                                     "--allow_system_table_mods=on",
+                                     "--gp_role=utility",
+                                     "--gp_session_role=utility",
+                                     "--gp_contentid=-1",
+                                     mem_printf(ctx, "--gp_dbid=%d", s->greenplum_dbid),
+                                     "--wal_level=archive"};
+    if (s->greenplum_dbid == 0)
+        add_args(args, newer, LENGTH_OF(newer));
+    else
+        add_args(args, greenplum, LENGTH_OF(greenplum));
+}
+
 /*
  * What the server's own files may say would need what this host need not have (libraries, certificates, memory), or
  * name another data directory. What is left out of them changes nothing that lasts, but for
@@ -77,31 +107,33 @@ bool single_user_run(const SingleUser *s, const char *database, const char *stat
         return false;
     const int prepared = s->prepared > 0 ? s->prepared : PREPARED_MAX;
     const int locks = LOCKS_IN_ALL / (prepared + 100);
-    const char *const argv[] = {s->program,
-                                "--single",
-                                "-D",
-                                s->directory,
-                                mem_printf(tmp, "--data_directory=%s", s->directory),
-                                "--config_file=/dev/null",
-                                "--shared_preload_libraries=",
-                                "--session_preload_libraries=",
-                                "--local_preload_libraries=",
-                                "--session_replication_role=replica",
-                                "--default_transaction_read_only=off",
-                                "--hot_standby=off",
-                                "--ssl=off",
-                                "--huge_pages=off",
-                                mem_printf(tmp, "--max_prepared_transactions=%d", prepared),
-                                mem_printf(tmp, "--max_locks_per_transaction=%d", locks),
-                                "--track_commit_timestamp=on",
-                                "--archive_mode=on",
-                                "--log_destination=stderr",
-                                "--logging_collector=off",
-                                s->no_sync ? "--fsync=off" : "--fsync=on",
-                                database,
-                                NULL};
+    const char *const common[] = {s->program,
+                                  "--single",
+                                  "-D",
+                                  s->directory,
+                                  mem_printf(tmp, "--data_directory=%s", s->directory),
+                                  "--config_file=/dev/null",
+                                  "--shared_preload_libraries=",
+                                  "--session_preload_libraries=",
+                                  "--local_preload_libraries=",
+                                  "--session_replication_role=replica",
+                                  "--default_transaction_read_only=off",
+                                  "--hot_standby=off",
+                                  "--ssl=off",
+                                  "--huge_pages=off",
+                                  mem_printf(tmp, "--max_prepared_transactions=%d", prepared),
+                                  mem_printf(tmp, "--max_locks_per_transaction=%d", locks),
+                                  "--archive_mode=on",
+                                  "--log_destination=stderr",
+                                  "--logging_collector=off",
+                                  s->no_sync ? "--fsync=off" : "--fsync=on"};
+    const char *const last[] = {database, NULL};
+    Args args = {.count = 0};
+    add_args(&args, common, LENGTH_OF(common));
+    add_product(tmp, &args, s);
+    add_args(&args, last, LENGTH_OF(last));
     const char *const env[] = {"LC_ALL=C", "PGOPTIONS=", NULL};
-    const ProcSpec spec = {.argv = argv,
+    const ProcSpec spec = {.argv = args.list,
                            .env = env,
                            .on_stdout = take,
                            .arg = &output,

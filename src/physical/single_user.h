@@ -1,7 +1,8 @@
 /*
  * physical/single_user.h - statements that are run in a data directory while no server of it is there for others.
  *
- * Source: PostgreSQL documentation, "postgres", "Options for Single-User Mode".
+ * Source: PostgreSQL documentation, "postgres", "Options for Single-User Mode". Of Greenplum's own settings: that which
+ * its initdb runs such a server with.
  */
 #ifndef PGARK_PHYSICAL_SINGLE_USER_H
 #define PGARK_PHYSICAL_SINGLE_USER_H
@@ -15,6 +16,7 @@ typedef struct SingleUser
     const char *directory; /* absolute; recovers first if it has to */
     bool no_sync;
     int prepared; /* so many prepared transactions may be there; 0: any number, which takes longer to start */
+    int greenplum_dbid; /* of the coordinator of a Greenplum 6, whose catalogues may be changed; 0: of PostgreSQL */
     const Cancel *cancel;
 } SingleUser;
 

@@ -101,12 +101,51 @@ static void test_settings(void **state)
     for (const char *other = text; (other = strstr(other, "recovery_target")) != NULL; other++)
         assert_true(other <= name || strncmp(other, "recovery_target_timeline", 24) == 0 ||
                     strncmp(other, "recovery_target_action", 22) == 0);
-    assert_string_equal(recovery_signal(&r), "recovery.signal");
+    RecoveryFile file;
+    assert_true(recovery_file(ctx, &r, &file, &err));
+    assert_string_equal(file.name, "recovery.signal");
+    assert_string_equal(file.text, "");
     r.standby = true;
     r.target_name = NULL;
     text = recovery_settings(ctx, &r, &err);
     assert_non_null(strstr(text, "recovery_target_name = ''\n"));
-    assert_string_equal(recovery_signal(&r), "standby.signal");
+    assert_true(recovery_file(ctx, &r, &file, &err));
+    assert_string_equal(file.name, "standby.signal");
+    mem_free(ctx);
+}
+
+/* Of a server of version 9.4 nothing of recovery stands among its settings. */
+static void test_file(void **state)
+{
+    (void) state;
+    Error err = ERROR_INIT;
+    void *ctx = mem_context(NULL, "test");
+    RecoveryFile file;
+    Recovery r = {.program = "/p'q",
+                  .repo = "/r",
+                  .key = "20260101000000",
+                  .content = -1,
+                  .target_name = "pgark_20260101000000_1",
+                  .by_file = true};
+    assert_true(recovery_file(ctx, &r, &file, &err));
+    assert_string_equal(file.name, "recovery.conf");
+    assert_string_equal(file.text, "# for the recovery of set 20260101000000, written by pgark\n"
+                                   "restore_command = '''/p''\\\\''''q'' get-wal ''/r'' "
+                                   "''20260101000000'' -1 \"%f\" \"%p\"'\n"
+                                   "recovery_target_name = 'pgark_20260101000000_1'\n"
+                                   "recovery_target_timeline = 'latest'\n"
+                                   "pause_at_recovery_target = 'false'\n");
+    const char *settings = recovery_settings(ctx, &r, &err);
+    assert_null(strstr(settings, " = "));
+    r.greenplum_dbid = 4;
+    settings = recovery_settings(ctx, &r, &err);
+    assert_non_null(strstr(settings, "\nsynchronous_standby_names = ''\n"));
+    r.held = true;
+    assert_string_equal(recovery_settings(ctx, &r, &err),
+                        mem_printf(ctx, "%s" RECOVERY_HOLD, settings));
+    r.repo = "/a\nb";
+    assert_false(recovery_file(ctx, &r, &file, &err));
+    assert_int_equal(err.code, ERR_USAGE);
     mem_free(ctx);
 }
 
@@ -218,7 +257,7 @@ int main(void)
         cmocka_unit_test(test_quoting),  cmocka_unit_test(test_line_break),
         cmocka_unit_test(test_settings), cmocka_unit_test(test_times),
         cmocka_unit_test(test_rows),     cmocka_unit_test(test_long_row),
-        cmocka_unit_test(test_held),
+        cmocka_unit_test(test_held),     cmocka_unit_test(test_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
