@@ -21,6 +21,9 @@
 #define WINDOW_BYTES ((uint64_t) 256 * 1024 * 1024)
 #define TAIL_SIZE    4096
 
+#define GREENPLUM_MAJOR 6
+#define OLD_NAMES       100000 /* servers before have pg_xlogdump */
+
 typedef struct Parse
 {
     Storage *st;
@@ -28,7 +31,8 @@ typedef struct Parse
     const Manifest *m;
     const PhysicalRecord *record;
     const Cancel *cancel;
-    PgProgram program;
+    const char *program;
+    const char *mark; /* what it writes of a restore point, before its name */
     char dir[256];
     uint64_t first; /* segments, as numbers, that are in dir */
     uint64_t end;
@@ -121,7 +125,7 @@ static bool dump(Parse *p, uint64_t start, uint64_t end, Error *err)
     char timeline[16], from[LSN_TEXT_LEN], to[LSN_TEXT_LEN];
     snprintf(timeline, sizeof(timeline), "%" PRIu32, p->record->timeline);
     const char *const argv[] = {
-        p->program.path,     "-p", p->dir, "-t", timeline, "-s", lsn_format(from, start), "-e",
+        p->program,          "-p", p->dir, "-t", timeline, "-s", lsn_format(from, start), "-e",
         lsn_format(to, end), NULL};
     const char *const env[] = {"LC_ALL=C", NULL};
     const ProcSpec spec = {
@@ -134,7 +138,7 @@ static bool dump(Parse *p, uint64_t start, uint64_t end, Error *err)
 static bool has_point(const Parse *p)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "restore point");
-    const char *last = mem_printf(tmp, "RESTORE_POINT %s\n", p->record->restore_point);
+    const char *last = mem_printf(tmp, "%s%s\n", p->mark, p->record->restore_point);
     size_t len = strlen(last);
     return p->tail_len >= len && strcmp(p->tail + p->tail_len - len, last) == 0;
 }
@@ -175,17 +179,34 @@ static bool make_dir(Parse *p, Error *err)
            error_errno(err, ERR_STORAGE, "could not make a temporary directory \"%s\"", p->dir);
 }
 
+/* false: there is none. */
+static bool find_program(Parse *p, void *ctx, const NodeRecord *node)
+{
+    Error why = ERROR_INIT;
+    PgProgram program;
+    const int major = server_version_major(node->server_version_num);
+    if (node->server_version_num < OLD_NAMES && strcmp(p->m->set.topology, "greenplum") == 0)
+    {
+        p->mark = "restore point: ";
+        p->program = pg_program_find_greenplum_server(ctx, "pg_xlogdump", GREENPLUM_MAJOR,
+                                                      p->cancel, &why);
+        return p->program != NULL;
+    }
+    p->mark = "RESTORE_POINT ";
+    bool found = pg_program_find(ctx, "pg_waldump", NULL, major, p->cancel, &program, &why);
+    p->program = found ? program.path : NULL;
+    return found && program.major == major;
+}
+
 bool wal_parse(Storage *st, void *ctx, const char *set_dir, const Manifest *m, size_t node,
                const Cancel *cancel, WalParseResult *ret, Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "parse");
     Error why = ERROR_INIT;
-    int major = server_version_major(m->nodes[node].server_version_num);
     Parse p = {
         .st = st, .set_dir = set_dir, .m = m, .record = &m->physicals[node], .cancel = cancel};
     *ret = (WalParseResult){.read = false};
-    if (!pg_program_find(tmp, "pg_waldump", NULL, major, cancel, &p.program, &why) ||
-        p.program.major != major)
+    if (!find_program(&p, tmp, &m->nodes[node]))
         return cancel_check(cancel, err);
     if (!make_dir(&p, err))
         return false;
