@@ -17,7 +17,9 @@
 #include "base/log.h"
 #include "base/lsn.h"
 #include "base/parallel.h"
+#include "fleet/engine.h"
 #include "pg/query.h"
+#include "pg/wal_files.h"
 #include "pg/wal_stream.h"
 #include "physical/wal_name.h"
 #include "physical/wal_receive.h"
@@ -62,15 +64,37 @@ struct ReceiveRun
 
 /* ---- where to begin ---- */
 
+/* There is no slot then, and no walsender. */
+static bool by_files(const ReceiveNode *n)
+{
+    const FleetEngine *engine = n->run->fleet->engine;
+    return engine != NULL && engine->wal_files;
+}
+
+static bool ask_identity(ReceiveNode *n, ReplicationSystem *ret, Error *err)
+{
+    const PgConnSpec *spec = &n->node->spec;
+    PgConn *conn;
+    bool ok;
+    if (by_files(n))
+    {
+        conn = pg_conn_open(spec, n->label, "pgark receive-wal", n->run->cancel, err);
+        ok = conn != NULL && wal_files_identify(conn, ret, &n->segment_size, err);
+    }
+    else
+    {
+        conn = replication_open(spec, n->label, "pgark receive-wal", n->run->cancel, err);
+        ok = conn != NULL && replication_identify(conn, ret, err) &&
+             wal_stream_segment_size(conn, &n->segment_size, err);
+    }
+    pg_conn_close(conn);
+    return ok;
+}
+
 /* The identity is that of the first connection, for ever: another server in its place is no longer the same. */
 static bool identify(ReceiveNode *n, ReplicationSystem *ret, Error *err)
 {
-    PgConn *conn = replication_open(&n->node->spec, n->label, "pgark receive-wal", n->run->cancel,
-                                    err);
-    bool ok = conn != NULL && replication_identify(conn, ret, err) &&
-              wal_stream_segment_size(conn, &n->segment_size, err);
-    pg_conn_close(conn);
-    if (!ok)
+    if (!ask_identity(n, ret, err))
         return false;
     if (n->system_identifier[0] != '\0' && strcmp(n->system_identifier, ret->identifier) != 0)
     {
@@ -132,14 +156,27 @@ static bool find_slot(ReceiveNode *n, uint64_t *ret_lsn, Error *err)
     return error_node(err, n->label);
 }
 
-/* Behind the newest segment that is there; without any, where the slot begins. */
+/* Files are not followed to a new timeline: which WAL of the old one a server still has, that has taken over, nobody
+ * knows. */
+static bool check_timeline(const ReceiveNode *n, uint32_t last, uint32_t now, Error *err)
+{
+    if (!by_files(n) || last == now)
+        return true;
+    error_set(err, ERR_NOT_FOUND,
+              "the repository has WAL of timeline %" PRIu32
+              ", and the server is on timeline %" PRIu32 " now",
+              last, now);
+    return error_node(err, n->label);
+}
+
+/* Behind the newest segment that is there; without any, where the slot begins, or the segment of now. */
 static bool find_start(ReceiveNode *n, const ReplicationSystem *is, WalReceiveRequest *request,
                        Error *err)
 {
     char last[WAL_ARCHIVE_DIGITS + 1];
-    uint64_t kept = 0;
+    uint64_t kept = is->lsn;
     bool complete;
-    if (!find_slot(n, &kept, err) ||
+    if ((!by_files(n) && !find_slot(n, &kept, err)) ||
         !wal_archive_last(n->run->repo, n->system_identifier, last, &complete, err))
         return false;
     request->timeline = is->timeline;
@@ -152,7 +189,7 @@ static bool find_start(ReceiveNode *n, const ReplicationSystem *is, WalReceiveRe
                          " bytes",
                          last, n->segment_size);
     request->start_lsn += complete ? n->segment_size : 0;
-    return true;
+    return check_timeline(n, request->timeline, is->timeline, err);
 }
 
 /* ---- receiving ---- */
@@ -202,8 +239,11 @@ static bool receive_once(ReceiveNode *n, Error *err)
     ReplicationSystem is;
     char text[LSN_TEXT_LEN];
     ReceiveRun *run = n->run;
-    WalReceiveRequest request = {
-        .spec = &n->node->spec, .label = n->label, .slot = run->request->slot, .follow = true};
+    WalReceiveRequest request = {.spec = &n->node->spec,
+                                 .label = n->label,
+                                 .slot = by_files(n) ? NULL : run->request->slot,
+                                 .files = by_files(n),
+                                 .follow = true};
     if (!identify(n, &is, err) || !take_lock(n, err) || !find_start(n, &is, &request, err))
         return false;
     request.store = (WalStoreSpec){.storage = run->repo->storage,

@@ -11,8 +11,9 @@
 typedef struct ReceiveRequest
 {
     const char *repo;
-    const char
-        *slot; /* a permanent physical slot of that name is made on each node where there is none */
+    /* A permanent physical slot of that name is made on each node where there is none; but not where WAL is read out of
+     * files (wal_files in engine.h). */
+    const char *slot;
     Compress compress;
     bool no_loop;  /* a lost connection is the end */
     bool skip_gap; /* WAL that a server has no more is gone: go on behind it */

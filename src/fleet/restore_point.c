@@ -44,6 +44,7 @@ static bool find_parts(PointRun *run, Error *err)
     if (engine == NULL)
         return engine_refuse(run->nodes, run->count, err);
     if (!engine->check(run->nodes, run->count, err) ||
+        (engine->check_physical != NULL && !engine->check_physical(run->nodes, run->count, err)) ||
         engine_map(engine, run->nodes, run->count, run->nodes[0].probe, err) == NULL)
         return false;
     for (size_t i = 0; i < run->count; i++)

@@ -209,6 +209,36 @@ static bool search(Search *s, Error *err)
 
 /* ---- WAL ---- */
 
+#define TIMELINES 64 /* behind that of the set, which a target may be on */
+
+/* What has come of the segment that the point is in must reach it: servers older than 13 end their recovery where WAL ends
+ * as well. */
+static bool check_end(const Search *s, void *ctx, size_t node, uint64_t lsn, Error *err)
+{
+    const PhysicalRecord *p = &s->m->physicals[node];
+    const char *identifier = s->m->nodes[node].system_identifier;
+    const uint64_t start = (lsn - 1) / p->wal_segment_size * p->wal_segment_size;
+    char name[WAL_NAME_LEN];
+    for (uint32_t timeline = p->timeline; timeline < p->timeline + TIMELINES; timeline++)
+    {
+        ArchivedRecord record;
+        Error why = ERROR_INIT;
+        uint64_t size = 0;
+        bool found = false;
+        wal_name_format(name, timeline, start, p->wal_segment_size);
+        if (!wal_archive_find(s->repo, ctx, identifier, name, &record, &found, err))
+            return false;
+        storage_reader_free(found ? NULL
+                                  : wal_archive_partial(s->repo, identifier, name, &size, &why));
+        if (found || start + size >= lsn)
+            return true;
+    }
+    return error_set(err, ERR_NOT_FOUND,
+                     "node %d: WAL is missing at the target: segment %s is not complete, and ends "
+                     "before it",
+                     p->content, name + 8);
+}
+
 /* From where the set's own WAL ends up to the point, on whatever timeline. */
 static bool check_node(const Search *s, size_t node, uint64_t lsn, Error *err)
 {
@@ -234,7 +264,7 @@ static bool check_node(const Search *s, size_t node, uint64_t lsn, Error *err)
             err, "pgark receive-wal has to run all the time between a set and what shall be "
                  "restored with it.");
     }
-    return true;
+    return lsn <= p->restore_lsn || check_end(s, tmp, node, lsn, err);
 }
 
 static bool check_wal(const Search *s, Error *err)
