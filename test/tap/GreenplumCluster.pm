@@ -78,7 +78,7 @@ log_statement = none
 gp_vmem_protect_limit = 4096
 CONF
     append("$dir/internal.auto.conf", "gp_dbid=$dbid\n");
-    append("$dir/pg_hba.conf",        "local all all trust\nhost all all 127.0.0.1/32 trust\n");
+    append("$dir/pg_hba.conf", "local all all trust\nhost all all 127.0.0.1/32 trust\nhost replication all 127.0.0.1/32 trust\n");
     mkdir "$dir/pg_log";
     return;
 }
@@ -114,6 +114,14 @@ sub make
               . "'localhost', '127.0.0.1', '$self->{dir}/gpseg$_'); "
     } @contents);
     run('pg_ctl', '-D', "$self->{dir}/gpseg-1", '-w', '-m', 'fast', 'stop');
+    $self->start;
+    return;
+}
+
+# start - the segments, then the coordinator.
+sub start
+{
+    my ($self) = @_;
     $self->start_instance($_) for 0 .. $self->{segments} - 1;
     $self->start_instance(-1, '-E');
     return;

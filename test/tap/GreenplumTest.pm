@@ -7,6 +7,7 @@ use strict;
 use warnings;
 use Exporter 'import';
 use GreenplumCluster;
+use IPC::Run;
 use PgarkTest;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -14,7 +15,8 @@ use Test::More;
 
 our @EXPORT = qw(
   needs_greenplum greenplum_bin make_greenplum drop_greenplum greenplum_conninfo gp_sql gp_segment_sql
-  gp_rows gp_policies gp_schema gp_dump gp_no_traces gp_freeze gp_frozen gp_thaw
+  gp_rows gp_policies gp_schema gp_dump gp_no_traces gp_freeze gp_frozen gp_thaw gp_bank gp_write gp_stop_writers
+  start_restored_greenplum
 );
 
 my @clusters;
@@ -37,6 +39,16 @@ sub make_greenplum
     push @clusters, $cluster;
     $cluster->make;
     gp_sql($cluster, 'postgres', "CREATE DATABASE $_") for grep { $_ ne 'postgres' } @databases;
+    return $cluster;
+}
+
+# start_restored_greenplum DIR, PORT... - a cluster whose nodes are in DIR/gpseg-1, DIR/gpseg0 ...
+sub start_restored_greenplum
+{
+    my ($dir, @ports) = @_;
+    my $cluster = GreenplumCluster->new($dir, @ports);
+    push @clusters, $cluster;
+    $cluster->start;
     return $cluster;
 }
 
@@ -116,6 +128,76 @@ sub gp_thaw
     my ($session) = @_;
     $session->{stdin} .= "ROLLBACK;\n\\q\n";
     $session->{run}->finish;
+    return;
+}
+
+# ---- money -----------------------------------------------------------------------------------------
+
+# gp_bank CLUSTER, DB - tables in which sums stay what they are: 6000 of account, 0 of the journals. An append-optimized
+# table is a journal: two rows by one transaction. step has a row for each of 1, 2, 3 ... up to some number, each written
+# when the one before it was there.
+sub gp_bank
+{
+    my ($cluster, $db) = @_;
+    gp_sql($cluster, $db, <<'SQL');
+CREATE TABLE account (id int, amount bigint NOT NULL) DISTRIBUTED BY (id);
+INSERT INTO account SELECT g, 100 FROM generate_series(1, 60) g;
+CREATE TABLE journal (id int, n int) WITH (appendonly = true) DISTRIBUTED BY (id);
+CREATE TABLE journal_columns (id int, n int) WITH (appendonly = true, orientation = column) DISTRIBUTED RANDOMLY;
+CREATE TABLE rate (id int, n bigint) DISTRIBUTED REPLICATED;
+INSERT INTO rate VALUES (1, 0);
+CREATE TABLE step (n bigint) DISTRIBUTED BY (n);
+SQL
+    return;
+}
+
+# UPDATE locks a whole table against other UPDATEs here, so one client moves money.
+my %writers = (
+    transfer => <<'SQL',
+\set a random(1, 60)
+\set b random(1, 60)
+BEGIN;
+UPDATE account SET amount = amount - 1 WHERE id = :a;
+UPDATE account SET amount = amount + 1 WHERE id = :b;
+COMMIT;
+SQL
+    book => <<'SQL',
+\set a random(1, 1000)
+\set b random(1, 1000)
+BEGIN;
+INSERT INTO journal VALUES (:a, 1);
+INSERT INTO journal VALUES (:b, -1);
+COMMIT;
+SQL
+    columns => <<'SQL',
+BEGIN;
+INSERT INTO journal_columns SELECT g, 1 FROM generate_series(1, 5) g;
+INSERT INTO journal_columns SELECT g, -1 FROM generate_series(1, 5) g;
+COMMIT;
+SQL
+    rate => "UPDATE rate SET n = n + 1 WHERE id = 1;\n",
+    ddl  => "CREATE TABLE come (a int) DISTRIBUTED BY (a);\nDROP TABLE come;\n",
+    step => "\\set n :n + 1\nINSERT INTO step VALUES (:n);\n");
+$writers{calm} = $writers{book} . "\\sleep 500 ms\n";
+
+# gp_write CLUSTER, DB, WRITER... - a client of pgbench for each, as application "writer"; gp_stop_writers ends them.
+sub gp_write
+{
+    my ($cluster, $db, @names) = @_;
+    my $dir  = PostgreSQL::Test::Utils::tempdir('writers');
+    my $to   = greenplum_conninfo($cluster, $db) . ' user=' . getpwuid($>) . ' application_name=writer';
+    local %ENV = pgark_env();
+    return map {
+        my $out = '';
+        spew_bytes("$dir/$_", $writers{$_});
+        IPC::Run::start([ 'pgbench', '-n', '-c', 1, '-D', 'n=0', '-T', 900, '-f', "$dir/$_", $to ], '<', \undef, '>&', \$out)
+    } @names;
+}
+
+sub gp_stop_writers
+{
+    $_->signal('TERM') for @_;
+    $_->finish for @_;
     return;
 }
 
