@@ -10,10 +10,11 @@ static const OptionSpec rows[] = {
         .commands = CMD_BACKUP | CMD_RESTORE,
         .file_commands = CMD_BACKUP,
         .help = "base backups of whole servers instead of rows",
-        .more = "Of all nodes at once, by the replication protocol: the role needs REPLICATION, "
-                "every server two free walsenders, and pg_create_restore_point must be allowed. "
-                "All end at one restore point, and WAL up to it is in the set, which "
-                "needs no archive.",
+        .more =
+            "Of all nodes at once, by the replication protocol: the role needs REPLICATION, "
+            "every server two free walsenders, and pg_create_restore_point must be allowed. "
+            "All end at one restore point, and WAL up to it is in the set, which "
+            "needs no archive. A Greenplum 6 cluster needs its extension gp_pitr, and a superuser.",
     },
     {
         .id = OPT_CHECKPOINT,
@@ -62,7 +63,8 @@ static const OptionSpec rows[] = {
         .help = "what to do about pages with wrong checksums",
         .more = "Where the cluster has data checksums, every page is looked at while it passes; "
                 "one that is not right is read from the server once more. fail: no set is made; "
-                "warn: file and block are named, and the set is made; ignore: nobody looks.",
+                "warn: file and block are named, and the set is made; ignore: nobody looks. Of a "
+                "Greenplum cluster nobody can look.",
     },
     {
         .id = OPT_STANDBY,
@@ -112,7 +114,7 @@ static const OptionSpec rows[] = {
             "Physical and permanent: when nobody receives for long, WAL gathers on the servers, up "
             "to "
             "their max_slot_wal_keep_size. To be dropped (pg_drop_replication_slot) when WAL is no "
-            "longer to be received.",
+            "longer to be received. Not for Greenplum, where there is none.",
     },
     {
         .id = OPT_NO_LOOP,

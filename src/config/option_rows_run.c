@@ -68,9 +68,10 @@ static const OptionSpec rows[] = {
         .arg = "OLD=NEW",
         .help = "reach the node that a coordinator knows as OLD under NEW, repeated",
         .more =
-            "Either may be HOST or HOST:PORT. For nodes of a Citus cluster that have other names "
-            "or ports here than on their coordinator. With restore --physical: the restored nodes "
-            "know it as NEW from then on, which needs the server's programs on this host.",
+            "Either may be HOST or HOST:PORT. For nodes of a Citus or Greenplum cluster that have "
+            "other names or ports here than on their coordinator. With restore --physical: the "
+            "restored nodes know it as NEW from then on, which needs the server's programs on this "
+            "host.",
     },
     {
         .id = OPT_MAP,
