@@ -3,6 +3,7 @@
 #
 #   SCALE   of pgbench's tables, on each server: 15 MB for each unit
 #   RUNS    of each side, alternating
+#   CONTESTS   of one-server, restore and three-servers only these; all without it
 #
 # One server: backup --physical, and basebackup, against pg_basebackup with the same compression, WAL streamed.
 # Three servers on this host: one backup of all against three pg_basebackup at the same time. Then what restores:
@@ -57,11 +58,15 @@ sub own
 }
 
 # contest NAME, TARGET, [LABEL, PREPARE, ARGV], [LABEL, PREPARE, ARGV] - the first is to take no more than TARGET of
-# what the second takes. They take turns; PREPARE runs before each, and is not measured.
+# what the second takes. They take turns; PREPARE runs before each, and is not measured; nor is a first run of the
+# second, as whoever comes first reads from the disk what the others find in memory.
 sub contest
 {
     my ($name, $target, @sides) = @_;
     my @results = ([], []);
+    my (undef, $first, @argv) = @{ $sides[1] };
+    $first->();
+    $runner->command(@argv);
     for my $run (1 .. $runs)
     {
         for my $side ($run % 2 ? (0, 1) : (1, 0))
@@ -187,7 +192,7 @@ sub report
           $row->{median}[0], $row->{labels}[1], $row->{median}[1], $row->{ratio}, $row->{target}, $row->{memory_mb},
           $row->{ratio} <= $row->{target} && $row->{memory_mb} < 100 ? 'reached' : 'MISSED';
     }
-    print "$floor\n";
+    print "$floor\n" if defined $floor;
     make_path($out);
     my $file = "$out/physical-" . POSIX::strftime('%Y%m%dT%H%M%SZ', gmtime) . '.json';
     open my $fh, '>', $file or die "$file: $!\n";
@@ -210,6 +215,12 @@ END { my $code = $?; clear(); $? = $code; }
 
 die "PGARK is not set: run this by \"make bench-physical\"\n" unless defined $ENV{PGARK};
 delete @ENV{ grep { /^PG(?!ARK)/ } keys %ENV };
+my %contests = (
+    'one-server'    => sub { one_server($servers[0]) },
+    'restore'       => sub { restore($servers[0]) },
+    'three-servers' => \&three_servers);
+my @contests = split ' ', $ENV{CONTESTS} || 'one-server restore three-servers';
+exists $contests{$_} or die "CONTESTS: there is no \"$_\"; there are " . join(', ', sort keys %contests) . "\n" for @contests;
 $work   = tempdir('bench-XXXXXX', DIR => $ENV{PGARK_SCRATCH} // $ENV{TMPDIR} // '/tmp');
 $runner = BenchRunner->new($work, "$ENV{PGARK_TOOLS}/runstat");
 for my $i (0 .. 2)
@@ -220,7 +231,8 @@ for my $i (0 .. 2)
     say_progress("server $i: rows of scale $scale");
     $runner->command('pgbench', '-i', '-q', '-s', $scale, '-h', "$work/s$i", '-p', 5432, '-U', 'bench', 'postgres');
 }
-one_server($servers[0]);
-restore($servers[0]);
-three_servers();
+for my $name (@contests)
+{
+    $contests{$name}->();
+}
 report('results');
