@@ -6,6 +6,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/mem.h"
+
+#define BLOCK_SIZE ((size_t) 65536)
+
 bool fd_write(int fd, const char *name, const void *data, size_t len, Error *err)
 {
     const char *p = data;
@@ -22,6 +26,24 @@ bool fd_write(int fd, const char *name, const void *data, size_t len, Error *err
         len -= (size_t) n;
     }
     return true;
+}
+
+bool fd_pass(int fd, const char *name, FdTake take, void *arg, Error *err)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "blocks of a file");
+    char *block = mem_array(tmp, char, BLOCK_SIZE);
+    for (;;)
+    {
+        ssize_t n = read(fd, block, BLOCK_SIZE);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return error_errno(err, ERR_STORAGE, "cannot read %s", name);
+        if (n == 0)
+            return true;
+        if (!take(arg, block, (size_t) n, err))
+            return false;
+    }
 }
 
 int fd_temporary(Error *err)

@@ -105,13 +105,10 @@ static const char *statements_for(void *ctx, const AddressList *list)
     for (size_t i = 0; i < list->count; i++)
     {
         const Address *a = &list->items[i];
-        size_t len = strlen(a->host);
-        char *hex = mem_array(ctx, char, 2 * len + 1);
-        str_hex(hex, a->host, len);
         str_addf(sql,
-                 "UPDATE pg_catalog.pg_dist_node SET nodename = pg_catalog.convert_from("
-                 "pg_catalog.decode('%s', 'hex'), 'UTF8'), nodeport = %s WHERE nodeid = %s\n",
-                 hex, a->port, a->id);
+                 "UPDATE pg_catalog.pg_dist_node SET nodename = %s, nodeport = %s"
+                 " WHERE nodeid = %s\n",
+                 node_address_literal(ctx, a->host), a->port, a->id);
     }
     str_add(sql, LIST_NODES);
     return sql->data;

@@ -169,16 +169,6 @@ static bool check_addresses(const NodeList *list, Error *err)
     return true;
 }
 
-static void add_text(Str *sql, const char *column, const char *value)
-{
-    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "text");
-    size_t len = strlen(value);
-    char *hex = mem_array(tmp, char, 2 * len + 1);
-    str_hex(hex, value, len);
-    str_addf(sql, "%s = pg_catalog.convert_from(pg_catalog.decode('%s', 'hex'), 'UTF8'), ", column,
-             hex);
-}
-
 /* Without a mirror a primary is not in synchronization. */
 static const char *statements_for(void *ctx, const NodeList *list)
 {
@@ -187,12 +177,12 @@ static const char *statements_for(void *ctx, const NodeList *list)
     for (size_t i = 0; i < list->count; i++)
     {
         const Node *n = &list->items[i];
-        str_add(sql, "UPDATE pg_catalog.gp_segment_configuration SET ");
-        add_text(sql, "hostname", n->hostname);
-        add_text(sql, "address", n->address);
-        add_text(sql, "datadir", n->datadir);
-        str_addf(sql, "port = %s, preferred_role = 'p', mode = 'n', status = 'u' WHERE dbid = %d\n",
-                 n->port, n->dbid);
+        str_addf(sql,
+                 "UPDATE pg_catalog.gp_segment_configuration SET hostname = %s, address = %s,"
+                 " datadir = %s, port = %s, preferred_role = 'p', mode = 'n', status = 'u'"
+                 " WHERE dbid = %d\n",
+                 node_address_literal(ctx, n->hostname), node_address_literal(ctx, n->address),
+                 node_address_literal(ctx, n->datadir), n->port, n->dbid);
     }
     str_add(sql, LIST_NODES);
     return sql->data;

@@ -1,6 +1,7 @@
 /* fleet/node_address.c - addresses in catalogues; the contract is in node_address.h. */
 #include "fleet/node_address.h"
 
+#include "base/str.h"
 #include "fleet/engine.h"
 
 static bool is_port(const char *text)
@@ -62,14 +63,23 @@ char *node_address_decode(void *ctx, const char *hex, Error *err)
     char *text = mem_array(ctx, char, len / 2 + 1);
     for (size_t i = 0; i + 1 < len; i += 2)
     {
-        char pair[] = {hex[i], hex[i + 1], '\0'};
-        char *end;
-        text[i / 2] = (char) strtoul(pair, &end, 16);
-        if (*end != '\0' || text[i / 2] == '\0')
+        int high = str_hex_digit(hex[i]);
+        int low = str_hex_digit(hex[i + 1]);
+        text[i / 2] = (char) (high << 4 | low);
+        if (high < 0 || low < 0 || text[i / 2] == '\0')
             len = 1;
     }
     if (len % 2 == 0 && len > 0)
         return text;
     error_set(err, ERR_PROGRAM, "a name in the server's answer cannot be read");
     return NULL;
+}
+
+char *node_address_literal(void *ctx, const char *text)
+{
+    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "digits");
+    size_t len = strlen(text);
+    char *hex = mem_array(tmp, char, 2 * len + 1);
+    str_hex(hex, text, len);
+    return mem_printf(ctx, "pg_catalog.convert_from(pg_catalog.decode('%s', 'hex'), 'UTF8')", hex);
 }

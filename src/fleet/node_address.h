@@ -28,4 +28,7 @@ bool node_address_all_used(const AddressMap *map, const char *hint, Error *err) 
  * reads rows (physical/single_user.h); below ctx. NULL: ERR_PROGRAM. */
 char *node_address_decode(void *ctx, const char *hex, Error *err);
 
+/* node_address_literal is its reverse: an SQL expression that gives text; below ctx. */
+char *node_address_literal(void *ctx, const char *text);
+
 #endif

@@ -116,7 +116,7 @@ bool base_backup_upload_begin(PgConn *conn, Error *err)
     return pg_copy_in_begin(conn, "UPLOAD_MANIFEST", err);
 }
 
-bool base_backup_upload(PgConn *conn, const void *data, size_t len, Error *err)
+bool base_backup_upload(void *conn, const void *data, size_t len, Error *err)
 {
     return pg_copy_in_put(conn, data, len, err);
 }

@@ -66,9 +66,9 @@ typedef struct BaseBackupEnd
 
 /* base_backup_upload_begin, base_backup_upload as often as wanted, base_backup_upload_end: the server gets the
  * manifest of an earlier backup, as it made it, for one that is incremental to that; from 17 on. ERR_QUERY: it
- * will have none of it, as of another server's. */
+ * will have none of it, as of another server's. conn of the second is a PgConn, so that it can be a sink's function. */
 bool base_backup_upload_begin(PgConn *conn, Error *err) MUST_CHECK;
-bool base_backup_upload(PgConn *conn, const void *data, size_t len, Error *err) MUST_CHECK;
+bool base_backup_upload(void *conn, const void *data, size_t len, Error *err) MUST_CHECK;
 bool base_backup_upload_end(PgConn *conn, Error *err) MUST_CHECK;
 
 /* base_backup_run takes a base backup through a walsender; what the server calls a failure of checksums comes

@@ -301,11 +301,6 @@ static bool begin_store(BaseNode *node, Storage *st, const char *set_dir, Error 
 
 /* ---- an earlier backup ---- */
 
-static bool upload(void *arg, const void *data, size_t len, Error *err)
-{
-    return base_backup_upload(arg, data, len, err);
-}
-
 /* The server compares: it knows what has been written since, and which files there were. */
 static bool upload_manifest(const BaseNode *node, Storage *st, Error *err)
 {
@@ -314,7 +309,7 @@ static bool upload_manifest(const BaseNode *node, Storage *st, Error *err)
                                  .logical = e->record->manifest_bytes,
                                  .stored = e->record->manifest.bytes,
                                  .sha256 = e->record->manifest.sha256};
-    AUTO(io_free) IoStage *sink = io_sink_new(upload, node->walsender);
+    AUTO(io_free) IoStage *sink = io_sink_new(base_backup_upload, node->walsender);
     return (base_backup_upload_begin(node->walsender, err) &&
             object_read(st, e->set_dir, &object, e->method, sink, node->cancel, err) &&
             base_backup_upload_end(node->walsender, err)) ||

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "base/str.h"
 #include "pg/server_version.h"
 #include "pg/wal_stream.h"
@@ -21,7 +22,6 @@
 #define GREENPLUM_IS       904 /* version 6; PostgreSQL's own 9.4 is too old all the same */
 #define SERVER_COMPRESSES  150000
 #define SERVER_INCREMENTAL 170000
-#define UPLOAD_SIZE        ((size_t) 65536)
 
 typedef struct Run
 {
@@ -76,19 +76,10 @@ static bool open_earlier(Run *run, Error *err)
 /* The server reads it, and says what it does not understand. */
 static bool upload_earlier(const Run *run, Error *err)
 {
-    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "manifest");
-    char *buffer = mem_array(tmp, char, UPLOAD_SIZE);
-    ssize_t n;
-    if (run->earlier < 0)
-        return true;
-    if (!base_backup_upload_begin(run->walsender, err))
-        return false;
-    while ((n = read(run->earlier, buffer, UPLOAD_SIZE)) > 0)
-        if (!base_backup_upload(run->walsender, buffer, (size_t) n, err))
-            return false;
-    if (n < 0)
-        return error_errno(err, ERR_STORAGE, "cannot read %s", run->request->incremental);
-    return base_backup_upload_end(run->walsender, err);
+    return run->earlier < 0 || (base_backup_upload_begin(run->walsender, err) &&
+                                fd_pass(run->earlier, run->request->incremental, base_backup_upload,
+                                        run->walsender, err) &&
+                                base_backup_upload_end(run->walsender, err));
 }
 
 /* ---- the server ---- */

@@ -2,7 +2,6 @@
 #include "physical/manifest_make.h"
 
 #include <endian.h>
-#include <errno.h>
 #include <openssl/evp.h>
 #include <time.h>
 #include <unistd.h>
@@ -114,24 +113,16 @@ static bool put(const Out *out, const void *data, size_t len, Error *err)
     return out->take(out->arg, data, len, err);
 }
 
-static bool put_entries(const ManifestMake *m, const Out *out, Error *err)
+static bool put_block(void *arg, const void *data, size_t len, Error *err)
 {
-    AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "entries");
-    char *buffer = mem_array(tmp, char, BUFFER_SIZE);
+    return put(arg, data, len, err);
+}
+
+static bool put_entries(const ManifestMake *m, Out *out, Error *err)
+{
     if (lseek(m->fd, 0, SEEK_SET) != 0)
         return error_errno(err, ERR_STORAGE, "cannot read " NAME);
-    for (;;)
-    {
-        ssize_t n = read(m->fd, buffer, BUFFER_SIZE);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return error_errno(err, ERR_STORAGE, "cannot read " NAME);
-        if (n == 0)
-            return true;
-        if (!put(out, buffer, (size_t) n, err))
-            return false;
-    }
+    return fd_pass(m->fd, NAME, put_block, out, err);
 }
 
 /* Of the last line the checksum has nothing: it is of all lines before. */
@@ -147,7 +138,7 @@ static bool put_sum(const Out *out, Error *err)
     return out->take(out->arg, line, (size_t) len, err);
 }
 
-static bool put_all(ManifestMake *m, const ManifestWal *wal, const Out *out, Error *err)
+static bool put_all(ManifestMake *m, const ManifestWal *wal, Out *out, Error *err)
 {
     AUTO(mem_context_free) MemContext *tmp = mem_context(NULL, "manifest");
     static const char begin[] = "{ \"PostgreSQL-Backup-Manifest-Version\": 1,\n\"Files\": [";

@@ -220,6 +220,19 @@ static bool stream_ended(WalReceive *r, Error *err)
 
 /* ---- waiting ---- */
 
+/* Waits up to so many milliseconds; fds end with cancel and wake. */
+static bool wait_on(const WalReceive *r, struct pollfd *fds, nfds_t count, int timeout_ms,
+                    Error *err)
+{
+    if (poll(fds, count, timeout_ms) < 0 && errno != EINTR)
+        return error_errno(err, ERR_INTERNAL, "could not wait for the server");
+    /* It has said what it had to: want and stop are looked at in every round. */
+    uint64_t wakes;
+    ssize_t n = read(r->wake, &wakes, sizeof(wakes));
+    (void) n;
+    return true;
+}
+
 /* Waits for the server, for whoever wants an end, and for the time when a status is due. */
 static bool wait_for_more(WalReceive *r, Error *err)
 {
@@ -227,12 +240,10 @@ static bool wait_for_more(WalReceive *r, Error *err)
                             {.fd = cancel_fd(r->cancel), .events = POLLIN},
                             {.fd = r->wake, .events = POLLIN}};
     int64_t left = r->status_due_ms - clock_ms();
-    if (left > 0 && poll(fds, 3, left < INT_MAX ? (int) left : INT_MAX) < 0 && errno != EINTR)
-        return error_errno(err, ERR_INTERNAL, "could not wait for the server");
-    /* It has said what it had to: want and stop are looked at in every round. */
-    uint64_t count;
-    ssize_t n = read(r->wake, &count, sizeof(count));
-    (void) n;
+    if (left < 0)
+        left = 0;
+    if (!wait_on(r, fds, LENGTH_OF(fds), left < INT_MAX ? (int) left : INT_MAX, err))
+        return false;
     return clock_ms() < r->status_due_ms || (settle(r, err) && send_status(r, err));
 }
 
@@ -257,12 +268,7 @@ static bool wait_for_files(const WalReceive *r, Error *err)
     struct pollfd fds[2] = {{.fd = cancel_fd(r->cancel), .events = POLLIN},
                             {.fd = r->wake, .events = POLLIN}};
     bool last = atomic_load(&r->want) != UINT64_MAX;
-    if (poll(fds, 2, last ? FILES_LAST_MS : FILES_WAIT_MS) < 0 && errno != EINTR)
-        return error_errno(err, ERR_INTERNAL, "could not wait for the server");
-    uint64_t count;
-    ssize_t n = read(r->wake, &count, sizeof(count));
-    (void) n;
-    return true;
+    return wait_on(r, fds, LENGTH_OF(fds), last ? FILES_LAST_MS : FILES_WAIT_MS, err);
 }
 
 /* No piece goes beyond its segment's end. */
